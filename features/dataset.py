@@ -1,0 +1,285 @@
+"""Dataset: the validated tables together, immutable, sorted once.
+
+A CRM's export shows each deal as it is now. What it was at an earlier moment comes from the change history, and the history has a
+beginning. So a Dataset carries, beside the tables, the **openings**: for each deal and tracked field, the value with which its
+history begins, and since when. Example: a deal is created on 3 March in stage Discovery and moves to Proposal on 9 March. The
+export says Proposal; the history says Discovery → Proposal on 9 March; the opening is Discovery since 3 March. For a field
+without any history the opening is the exported value, known since the moment of the export and not a microsecond earlier.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from features import clock, contracts, history
+from features.activity import ActivityLog, activity_log
+from features.clock import Micros
+from features.errors import DataError
+from features.history import FieldHistory, Rows, Transitions
+from features.organisation import Organisation
+from features.tables import TABLES, TEXTUAL, TRACKED, Kind
+
+KINDS: Final = {"open": history.OPEN, "won": history.WON, "lost": history.LOST}
+FACTS: Final = ("deals", "deal_changes", "activities", "leads", "orders", "contracts", "tickets", "surveys")
+"""The tables whose rows are dated events: the newest of them says how far the data reaches."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All that is known of one organisation, each table sorted, each value of the contract's dtype.
+
+    tables        name -> DataFrame; only those that the source has; always `deals` and `stages`
+    openings      one row a deal, in the order of `deals`: for each tracked field `f` its first value `f` and `f_since` (int64)
+    extracted_at  when the source was read: current values without history are known after it
+    static        columns that the mapping declares unchanging, as "table.column"
+    """
+
+    organisation: Organisation
+    tables: Mapping[str, pd.DataFrame]
+    openings: pd.DataFrame
+    extracted_at: pd.Timestamp
+    static: frozenset[str] = frozenset()
+    _cache: dict[str, FieldHistory] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        tables: Mapping[str, pd.DataFrame],
+        organisation: Organisation | None = None,
+        *,
+        static: frozenset[str] = frozenset(),
+        tracked_since: Mapping[str, pd.Timestamp] | None = None,
+        extracted_at: pd.Timestamp | None = None,
+        openings: pd.DataFrame | None = None,
+    ) -> "Dataset":
+        """Validate, sort and complete the tables.
+
+        `extracted_at` defaults to the newest fact. `openings` (as in the attribute, with `deal_id`) are taken where given; deals
+        that have none get theirs derived. Raises DataError when a table breaks its contract.
+        """
+        if "deals" not in tables:
+            raise DataError("deals", "the table is missing", "every dataset needs at least the deals")
+        checked = {name: _sorted(name, contracts.conform(name, frame)) for name, frame in tables.items()}
+        checked.setdefault("stages", infer_stages(checked["deals"]))
+        checked["deals"] = _with_outcome(checked["deals"], checked["stages"])
+        contracts.check_together(checked, organisation or Organisation())
+        taken = extracted_at or newest_fact(checked)
+        derived = derive_openings(checked, taken, static, tracked_since or {})
+        if openings is not None:
+            derived = _prefer(openings, derived)
+        return cls(organisation or Organisation(), MappingProxyType(checked), derived, taken, static)
+
+    def with_tables(self, tables: Mapping[str, pd.DataFrame]) -> "Dataset":
+        """The same organisation, openings and moment of extraction, with other rows."""
+        return Dataset.of(
+            tables,
+            self.organisation,
+            static=self.static,
+            extracted_at=self.extracted_at,
+            openings=self.openings.assign(deal_id=self.tables["deals"]["deal_id"].to_numpy()),
+        )
+
+    @property
+    def deals(self) -> pd.DataFrame:
+        return self.tables["deals"]
+
+    @property
+    def n_deals(self) -> int:
+        return len(self.deals)
+
+    @property
+    def ends_at(self) -> pd.Timestamp:
+        """The first instant at which everything in the data is known."""
+        return clock.instant(clock.micros(max(self.extracted_at, newest_fact(self.tables))) + 1)
+
+    @cached_property
+    def deal_known(self) -> Micros:
+        """When each deal came on record."""
+        return recorded("deals", self.deals)
+
+    @cached_property
+    def deal_created(self) -> Micros:
+        return clock.to_micros(self.deals["created_at"])
+
+    @cached_property
+    def deal_rows(self) -> "pd.Index[Any]":
+        index: pd.Index[Any] = pd.Index(self.deals["deal_id"].to_numpy(dtype=object), dtype=object)
+        return index
+
+    @cached_property
+    def deal_accounts(self) -> Rows:
+        """For each deal the number of its account, -1 where it has none; numbers follow the order of account ids."""
+        if "account_id" not in self.deals:
+            return np.full(self.n_deals, -1, dtype=np.int64)
+        codes, _ = pd.factorize(self.deals["account_id"], sort=True)
+        return np.asarray(codes, dtype=np.int64)
+
+    @cached_property
+    def activity_log(self) -> ActivityLog:
+        """The activities as flat arrays, sorted by deal and time. Raises KeyError where there is no such table."""
+        frame = self.tables["activities"]
+        return activity_log(frame, self.rows_of("activities"), recorded("activities", frame))
+
+    def rows_of(self, table: str, column: str = "deal_id") -> Rows:
+        """For each row of a table the row of its deal, -1 where it has none."""
+        if column not in self.tables[table]:
+            return np.full(len(self.tables[table]), -1, dtype=np.int64)
+        return np.asarray(self.deal_rows.get_indexer(pd.Index(self.tables[table][column])), dtype=np.int64)
+
+    def history(self, name: str) -> FieldHistory:
+        """All values of one tracked field; a field that the source lacks has an empty history."""
+        if name not in self._cache:
+            self._cache[name] = self._history(name)
+        return self._cache[name]
+
+    def _history(self, name: str) -> FieldHistory:
+        kind = TABLES["deals"].column(name).kind
+        changes = self._changes[self._changes["field"] == name]
+        parsed = changes.assign(
+            old_value=contracts.parse(changes["old_value"], kind), new_value=contracts.parse(changes["new_value"], kind)
+        )
+        opening = pd.DataFrame({"value": self.openings[name], "since": self.openings[f"{name}_since"]})
+        if kind is Kind.DATE:
+            zone = self.organisation.timezone
+            opening["value"] = _as_days(opening["value"], zone)
+            parsed = parsed.assign(old_value=_as_days(parsed["old_value"], zone), new_value=_as_days(parsed["new_value"], zone))
+        return history.field_history(opening, parsed, textual=kind in TEXTUAL)
+
+    @cached_property
+    def _changes(self) -> pd.DataFrame:
+        if "deal_changes" not in self.tables:
+            return pd.DataFrame(
+                {
+                    "deal": pd.Series(dtype="int64"),
+                    "time": pd.Series(dtype="int64"),
+                    "known": pd.Series(dtype="int64"),
+                    "field": pd.Series(dtype="str"),
+                    "old_value": pd.Series(dtype="str"),
+                    "new_value": pd.Series(dtype="str"),
+                }
+            )
+        frame = self.tables["deal_changes"]
+        compiled = pd.DataFrame(
+            {
+                "deal": self.rows_of("deal_changes"),
+                "time": clock.to_micros(frame["changed_at"]),
+                "known": recorded("deal_changes", frame),
+                "field": frame["field"],
+                "old_value": frame["old_value"],
+                "new_value": frame["new_value"],
+            }
+        )
+        return compiled[compiled["deal"] >= 0]
+
+    @cached_property
+    def transitions(self) -> Transitions:
+        """Every close and re-opening of every deal."""
+        kinds = dict(zip(self.tables["stages"]["stage"], self.tables["stages"]["kind"].map(KINDS), strict=True))
+        closed = pd.DataFrame(
+            {
+                "time": clock.to_micros(self.deals["closed_at"]),
+                "state": self.deals["outcome"].map(history.OUTCOMES).fillna(history.OPEN).astype(np.int32),
+            }
+        )
+        return history.transitions(self.history("stage"), kinds, closed)
+
+
+def recorded(table: str, frame: pd.DataFrame) -> Micros:
+    """When each row came on record: its own time, or `recorded_at` where that is later. Undated rows always were."""
+    time = TABLES[table].time
+    if time is None or time not in frame:
+        return np.full(len(frame), clock.UNKNOWN + 1, dtype=np.int64)
+    happened = clock.to_micros(frame[time])
+    if "recorded_at" in frame:
+        happened = clock.later(happened, clock.to_micros(frame["recorded_at"]))
+    return happened
+
+
+def newest_fact(tables: Mapping[str, pd.DataFrame]) -> pd.Timestamp:
+    """The instant of the newest dated fact in the data."""
+    newest = [int(recorded(name, tables[name]).max()) for name in FACTS if name in tables and len(tables[name])]
+    if "closed_at" in tables["deals"] and tables["deals"]["closed_at"].notna().any():
+        newest.append(clock.micros(tables["deals"]["closed_at"].max()))
+    return clock.instant(max(newest))
+
+
+def infer_stages(deals: pd.DataFrame) -> pd.DataFrame:
+    """The stages in use, where the source has no table of them: a stage is closed when its deals have an outcome."""
+    outcome = deals["outcome"] if "outcome" in deals else pd.Series(None, index=deals.index, dtype="str")
+    seen = pd.DataFrame({"stage": deals["stage"], "kind": outcome.fillna("open")}).dropna()
+    counted = seen.value_counts().rename("n").reset_index().sort_values(["n", "stage", "kind"], ascending=[False, True, True])
+    kinds = counted.drop_duplicates("stage").sort_values("stage")[["stage", "kind"]]
+    return contracts.conform("stages", kinds.reset_index(drop=True))
+
+
+def derive_openings(
+    tables: Mapping[str, pd.DataFrame],
+    extracted_at: pd.Timestamp,
+    static: frozenset[str],
+    tracked_since: Mapping[str, pd.Timestamp],
+) -> pd.DataFrame:
+    """For each deal and tracked field its first value and since when it is known; see the module's example."""
+    deals = tables["deals"]
+    begins = recorded("deals", deals)
+    columns: dict[str, object] = {"deal_id": deals["deal_id"]}
+    for name in TRACKED:
+        changes = _changes_of(tables, name)
+        kind = TABLES["deals"].column(name).kind
+        current = deals[name] if name in deals else pd.Series(None, index=deals.index, dtype=contracts.DTYPES[kind])
+        first = changes.drop_duplicates("deal_id").set_index("deal_id")["old_value"]
+        changed = deals["deal_id"].isin(first.index).to_numpy()
+        old = contracts.parse(first.reindex(deals["deal_id"]).reset_index(drop=True), kind)
+        columns[name] = current.reset_index(drop=True).mask(changed, old)
+        if f"deals.{name}" in static:
+            since = begins
+        elif len(changes) or name in tracked_since:
+            start = tracked_since.get(name, changes["changed_at"].min() if len(changes) else extracted_at)
+            since = np.maximum(begins, clock.micros(start))
+        elif name in deals:
+            since = np.full(len(deals), clock.micros(extracted_at), dtype=np.int64)
+        else:
+            since = np.full(len(deals), clock.UNKNOWN, dtype=np.int64)
+        columns[f"{name}_since"] = since
+    return pd.DataFrame(columns)
+
+
+def _changes_of(tables: Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
+    """One field's changes, the earliest first."""
+    if "deal_changes" not in tables:
+        return pd.DataFrame({"deal_id": [], "changed_at": [], "old_value": []})
+    changes = tables["deal_changes"]
+    return changes[changes["field"] == name].sort_values(["deal_id", "changed_at"], kind="stable")
+
+
+def _sorted(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort by the whole row, key first, so that the order of the input never shows."""
+    table = TABLES[name]
+    keys = [column for column in (*table.key, *table.names) if column in frame]
+    return frame.sort_values(list(dict.fromkeys(keys)), kind="stable", ignore_index=True)
+
+
+def _with_outcome(deals: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
+    """Fill `outcome` from the stage's kind where the source gives none; add the close columns where it has none at all."""
+    kinds = deals["stage"].map(dict(zip(stages["stage"], stages["kind"], strict=True)))
+    closed = kinds.where(kinds.isin(list(history.OUTCOMES)))
+    outcome = deals["outcome"].fillna(closed) if "outcome" in deals else closed
+    closed_at = deals["closed_at"] if "closed_at" in deals else pd.Series(pd.NaT, index=deals.index, dtype="datetime64[us, UTC]")
+    return deals.assign(outcome=outcome.astype("str"), closed_at=closed_at)
+
+
+def _prefer(given: pd.DataFrame, derived: pd.DataFrame) -> pd.DataFrame:
+    """Stored openings win over derived ones; a deal without stored ones keeps the derived."""
+    stored = given.set_index("deal_id").reindex(derived["deal_id"]).reset_index()
+    missing = ~derived["deal_id"].isin(given["deal_id"]).to_numpy()
+    return stored.mask(missing, derived).astype(derived.dtypes.to_dict())
+
+
+def _as_days(dates: pd.Series, zone: str) -> pd.Series:
+    """Calendar dates as float microseconds of their local midnight, NaN where empty."""
+    values = clock.dates_to_micros(dates, zone)
+    return pd.Series(np.where(values == clock.UNKNOWN, np.nan, values.astype(np.float64)), index=dates.index)

@@ -1,0 +1,64 @@
+"""What can go wrong with input, told apart by who has to act.
+
+    DealcastError
+    ├── UsageError          the command was called wrongly (exit code 2)
+    ├── DataError           a table breaks its contract (exit code 3)
+    ├── MappingError        a mapping file cannot be applied (exit code 3)
+    └── NotReadyError       something that must exist first does not: no data, no champion (exit code 4)
+
+Every message says what is wrong, shows a few offending rows where there are any, and what to do.
+"""
+
+from dataclasses import dataclass, field
+
+SHOWN_ROWS = 5
+
+
+class DealcastError(Exception):
+    """Root of every error that Dealcast raises on purpose; its text is fit to show to a user."""
+
+    exit_code = 1
+
+
+class UsageError(DealcastError):
+    """A command or function was called in a way that cannot work."""
+
+    exit_code = 2
+
+
+class MappingError(DealcastError):
+    """A mapping file is malformed, or names a column that the export does not have."""
+
+    exit_code = 3
+
+
+class NotReadyError(DealcastError):
+    """Something that has to exist first does not: data in the store, a champion in the registry."""
+
+    exit_code = 4
+
+
+@dataclass
+class DataError(DealcastError):
+    """A table breaks its contract.
+
+    `rows` holds the first few offenders, one line of text each; `count` says how many there are in all.
+    """
+
+    exit_code = 3
+
+    table: str
+    rule: str
+    advice: str
+    column: str | None = None
+    rows: list[str] = field(default_factory=list)
+    count: int | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.table}.{self.column}" if self.column else self.table
+        total = len(self.rows) if self.count is None else self.count
+        lines = [f"{place}: {self.rule}" + (f" ({total:,} row{'s' * (total != 1)})" if total else "")]
+        lines += [f"  {row}" for row in self.rows[:SHOWN_ROWS]]
+        if total > len(self.rows[:SHOWN_ROWS]) > 0:
+            lines.append(f"  … and {total - len(self.rows[:SHOWN_ROWS]):,} more")
+        return "\n".join([*lines, f"  → {self.advice}"])

@@ -1,0 +1,145 @@
+"""A deal's past as flat arrays: for each tracked field its values in time, and for each deal its closes and re-openings.
+
+Rows are sorted by deal, then by when the change happened; the arrays are built once per Dataset and read by every Snapshot.
+"""
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features import clock
+from features.clock import Floats, Mask, Micros
+
+Rows: TypeAlias = npt.NDArray[np.int64]
+Codes: TypeAlias = npt.NDArray[np.int32]
+
+OPEN: Final = 0
+WON: Final = 1
+LOST: Final = 2
+OUTCOMES: Final = {"won": WON, "lost": LOST}
+
+
+@dataclass(frozen=True)
+class FieldHistory:
+    """Every value that one field of each deal ever had.
+
+    deal   row of the deal, ascending
+    time   when the value came to hold; ascending within a deal
+    known  when that was recorded: never earlier than `time`
+    value  float64, or an index into `labels` where the field is text (-1: empty)
+    first  whether this is the opening value and not a change
+    """
+
+    deal: Rows
+    time: Micros
+    known: Micros
+    value: Floats
+    first: Mask
+    labels: npt.NDArray[np.object_] | None
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """Closes and re-openings, sorted by deal and time. `state` is WON, LOST, or OPEN for a re-opening."""
+
+    deal: Rows
+    time: Micros
+    known: Micros
+    state: Codes
+
+
+def last_row(group: Rows, keep: Mask, n_groups: int) -> Rows:
+    """For each group the last row that is kept, -1 where none is. `group` is ascending."""
+    last = np.full(n_groups, -1, dtype=np.int64)
+    rows = np.flatnonzero(keep)
+    last[group[rows]] = rows
+    return last
+
+
+def first_row(group: Rows, keep: Mask, n_groups: int) -> Rows:
+    """For each group the first row that is kept, -1 where none is."""
+    first = np.full(n_groups, -1, dtype=np.int64)
+    rows = np.flatnonzero(keep)[::-1]
+    first[group[rows]] = rows
+    return first
+
+
+def count_rows(group: Rows, keep: Mask, n_groups: int) -> Floats:
+    """For each group how many of its rows are kept. Rows with group -1 belong to none."""
+    rows = group[keep]
+    return np.bincount(rows[rows >= 0], minlength=n_groups).astype(np.float64)
+
+
+def field_history(openings: pd.DataFrame, changes: pd.DataFrame, *, textual: bool) -> FieldHistory:
+    """Put one field's opening values and changes into one sorted history.
+
+    `openings` has a row for each deal (columns `value`, `since` in microseconds); `changes` has the columns `deal` (row), `time`,
+    `known`, `old_value` and `new_value`, already of the field's type. A value that holds since an unknown time is left out.
+    """
+    begun = (openings["since"] != clock.UNKNOWN).to_numpy()
+    ordered = _in_order(changes)
+    deal = np.concatenate([np.flatnonzero(begun), ordered["deal"].to_numpy()])
+    time = np.concatenate([openings["since"].to_numpy()[begun], ordered["time"].to_numpy()])
+    known = np.concatenate([openings["since"].to_numpy()[begun], ordered["known"].to_numpy()])
+    first = np.concatenate([np.ones(begun.sum(), dtype=bool), np.zeros(len(ordered), dtype=bool)])
+    values = pd.concat([openings["value"][begun], ordered["new_value"]], ignore_index=True)
+    # A stable sort: the opening stands first in its deal, and changes keep the order found for equal instants.
+    order = np.lexsort((~first, time, deal))
+    coded, labels = _coded(values) if textual else (values.to_numpy(dtype=np.float64), None)
+    return FieldHistory(deal[order], time[order], known[order], coded[order], first[order], labels)
+
+
+def transitions(stages: FieldHistory, kinds: dict[str, int], closed: pd.DataFrame) -> Transitions:
+    """Closes and re-openings from the stage history, completed by the outcome columns of deals without a closing change.
+
+    `kinds` maps a stage to OPEN, WON or LOST; `closed` has a row for each deal: `time` of its close and `state` (OPEN: none).
+    """
+    labels = stages.labels if stages.labels is not None else np.array([], dtype=object)
+    kind_of = np.array([*(kinds.get(label, OPEN) for label in labels), OPEN], dtype=np.int32)
+    state = kind_of[stages.value.astype(np.int64)]
+    before = np.concatenate([[OPEN], state[:-1]]).astype(np.int32)
+    before[np.concatenate([[True], stages.deal[1:] != stages.deal[:-1]])] = OPEN
+    moved = (state != before) & ~stages.first
+    final = np.full(len(closed), OPEN, dtype=np.int32)
+    final[stages.deal[moved]] = state[moved]
+    # A close that the history does not show (no stage history, or one that begins after the close).
+    unseen = np.flatnonzero((closed["state"].to_numpy() != OPEN) & (final == OPEN))
+    at = closed["time"].to_numpy()[unseen]
+    deal = np.concatenate([stages.deal[moved], unseen])
+    time = np.concatenate([stages.time[moved], at])
+    known = np.concatenate([stages.known[moved], at])
+    became = np.concatenate([state[moved], closed["state"].to_numpy()[unseen]]).astype(np.int32)
+    order = np.lexsort((time, deal))
+    return Transitions(deal[order], time[order], known[order], became[order])
+
+
+def _coded(values: pd.Series) -> tuple[Floats, npt.NDArray[np.object_]]:
+    codes, labels = pd.factorize(values, sort=True)
+    return codes.astype(np.float64), np.asarray(labels, dtype=object)
+
+
+def _in_order(changes: pd.DataFrame) -> pd.DataFrame:
+    """Sort by deal and time. Changes in the same instant are chained: each starts from the value the one before it left."""
+    ordered = changes.sort_values(["deal", "time", "old_value", "new_value"], kind="stable").reset_index(drop=True)
+    same = (ordered["deal"].diff() == 0) & (ordered["time"].diff() == 0)
+    if not same.any():
+        return ordered
+    tied = ordered[same | same.shift(-1, fill_value=False)]
+    index = ordered.index.to_numpy().copy()
+    for _, group in tied.groupby(["deal", "time"], sort=False):
+        index[group.index] = _chain(group)
+    return ordered.iloc[index].reset_index(drop=True)
+
+
+def _chain(group: pd.DataFrame) -> list[int]:
+    """The order in which each change starts where the one before it ended; the given order where there is no such chain."""
+    links = {row: (old, new) for row, old, new in zip(group.index, group["old_value"], group["new_value"], strict=True)}
+    ends = {new for _, new in links.values()}
+    chain = [next((row for row, (old, _) in links.items() if old not in ends), group.index[0])]
+    while len(chain) < len(links):
+        left = [row for row in links if row not in chain]
+        chain.append(next((row for row in left if links[row][0] == links[chain[-1]][1]), left[0]))
+    return chain

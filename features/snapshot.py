@@ -1,0 +1,143 @@
+"""Snapshot: a Dataset as it looked strictly before as_of.
+
+Two views of one thing. Signal kernels read flat arrays, one entry for each deal of the Dataset, and pick the rows they need;
+everything else reads `frame(table)`, which holds the rows known by then with all that was revealed later blanked.
+"""
+
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features import clock, history
+from features.clock import Floats, Mask, Micros
+from features.dataset import Dataset, recorded
+from features.history import Codes, FieldHistory, Rows
+from features.tables import CHANGES, CLOSE, EXPORT, TABLES, TEXTUAL, TRACKED, Column, Kind
+
+NEVER: Final = -1
+
+
+class Snapshot:
+    """What was known of a Dataset at one moment.
+
+    dataset  where it comes from; read it only through the Snapshot
+    at       as_of in microseconds
+    """
+
+    def __init__(self, dataset: Dataset, as_of: pd.Timestamp) -> None:
+        self.dataset = dataset
+        self.as_of = as_of
+        self.at = clock.micros(as_of)
+        self._last: dict[str, Rows] = {}
+
+    @cached_property
+    def exists(self) -> Mask:
+        """Which deals were on record."""
+        return clock.known(self.dataset.deal_known, self.at)
+
+    @cached_property
+    def _last_transition(self) -> Rows:
+        moves = self.dataset.transitions
+        return history.last_row(moves.deal, clock.known(moves.known, self.at), self.dataset.n_deals)
+
+    @cached_property
+    def state(self) -> Codes:
+        """OPEN, WON or LOST for each deal, as known."""
+        return np.asarray(_pick(self.dataset.transitions.state, self._last_transition, history.OPEN), dtype=np.int32)
+
+    @cached_property
+    def state_since(self) -> Micros:
+        """When each deal was last closed or re-opened; `UNKNOWN` for one that never was."""
+        return np.asarray(_pick(self.dataset.transitions.time, self._last_transition, clock.UNKNOWN), dtype=np.int64)
+
+    @cached_property
+    def open_deals(self) -> Rows:
+        """The cohort: rows of the deals that were on record and open."""
+        return np.flatnonzero(self.exists & (self.state == history.OPEN))
+
+    def last_value_row(self, field: str) -> Rows:
+        """For each deal the row in the field's history that held at as_of, -1 where nothing was known."""
+        if field not in self._last:
+            past = self.dataset.history(field)
+            self._last[field] = history.last_row(past.deal, clock.known(past.known, self.at), self.dataset.n_deals)
+        return self._last[field]
+
+    def values(self, field: str) -> Floats:
+        """A numeric field (dates: microseconds of their local midnight) of each deal, NaN where not known."""
+        return np.asarray(_pick(self.dataset.history(field).value, self.last_value_row(field), np.nan), dtype=np.float64)
+
+    def codes(self, field: str) -> Rows:
+        """A text field of each deal as an index into its history's labels, -1 where not known."""
+        return np.asarray(_pick(self.dataset.history(field).value, self.last_value_row(field), NEVER), dtype=np.int64)
+
+    def texts(self, field: str, rows: Rows | None = None) -> npt.NDArray[np.object_]:
+        """A text field of each deal, or of the given rows; None where not known."""
+        codes = self.codes(field) if rows is None else self.codes(field)[rows]
+        return decode(self.dataset.history(field), codes)
+
+    def held_since(self, field: str) -> Micros:
+        """Since when the field holds its value."""
+        return np.asarray(_pick(self.dataset.history(field).time, self.last_value_row(field), clock.UNKNOWN), dtype=np.int64)
+
+    def has(self, table: str) -> bool:
+        """Whether the source has this table at all."""
+        return table in self.dataset.tables
+
+    def known_rows(self, table: str) -> Mask:
+        """Which rows of a table were on record."""
+        if table == "deals":
+            return self.exists
+        return clock.known(recorded(table, self.dataset.tables[table]), self.at)
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """The rows of a table that were on record, each column as it was known."""
+        keep = self.known_rows(table)
+        rows = self.dataset.tables[table][keep].reset_index(drop=True)
+        served = [column for column in TABLES[table].columns if self._serves(table, column, rows)]
+        return pd.DataFrame({column.name: self._revealed(table, column, rows, keep) for column in served})
+
+    def _serves(self, table: str, column: Column, rows: pd.DataFrame) -> bool:
+        return column.name in rows or (table == "deals" and column.name in TRACKED)
+
+    def _revealed(self, table: str, column: Column, rows: pd.DataFrame, keep: Mask) -> Any:
+        if column.revealed_by == CHANGES:
+            return self._tracked(column, keep)
+        values = rows[column.name]
+        if column.revealed_by == CLOSE:
+            return values.where(self.state[keep] != history.OPEN)
+        if column.revealed_by == EXPORT:
+            return values if self.sees_export(f"{table}.{column.name}") else values.mask(np.ones(len(values), dtype=bool))
+        gate = column.revealed_by
+        if gate == TABLES[table].time or gate not in rows:
+            return values
+        return values.where(clock.known(clock.to_micros(rows[gate]), self.at))
+
+    def sees_export(self, column: str) -> bool:
+        """Whether a column without a history is known: it is static, or the export had been taken."""
+        return column in self.dataset.static or self.at > clock.micros(self.dataset.extracted_at)
+
+    def _tracked(self, column: Column, keep: Mask) -> Any:
+        if column.kind in TEXTUAL:
+            return pd.Series(self.texts(column.name)[keep], dtype="str")
+        values = self.values(column.name)[keep]
+        if column.kind is not Kind.DATE:
+            return pd.Series(values)
+        missing = np.isnan(values)
+        instants = clock.to_series(np.where(missing, clock.UNKNOWN, np.nan_to_num(values)).astype(np.int64))
+        return instants.dt.tz_convert(self.dataset.organisation.timezone).dt.tz_localize(None)
+
+
+def decode(past: FieldHistory, codes: Rows) -> npt.NDArray[np.object_]:
+    """Codes back to text; -1 becomes None."""
+    labels = [*(past.labels if past.labels is not None else ()), None]
+    return np.array(labels, dtype=object)[codes]
+
+
+def _pick(values: npt.NDArray[Any], rows: Rows, missing: float) -> npt.NDArray[Any]:
+    """values[row] for each row, `missing` where the row is -1."""
+    if not len(values):
+        return np.full(len(rows), missing)
+    return np.where(rows >= 0, values[rows], missing)
