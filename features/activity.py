@@ -31,10 +31,6 @@ class ActivityLog:
     inbound: Mask
     meeting: Mask
 
-    def begins_before(self, start: int) -> bool:
-        """Whether the table's first record lies before `start`, so that a window from there on is complete."""
-        return bool(len(self.known)) and bool(clock.known(self.known, start).any())
-
 
 def activity_log(frame: pd.DataFrame, deal: Rows, known: Micros) -> ActivityLog:
     """Compile the activities table; `deal` and `known` are given for each of its rows."""

@@ -128,6 +128,7 @@ CLIENT_SIGNALS: Final = (
     ),
     Signal("client_age_days", "recency", "days", "Days since the first order", "Дней с первого заказа", _ORDERS),
     Signal("n_orders", "frequency", "count", "Orders so far", "Всего заказов", _ORDERS),
+    Signal("order_band", "frequency", "category", "How often it ordered, in bands", "Частота заказов, группами", _ORDERS),
     Signal("n_orders_90d", "frequency", "count", "Orders in 90 days", "Заказов за 90 дней", _ORDERS),
     Signal("n_orders_365d", "frequency", "count", "Orders in 365 days", "Заказов за 365 дней", _ORDERS),
     Signal("revenue_90d", "money", "money", "Revenue in 90 days", "Выручка за 90 дней", _ORDERS),

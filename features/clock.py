@@ -28,6 +28,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 MICROS_PER_DAY: Final = 86_400_000_000
 UNKNOWN: Final = int(np.iinfo(np.int64).min)
+NEVER: Final = int(np.iinfo(np.int64).max)
 STALE_AFTER_DAYS: Final = 3
 
 
@@ -57,6 +58,18 @@ def dates_to_micros(dates: pd.Series, zone: str) -> Micros:
     return to_micros(local.dt.tz_convert("UTC"))
 
 
+def end_of_dates(dates: pd.Series, zone: str) -> Micros:
+    """Calendar dates as the microsecond at which the organisation's day is over."""
+    return dates_to_micros(dates + pd.Timedelta(days=1), zone)
+
+
+def time_at(times: Micros, rows: npt.NDArray[np.int64]) -> Micros:
+    """times[row] for each row, `UNKNOWN` where the row is -1."""
+    if not len(times):
+        return np.full(len(rows), UNKNOWN, dtype=np.int64)
+    return np.where(rows >= 0, times[rows], UNKNOWN)
+
+
 def known(recorded: Micros, as_of: int) -> Mask:
     """Which facts were on record strictly before as_of."""
     return np.asarray((recorded < as_of) & (recorded != UNKNOWN))
@@ -67,9 +80,41 @@ def within(times: Micros, start: int, end: int) -> Mask:
     return np.asarray((times >= start) & (times < end) & (times != UNKNOWN))
 
 
+def repeated(instant_micros: int, n: int) -> Micros:
+    """The same time n times over."""
+    return np.full(n, instant_micros, dtype=np.int64)
+
+
 def later(first: Micros, second: Micros) -> Micros:
     """The later of two times; `UNKNOWN` counts as the earliest, so it never hides a known one."""
     return np.maximum(first, second)
+
+
+def earlier(first: Micros, second: Micros) -> Micros:
+    """The earlier of two times."""
+    return np.minimum(first, second)
+
+
+def or_never(times: Micros) -> Micros:
+    """Unknown times read as `NEVER`: an end that was not set does not come."""
+    return np.where(times == UNKNOWN, NEVER, times)
+
+
+def plus_days(times: Micros, days: float) -> Micros:
+    """Each time `days` (of 24 hours) later; unknown stays unknown."""
+    return np.where(times == UNKNOWN, UNKNOWN, times + round(days * MICROS_PER_DAY))
+
+
+def earliest_later_in_group(group: npt.NDArray[np.int64], times: Micros) -> Micros:
+    """For each row the earliest time among the rows that follow it in its group, `NEVER` for the last. `group` is ascending."""
+    if not len(times):
+        return times
+    ranked = np.argsort(np.argsort(times, kind="stable"), kind="stable")
+    # Ranks of a later group are larger, so the running minimum from the end starts afresh in each group.
+    running = np.minimum.accumulate((ranked + group * len(times))[::-1])[::-1] - group * len(times)
+    following = np.append(np.sort(times)[running[1:] % len(times)], NEVER)
+    last = np.append(group[1:] != group[:-1], True)
+    return np.where(last, NEVER, following)
 
 
 def days_between(start: Micros | int, end: Micros | int) -> Floats:
@@ -150,3 +195,24 @@ class FiscalCalendar:
         first = date(month // 12, month % 12 + 1, 1)
         local = datetime(first.year, first.month, first.day, tzinfo=ZoneInfo(self.timezone))
         return pd.Timestamp(local).tz_convert("UTC").as_unit("us")
+
+
+def bucket_calendar(as_of: int, edges: Floats, calendar: FiscalCalendar) -> Floats:
+    """What the calendar says of each bucket `[as_of + edges[b], as_of + edges[b + 1])`, (buckets, 5).
+
+    Columns: its first day and its length in days after as_of, the share of its time that lies on Monday to Friday (local), the
+    days from its start to the end of the fiscal quarter that runs then, and whether that quarter ends inside it (0 or 1).
+    """
+    starts = [after_days(as_of, float(edge)) for edge in edges]
+    local = [instant(start).tz_convert(calendar.timezone) for start in starts]
+    worked = np.array([_working_days(moment) for moment in local])
+    length = np.diff(edges)
+    to_end = np.array([(micros(calendar.quarter(instant(start)).end) - start) / MICROS_PER_DAY for start in starts[:-1]])
+    return np.column_stack([edges[:-1], length, np.diff(worked) / length, to_end, (to_end <= length).astype(np.float64)])
+
+
+def _working_days(local: pd.Timestamp) -> float:
+    """Monday-to-Friday days since a fixed Monday, with the fraction of the running day."""
+    weeks, weekday = divmod(local.toordinal() - 1, 7)
+    fraction = (local.hour + local.minute / 60) / 24 if weekday < 5 else 0.0
+    return weeks * 5 + min(weekday, 5) + fraction

@@ -18,6 +18,7 @@ import pandas as pd
 
 from features import clock, contracts, history
 from features.activity import ActivityLog, activity_log
+from features.client_history import ContractLog, OrderLog, contract_log, order_log
 from features.clock import Micros
 from features.errors import DataError
 from features.history import FieldHistory, Rows, Transitions
@@ -37,6 +38,8 @@ class Dataset:
     openings      one row a deal, in the order of `deals`: for each tracked field `f` its first value `f` and `f_since` (int64)
     extracted_at  when the source was read: current values without history are known after it
     static        columns that the mapping declares unchanging, as "table.column"
+    tracked_since when the change history of a field begins; a field that is not named has none
+    begins        when the first row of each dated table was recorded (microseconds): before it nothing is known, not even "none"
     """
 
     organisation: Organisation
@@ -44,6 +47,8 @@ class Dataset:
     openings: pd.DataFrame
     extracted_at: pd.Timestamp
     static: frozenset[str] = frozenset()
+    tracked_since: Mapping[str, pd.Timestamp] = field(default_factory=dict)
+    begins: Mapping[str, int] = field(default_factory=dict)
     _cache: dict[str, FieldHistory] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -56,23 +61,28 @@ class Dataset:
         tracked_since: Mapping[str, pd.Timestamp] | None = None,
         extracted_at: pd.Timestamp | None = None,
         openings: pd.DataFrame | None = None,
+        begins: Mapping[str, int] | None = None,
     ) -> "Dataset":
         """Validate, sort and complete the tables.
 
         `extracted_at` defaults to the newest fact. `openings` (as in the attribute, with `deal_id`) are taken where given; deals
-        that have none get theirs derived. Raises DataError when a table breaks its contract.
+        that have none get theirs derived. `tracked_since` and `begins` default to the first row of each history and table. A
+        source of orders or contracts alone, without deals, is a Dataset too. Raises DataError when a table breaks its contract.
         """
-        if "deals" not in tables:
-            raise DataError("deals", "the table is missing", "every dataset needs at least the deals")
+        if not {"deals", "orders", "contracts"} & tables.keys():
+            raise DataError("deals", "the table is missing", "a source needs deals, or orders or contracts of clients")
         checked = {name: _sorted(name, contracts.conform(name, frame)) for name, frame in tables.items()}
+        checked.setdefault("deals", no_deals())
         checked.setdefault("stages", infer_stages(checked["deals"]))
         checked["deals"] = _with_outcome(checked["deals"], checked["stages"])
         contracts.check_together(checked, organisation or Organisation())
         taken = extracted_at or newest_fact(checked)
-        derived = derive_openings(checked, taken, static, tracked_since or {})
+        since = {**first_changes(checked), **(tracked_since or {})}
+        derived = derive_openings(checked, taken, static, since)
         if openings is not None:
             derived = _prefer(openings, derived)
-        return cls(organisation or Organisation(), MappingProxyType(checked), derived, taken, static)
+        first = {**first_records(checked), **(begins or {})}
+        return cls(organisation or Organisation(), MappingProxyType(checked), derived, taken, static, since, first)
 
     def with_tables(self, tables: Mapping[str, pd.DataFrame]) -> "Dataset":
         """The same organisation, openings and moment of extraction, with other rows."""
@@ -80,8 +90,10 @@ class Dataset:
             tables,
             self.organisation,
             static=self.static,
+            tracked_since=self.tracked_since,
             extracted_at=self.extracted_at,
-            openings=self.openings.assign(deal_id=self.tables["deals"]["deal_id"].to_numpy()),
+            openings=self.openings,
+            begins=self.begins,
         )
 
     @property
@@ -124,6 +136,54 @@ class Dataset:
         """The activities as flat arrays, sorted by deal and time. Raises KeyError where there is no such table."""
         frame = self.tables["activities"]
         return activity_log(frame, self.rows_of("activities"), recorded("activities", frame))
+
+    @cached_property
+    def client_ids(self) -> "pd.Index[Any]":
+        """Every account that any table names, ascending."""
+        named = [frame["account_id"] for name, frame in self.tables.items() if "account_id" in frame]
+        ids: pd.Index[Any] = pd.Index(pd.concat(named).dropna().unique().astype(object) if named else [], dtype=object)
+        return ids.sort_values()
+
+    def clients_of(self, table: str) -> Rows:
+        """For each row of a table the row of its client, -1 where it has none."""
+        frame = self.tables[table]
+        if "account_id" not in frame:
+            return np.full(len(frame), -1, dtype=np.int64)
+        return np.asarray(self.client_ids.get_indexer(pd.Index(frame["account_id"].to_numpy(dtype=object))), dtype=np.int64)
+
+    @cached_property
+    def clients_of_activities(self) -> Rows:
+        """The client of each activity: its own account, else that of its deal."""
+        own, deal = self.clients_of("activities"), self.rows_of("activities")
+        return np.where(own >= 0, own, np.where(deal >= 0, np.append(self.clients_of("deals"), -1)[deal], -1))
+
+    @cached_property
+    def order_log(self) -> OrderLog:
+        """The orders; won deals where the source has neither orders nor contracts; empty where it has contracts alone."""
+        if "orders" in self.tables:
+            frame = self.tables["orders"]
+            amount = frame["amount"].to_numpy(dtype=np.float64)
+            return order_log(self.clients_of("orders"), clock.to_micros(frame["ordered_at"]), recorded("orders", frame), amount)
+        moves = self.transitions
+        won = (moves.state == history.WON) & ("contracts" not in self.tables)
+        amount = self.deals["amount"] if "amount" in self.deals else pd.Series(0.0, index=self.deals.index)
+        deal = moves.deal[won]
+        return order_log(
+            self.clients_of("deals")[deal], moves.time[won], moves.known[won], amount.fillna(0.0).to_numpy(np.float64)[deal]
+        )
+
+    @cached_property
+    def contract_log(self) -> ContractLog:
+        """The contracts as flat arrays. Raises KeyError where there is no such table."""
+        frame = self.tables["contracts"]
+        organisation = self.organisation
+        return contract_log(
+            frame,
+            self.clients_of("contracts"),
+            recorded("contracts", frame),
+            organisation.timezone,
+            organisation.contract_grace_days,
+        )
 
     def rows_of(self, table: str, column: str = "deal_id") -> Rows:
         """For each row of a table the row of its deal, -1 where it has none."""
@@ -203,9 +263,8 @@ def recorded(table: str, frame: pd.DataFrame) -> Micros:
 def newest_fact(tables: Mapping[str, pd.DataFrame]) -> pd.Timestamp:
     """The instant of the newest dated fact in the data."""
     newest = [int(recorded(name, tables[name]).max()) for name in FACTS if name in tables and len(tables[name])]
-    if "closed_at" in tables["deals"] and tables["deals"]["closed_at"].notna().any():
-        newest.append(clock.micros(tables["deals"]["closed_at"].max()))
-    return clock.instant(max(newest))
+    ends = [clock.to_micros(tables["deals"]["closed_at"]).max(initial=clock.UNKNOWN)] if "closed_at" in tables["deals"] else []
+    return clock.instant(max([*newest, *map(int, ends)]))
 
 
 def infer_stages(deals: pd.DataFrame) -> pd.DataFrame:
@@ -237,15 +296,32 @@ def derive_openings(
         columns[name] = current.reset_index(drop=True).mask(changed, old)
         if f"deals.{name}" in static:
             since = begins
-        elif len(changes) or name in tracked_since:
-            start = tracked_since.get(name, changes["changed_at"].min() if len(changes) else extracted_at)
-            since = np.maximum(begins, clock.micros(start))
+        elif name in tracked_since:
+            since = clock.later(begins, clock.repeated(clock.micros(tracked_since[name]), len(deals)))
         elif name in deals:
-            since = np.full(len(deals), clock.micros(extracted_at), dtype=np.int64)
+            since = clock.repeated(clock.micros(extracted_at), len(deals))
         else:
-            since = np.full(len(deals), clock.UNKNOWN, dtype=np.int64)
+            since = clock.repeated(clock.UNKNOWN, len(deals))
         columns[f"{name}_since"] = since
     return pd.DataFrame(columns)
+
+
+def first_changes(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.Timestamp]:
+    """When the history of each field begins: its first change."""
+    if "deal_changes" not in tables:
+        return {}
+    return {str(name): first for name, first in tables["deal_changes"].groupby("field")["changed_at"].min().items()}
+
+
+def first_records(tables: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+    """When the first row of each dated table was recorded, in microseconds."""
+    return {name: int(recorded(name, tables[name]).min()) for name in FACTS if name in tables and len(tables[name])}
+
+
+def no_deals() -> pd.DataFrame:
+    """An empty deals table."""
+    required = [column for column in TABLES["deals"].columns if column.required]
+    return pd.DataFrame({column.name: pd.Series(dtype=contracts.DTYPES[column.kind]) for column in required})
 
 
 def _changes_of(tables: Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
@@ -274,9 +350,10 @@ def _with_outcome(deals: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
 
 def _prefer(given: pd.DataFrame, derived: pd.DataFrame) -> pd.DataFrame:
     """Stored openings win over derived ones; a deal without stored ones keeps the derived."""
-    stored = given.set_index("deal_id").reindex(derived["deal_id"]).reset_index()
-    missing = ~derived["deal_id"].isin(given["deal_id"]).to_numpy()
-    return stored.mask(missing, derived).astype(derived.dtypes.to_dict())
+    kept = given[given["deal_id"].isin(derived["deal_id"])]
+    fresh = derived[~derived["deal_id"].isin(kept["deal_id"])]
+    joined = pd.concat([kept.astype(derived.dtypes.to_dict()), fresh]) if len(kept) else fresh
+    return joined.sort_values("deal_id", ignore_index=True)
 
 
 def _as_days(dates: pd.Series, zone: str) -> pd.Series:

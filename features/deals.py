@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from features import catalog, clock
-from features.clock import Floats, Mask, Micros
+from features.clock import Floats, Mask
 from features.history import LOST, WON, Rows, count_rows, last_row
 from features.rates import Rates, rates
 from features.snapshot import Snapshot
@@ -64,7 +64,7 @@ def _moves(snapshot: Snapshot, cohort: Rows) -> Columns:
         past = snapshot.dataset.history(field)
         changed = clock.known(past.known, snapshot.at) & ~past.first
         recent += count_rows(past.deal, changed & clock.within(past.known, since, snapshot.at), n)
-        latest = clock.later(latest, _time_at(past.time, last_row(past.deal, changed, n)))
+        latest = clock.later(latest, clock.time_at(past.time, last_row(past.deal, changed, n)))
     last = np.where(latest == clock.UNKNOWN, snapshot.dataset.deal_created, latest)
     return {"n_changes_30d": recent[cohort], "days_since_change": clock.days_between(last[cohort], snapshot.at)}
 
@@ -158,7 +158,7 @@ def _contact(snapshot: Snapshot, cohort: Rows) -> Columns:
     def recent(mask: Mask, days: int) -> Floats:
         start = clock.after_days(snapshot.at, -days)
         counted = count(mask & clock.within(log.known, start, snapshot.at))
-        return counted if log.begins_before(start) else np.full(len(cohort), np.nan)
+        return counted if snapshot.reaches_back("activities", start) else np.full(len(cohort), np.nan)
 
     return {
         "n_activities": count(known),
@@ -168,8 +168,8 @@ def _contact(snapshot: Snapshot, cohort: Rows) -> Columns:
         "n_inbound_30d": recent(inbound, 30),
         "n_undone": count(known & ~clock.known(log.done, snapshot.at)),
         "n_people": count(known & _first_of_pair(log.deal, log.user, known)),
-        "days_since_activity": clock.days_between(_time_at(log.time, last_row(log.deal, known, n))[cohort], snapshot.at),
-        "days_since_inbound": clock.days_between(_time_at(log.time, last_row(log.deal, inbound, n))[cohort], snapshot.at),
+        "days_since_activity": clock.days_between(clock.time_at(log.time, last_row(log.deal, known, n))[cohort], snapshot.at),
+        "days_since_inbound": clock.days_between(clock.time_at(log.time, last_row(log.deal, inbound, n))[cohort], snapshot.at),
     }
 
 
@@ -180,10 +180,3 @@ def _first_of_pair(group: Rows, member: Rows, keep: Mask) -> Mask:
     marked = np.zeros(len(group), dtype=bool)
     marked[rows[first]] = True
     return marked
-
-
-def _time_at(times: Micros, rows: Rows) -> Micros:
-    """times[row] for each row, `UNKNOWN` where the row is -1."""
-    if not len(times):
-        return np.full(len(rows), clock.UNKNOWN, dtype=np.int64)
-    return np.where(rows >= 0, times[rows], clock.UNKNOWN)

@@ -86,6 +86,10 @@ class Snapshot:
         """Whether the source has this table at all."""
         return table in self.dataset.tables
 
+    def reaches_back(self, table: str, start: int) -> bool:
+        """Whether the table's first record lies before `start`, so that a window from there on is complete."""
+        return self.dataset.begins.get(table, clock.NEVER) < start
+
     def known_rows(self, table: str) -> Mask:
         """Which rows of a table were on record."""
         if table == "deals":

@@ -33,17 +33,13 @@ class Examples:
     def take(self, keep: Mask) -> "Examples":
         """The rows that are kept."""
         seen = self.outcomes
-        return Examples(
-            self.signals[keep], self.as_of[keep], Outcomes(seen.days[keep], seen.cause[keep], seen.follow_up[keep])
-        )
+        return Examples(self.signals[keep], self.as_of[keep], Outcomes(seen.days[keep], seen.cause[keep], seen.follow_up[keep]))
 
     def cut(self, watched_until: int) -> "Examples":
         """The same rows as if watching had stopped earlier: what happened afterwards is unknown again."""
         follow_up = np.minimum(self.outcomes.follow_up, (watched_until - self.as_of) / clock.MICROS_PER_DAY)
         seen = self.outcomes.days < follow_up
-        outcomes = Outcomes(
-            np.where(seen, self.outcomes.days, np.inf), np.where(seen, self.outcomes.cause, 0), follow_up
-        )
+        outcomes = Outcomes(np.where(seen, self.outcomes.days, np.inf), np.where(seen, self.outcomes.cause, 0), follow_up)
         return replace(self, outcomes=outcomes)
 
 

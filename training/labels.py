@@ -5,17 +5,19 @@ ended is censored: it counts as open for as long as it was watched, never as los
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from features import clock
-from features.clock import Floats
+from features.clock import Floats, Micros
 from features.dataset import Dataset
 from features.history import OPEN, Rows, first_row
 
-STAYED = 0
+STAYED: Final = 0
+_NOBODY: Final = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,36 @@ def deal_outcomes(dataset: Dataset, deals: Rows, as_of: pd.Timestamp, watched_un
     moves = dataset.transitions
     closes = clock.within(moves.known, start, end) & (moves.state != OPEN)
     row = first_row(moves.deal, closes, dataset.n_deals)[deals]
-    seen = row >= 0
+    days = clock.days_between(start, clock.time_at(moves.known, row))
+    seen = ~np.isnan(days)
     follow_up = np.full(len(deals), (end - start) / clock.MICROS_PER_DAY)
-    if not seen.any():
-        return Outcomes(np.full(len(deals), np.inf), np.zeros(len(deals), dtype=np.int64), follow_up)
-    days = np.where(seen, clock.days_between(start, moves.known[row]), np.inf)
-    return Outcomes(days, np.where(seen, moves.state[row], STAYED).astype(np.int64), follow_up)
+    cause = np.where(seen, np.append(moves.state, STAYED)[row], STAYED).astype(np.int64)
+    return Outcomes(np.where(seen, days, np.inf), cause, follow_up)
+
+
+def contract_outcomes(dataset: Dataset, clients: Rows, as_of: pd.Timestamp, watched_until: pd.Timestamp) -> Outcomes:
+    """When each client's last contract was cancelled, or ran out and was not followed by another within the grace period."""
+    if "contracts" not in dataset.tables:
+        return _first_events(_NOBODY, _NOBODY, clients, len(dataset.client_ids), as_of, watched_until)
+    log = dataset.contract_log
+    order = np.lexsort((log.leaves, log.client))
+    return _first_events(log.client[order], log.leaves[order], clients, len(dataset.client_ids), as_of, watched_until)
+
+
+def order_outcomes(dataset: Dataset, clients: Rows, as_of: pd.Timestamp, watched_until: pd.Timestamp) -> Outcomes:
+    """The next order of each client, by when it was recorded. The event is the order: to leave is not to have one."""
+    log = dataset.order_log
+    order = np.lexsort((log.known, log.client))
+    return _first_events(log.client[order], log.known[order], clients, len(dataset.client_ids), as_of, watched_until)
+
+
+def _first_events(
+    client: Rows, time: Micros, asked: Rows, n_clients: int, as_of: pd.Timestamp, watched_until: pd.Timestamp
+) -> Outcomes:
+    """The first event of one single cause for each client asked for; `time` is ascending within a client."""
+    start, end = clock.micros(as_of), clock.micros(watched_until)
+    first = clock.time_at(time, first_row(client, clock.within(time, start, end), n_clients))[asked]
+    days = clock.days_between(start, first)
+    seen = ~np.isnan(days)
+    follow_up = np.full(len(asked), (end - start) / clock.MICROS_PER_DAY)
+    return Outcomes(np.where(seen, days, np.inf), seen.astype(np.int64), follow_up)

@@ -45,6 +45,10 @@ def plan(first_fact: pd.Timestamp, as_of: pd.Timestamp, zone: str, seed: int, st
     begin = start + WARM_UP_SHARE * span
     n = int(min(steps, max(2, (end - begin) // clock.MICROS_PER_DAY)))
     positions = begin + (np.arange(n) + np.random.default_rng(seed).random(n)) * (end - begin) / n
-    midnights = pd.DatetimeIndex([clock.instant(int(position)) for position in positions]).tz_convert(zone).floor("D", ambiguous=True, nonexistent="shift_forward")
+    midnights = (
+        pd.DatetimeIndex([clock.instant(int(position)) for position in positions])
+        .tz_convert(zone)
+        .floor("D", ambiguous=True, nonexistent="shift_forward")
+    )
     dates = sorted({date.as_unit("us") for date in midnights.tz_convert("UTC")})
     return Plan(tuple(dates), clock.instant(int(end - LATER_SHARE * span)), as_of)

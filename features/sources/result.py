@@ -1,0 +1,96 @@
+"""What reading a source gives: its tables in the contract's form, and a report of what was done on the way."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from features.dataset import Dataset
+from features.organisation import Organisation
+from features.tables import Column
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """What became of the rows of one table.
+
+    read        rows in the source's files
+    kept        rows of the resulting table
+    dropped     rule -> rows that it dropped
+    nulled      rule -> rows in which it emptied a cell
+    aggregated  rows that were folded into others: read = kept + dropped + aggregated
+    unmapped    columns of the export that nothing reads
+    """
+
+    read: int
+    kept: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    nulled: Mapping[str, int] = field(default_factory=dict)
+    aggregated: int = 0
+    unmapped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What an ingest read, kept, dropped and could not place.
+
+    tables     table -> its rows
+    untracked  field of the foreign history that no column holds -> rows left out
+    unknown    "table.column" -> rows whose value is the key of no row that was read
+    unread     files of the export that the mapping does not name
+    revision   of the store, once it is stored
+    """
+
+    source: str
+    tables: Mapping[str, TableReport]
+    untracked: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    revision: int | None = None
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        for name, table in self.tables.items():
+            yield f"{name}: {table.read:,} rows read, {table.kept:,} kept"
+            yield from (f"  {count:,} dropped: {rule}" for rule, count in table.dropped.items())
+            yield from (f"  {count:,} emptied: {rule}" for rule, count in table.nulled.items())
+            if table.aggregated:
+                yield f"  {table.aggregated:,} folded into other rows"
+            if table.unmapped:
+                yield f"  not mapped: {', '.join(table.unmapped)}"
+        yield from (f"deal_changes: {count:,} rows of '{name}', which is not tracked" for name, count in self.untracked.items())
+        yield from (f"{place}: {count:,} rows name something that is not in the data" for place, count in self.unknown.items())
+        if self.unread:
+            yield f"not read: {', '.join(self.unread)}"
+
+
+@dataclass(frozen=True)
+class SourceData:
+    """The validated tables of one source.
+
+    organisation   None: the source does not say
+    static         columns that the mapping declares unchanging, as "table.column"
+    tracked_since  field of the deals -> since when the source keeps its history; absent: since its first change
+    extracted_at   when the export was made; None: at its newest fact
+    custom         the deals' own columns, and what reveals each
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    organisation: Organisation | None
+    static: frozenset[str]
+    tracked_since: Mapping[str, pd.Timestamp]
+    report: IngestReport
+    extracted_at: pd.Timestamp | None = None
+    custom: tuple[Column, ...] = ()
+
+    def dataset(self) -> Dataset:
+        """The tables as one Dataset. Raises DataError where they do not fit together."""
+        return Dataset.of(
+            self.tables,
+            self.organisation,
+            static=self.static,
+            tracked_since=self.tracked_since,
+            extracted_at=self.extracted_at,
+        )

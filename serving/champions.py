@@ -1,0 +1,74 @@
+"""How the server learns of another champion without ever talking to the registry itself.
+
+A child process (`training.fetch`) asks the registry, checks the files against their hashes, loads the model once to see that it
+loads, and puts it into the cache below `home`. The server reads the cache alone. When the child fails, because the registry is
+down or the model is damaged, the last good champion stays where it is and goes on serving.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from serving.settings import Settings
+from training import bundle
+from training.bundle import Bundle
+
+TARGETS: Final = ("deals", "clients")
+FETCH_SECONDS: Final = 120.0
+
+
+class Champions:
+    """The cache of verified champions: `<home>/cache/champions/<target>/<version>/`, and `current`, which names the version."""
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home / "cache" / "champions"
+
+    def versions(self) -> Mapping[str, str]:
+        """The current version of each target that has one."""
+        found = {target: self._current(target) for target in TARGETS}
+        return {target: version for target, version in found.items() if version}
+
+    def load(self, target: str, version: str) -> Bundle:
+        return bundle.load(self.folder / target / version)
+
+    def _current(self, target: str) -> str:
+        try:
+            return (self.folder / target / "current").read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
+
+
+async def fetch_champions(settings: Settings) -> bool:
+    """Bring the cache up to date in a child process; False when the registry could not be asked.
+
+    MLflow costs seconds and 180 MB to import, and a damaged model kills the process that loads it: both happen in the child.
+    """
+    targets = [part for target in TARGETS for part in ("--target", target)]
+    command = [sys.executable, "-m", "training.fetch", "--home", str(settings.home), "--tracking-uri", settings.tracking_uri]
+    process = await asyncio.create_subprocess_exec(
+        *command, *targets, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, env=quiet_environment()
+    )
+    try:
+        async with asyncio.timeout(FETCH_SECONDS):
+            return await process.wait() == 0
+    except TimeoutError:
+        return False
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def quiet_environment() -> dict[str, str]:
+    """The environment of a process that uses MLflow: no telemetry, no pickle, and no long wait for a registry that is down."""
+    return {
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "3",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        **os.environ,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }

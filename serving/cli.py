@@ -1,0 +1,206 @@
+"""The command line: `dealcast …`. The composition root: here settings, store, registry and server are put together.
+
+Answers go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 called wrongly, 3 the data is invalid, 4 something
+that must exist first does not. What is slow to import is imported inside the commands that need it, so that help is instant.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from features.errors import DealcastError, NotReadyError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.dataset import Dataset
+    from serving.settings import Settings
+
+
+class Target(StrEnum):
+    """What a model is about."""
+
+    DEALS = "deals"
+    CLIENTS = "clients"
+
+
+class Commands(TyperGroup):
+    """Turns an error that Dealcast raised on purpose into its text on stderr and its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DealcastError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(error.exit_code) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Predictive sales forecasting from a CRM's history.",
+    epilog="Settings: DEALCAST_… in the environment, or dealcast.toml. DEALCAST_HOME (default .dealcast) holds everything.",
+)
+
+
+def say(text: str) -> None:
+    """One line of progress."""
+    typer.echo(text, err=True)
+
+
+@app.command()
+def demo(
+    deals: Annotated[int, typer.Option(min=1, help="How many deals the synthetic company has.")] = 2000,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Where to listen; the next free port if it is taken.")
+    ] = None,
+) -> None:
+    """Make up a company, train on it and serve the answers on this machine."""
+    from serving import demo as main_job
+
+    main_job.run(_read(port=port, demo=True, host="127.0.0.1"), deals, say)
+
+
+@app.command()
+def ingest(
+    source: Annotated[str, typer.Argument(help="A folder, a file or a database URL.")],
+    mapping: Annotated[str | None, typer.Option(help="A TOML file, or the name of a preset such as salesforce.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace what the store holds instead of merging by key.")] = False,
+) -> None:
+    """Load an export into the store, whole or not at all."""
+    from features.ingest import ingest as load
+    from features.store import Store
+
+    typer.echo(str(load(source, mapping, Store(_prepared(_read()).store_url), replace=replace)))
+
+
+@app.command()
+def train(
+    target: Annotated[list[Target] | None, typer.Option(help="What to train; may be given twice. Default: deals.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Use what was recorded before this date. Default: now.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Equal data and seed give an equal model.")] = 7,
+) -> None:
+    """Train a model, log the run and register it; the first one becomes the champion."""
+    from serving.champions import keep_champions, quiet_environment
+
+    settings = _read()
+    os.environ.update(quiet_environment())
+    from training.registry import MlflowRegistry
+    from training.run import train as fit
+
+    dataset = _dataset(settings)
+    registry = MlflowRegistry(settings.home, settings.tracking_uri)
+    for each in target or [Target.DEALS]:
+        run = fit(dataset, each, _instant(as_of, dataset), registry, seed=seed, threads=settings.threads, progress=say)
+        typer.echo(f"{each} version {run.version}{f', {run.alias}' if run.alias else ''}: {run.summary}")
+    keep_champions(settings, registry)
+
+
+@app.command()
+def score(
+    output: Annotated[Path, typer.Option(help="Where to write: a file that ends in .parquet or .csv.")],
+    target: Annotated[Target, typer.Option(help="What to score.")] = Target.DEALS,
+    as_of: Annotated[str | None, typer.Option(help="Score as of this date. Default: now.")] = None,
+    horizons: Annotated[str | None, typer.Option(help="Days, such as 7,14,30.")] = None,
+) -> None:
+    """Score every open deal, or every active client, with the champion."""
+    from serving import export
+    from serving import score as scoring
+    from serving.champions import Champions, update
+
+    export.check_destination(output)
+    days, settings = _horizons(horizons), _read()
+    dataset = _dataset(settings)
+    if not update(settings):
+        say("The registry does not answer; scoring with the last good champion.")
+    champion = Champions(settings.home).champion(target)
+    instant = _instant(as_of, dataset)
+    if target is Target.DEALS:
+        frame = scoring.score_deals(dataset, champion, instant, days or [7, 14, 30])
+    else:
+        frame = scoring.score_clients(dataset, champion, instant, days or [dataset.organisation.client_horizon_days])
+    export.write(frame, output)
+    typer.echo(f"{output}: {len(frame):,} {target}, model {champion.version}, as of {instant.isoformat()}")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port to listen on.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="No key needed, this machine only.")] = False,
+) -> None:
+    """Serve the page and the HTTP API."""
+    from serving.settings import check_servable
+
+    settings = _read(host=host, port=port, demo=demo or None)
+    check_servable(settings)
+    _prepared(settings)
+    from serving import server
+
+    listener = server.listen(settings.host, settings.port)
+    say(f"Dealcast listens on {server.address(listener)}")
+    server.run(server.open_runtime(settings), settings, listener)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(installed("dealcast"))
+
+
+def main() -> None:
+    """The console script."""
+    app(prog_name="dealcast")
+
+
+def _read(**flags: Any) -> "Settings":
+    from serving.settings import read
+
+    return read(**flags)
+
+
+def _prepared(settings: "Settings") -> "Settings":
+    """Make the home folder, and keep the models' threads to the number that is set."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(settings.threads))
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return settings
+
+
+def _dataset(settings: "Settings") -> "Dataset":
+    from features.store import Store
+
+    store = Store(_prepared(settings).store_url)
+    if store.revision() == 0:
+        raise NotReadyError("There is no data yet. Load some with 'dealcast ingest SOURCE', or run 'dealcast demo'.")
+    return store.load()
+
+
+def _instant(text: str | None, dataset: "Dataset") -> "pd.Timestamp":
+    from features import clock
+
+    return clock.parse_as_of(text, dataset.organisation.timezone) if text else clock.now(dataset.ends_at)
+
+
+def _horizons(text: str | None) -> Sequence[float]:
+    """`7,14,30` as numbers; empty where none are given. Raises UsageError."""
+    try:
+        days = [float(part) for part in text.split(",")] if text else []
+    except ValueError:
+        days = [0.0]
+    if not all(0 < day <= 3650 for day in days):
+        raise UsageError(f"'{text}' are no horizons; write days between 0 and 3650 with commas, such as 7,14,30")
+    return days
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""The main job on the embedded default: a synthetic company, models trained on it, and the server, with one command.
+
+Each step is skipped when its result is there already, so a second run starts at once. The demo marks the store that it filled, and
+refuses to touch one that it did not: made-up deals never mix with real ones.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from features.errors import DealcastError, UsageError
+from features.store import Store
+from features.synthetic import Settings as CompanySettings
+from features.synthetic import generate
+from serving import server
+from serving.champions import TARGETS, Champions, quiet_environment
+from serving.settings import Settings, check_servable
+
+PORTS_TRIED: Final = 50
+
+Say = Callable[[str], None]
+
+
+def run(settings: Settings, n_deals: int, say: Say) -> None:
+    """Fill the store, train, serve until a signal ends it. Raises DealcastError."""
+    check_servable(settings)
+    os.environ.setdefault("OMP_NUM_THREADS", str(settings.threads))
+    settings.home.mkdir(parents=True, exist_ok=True)
+    fill(settings, n_deals, say)
+    train(settings, say)
+    held = server.open_runtime(settings)
+    with _step("Data and champions loaded, pipeline computed", say):
+        held.refresh()
+    listener = server.listen(settings.host, settings.port, tries=PORTS_TRIED)
+    say(f"\n{invitation(server.address(listener))}\n")
+    server.run(held, settings, listener)
+
+
+def fill(settings: Settings, n_deals: int, say: Say) -> None:
+    """Put the synthetic company into the store, unless it is there. Raises UsageError for a store with other data."""
+    store, marker = Store(settings.store_url), settings.home / "demo.json"
+    there = json.loads(marker.read_text(encoding="utf-8")) if marker.exists() else None
+    if store.revision() and there is None:
+        raise UsageError(
+            f"The store below {settings.home} holds data that the demo did not make. "
+            "Run the demo in a folder of its own: DEALCAST_HOME=demo dealcast demo"
+        )
+    if store.revision() and there == {"n_deals": n_deals}:
+        say(f"A synthetic company of {n_deals:,} deals is there already")
+        return
+    with _step(f"Synthetic company of {n_deals:,} deals made and stored", say):
+        marker.write_text(json.dumps({"n_deals": n_deals}), encoding="utf-8")
+        store.save(generate(CompanySettings(n_deals=n_deals)).dataset())
+
+
+def train(settings: Settings, say: Say) -> None:
+    """Train both targets in a child process, unless their champions are there: MLflow stays out of the server."""
+    if set(Champions(settings.home).versions()) == set(TARGETS):
+        say("Champions for deals and clients are there already")
+        return
+    with _step("Deals and clients trained and registered", say):
+        asyncio.run(_train_in_child(settings))
+
+
+def invitation(address: str) -> str:
+    """What is shown when the demo is up: where it is and what to try."""
+    return "\n".join(
+        [
+            f"Dealcast is ready: {address}",
+            "  1. open it in a browser, and a deal in it; the same in Russian: " + f"{address}/?lang=ru",
+            f"  2. ask as a program would: curl -s '{address}/v1/deals?limit=3'",
+            "  3. write all scores to a file: dealcast score --output scores.csv",
+            "Ctrl+C ends it.",
+        ]
+    )
+
+
+async def _train_in_child(settings: Settings) -> None:
+    targets = [part for target in TARGETS for part in ("--target", target)]
+    where = {"DEALCAST_HOME": str(settings.home), "DEALCAST_STORE_URL": settings.store_url}
+    environment = quiet_environment() | where | {"DEALCAST_TRACKING_URI": settings.tracking_uri}
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "serving.cli", "train", *targets, stdout=sys.stderr, env=environment
+    )
+    if await child.wait() != 0:
+        raise DealcastError("Training failed; its messages stand above.")
+
+
+@contextmanager
+def _step(text: str, say: Say) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    say(f"{text} ({time.monotonic() - started:.1f} s)")

@@ -1,0 +1,145 @@
+"""One shape for every error of the server: RFC 9457 `application/problem+json`.
+
+    {"type": "about:blank", "title": "Unprocessable Content", "status": 422, "code": "invalid_request",
+     "detail": "The request does not match the schema.",
+     "errors": [{"pointer": "/body/deals/0/amount", "code": "float_type", "detail": "Input should be a valid number"}]}
+
+`code` is for programs and stable; `title` and `detail` are for people. Nothing of the request is repeated in the answer: an error
+that echoes its input turns a 50 MB mistake into a 200 MB answer, and a lone surrogate into a second error.
+"""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from features.errors import DataError, DealcastError, NotReadyError
+
+SHOWN_ERRORS: Final = 20
+MEDIA_TYPE: Final = "application/problem+json"
+
+_DETAILS: Final[Mapping[int, tuple[str, str]]] = {
+    400: ("malformed_request", "The request cannot be read: its body has to be JSON in UTF-8."),
+    401: ("key_required", "Send the key as 'Authorization: Bearer …' or as 'X-API-Key: …'."),
+    403: ("forbidden", "This request is not allowed."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not answer to this method; the Allow header names those it answers to."),
+    408: ("request_timeout", "The body did not arrive in time."),
+    413: ("body_too_large", "The body is larger than 2 MiB; send fewer deals in one request."),
+    415: ("unsupported_encoding", "Send the body as plain JSON, without a Content-Encoding."),
+    421: ("misdirected_request", "In demo mode the server answers to 127.0.0.1 and localhost only."),
+    500: ("internal_error", "The server failed to answer this request; its log says why."),
+}
+
+
+class FieldError(BaseModel):
+    """One rule that the request broke, and where."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"pointer": "/body/deals/0/amount", "code": "float_type"}]})
+
+    pointer: str = Field(description="JSON Pointer to the place: /body/…, /query/… or /path/….")
+    code: str = Field(description="The rule, for programs.")
+    detail: str = Field(description="The rule, for people, in English.")
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details: the shape of every error."""
+
+    type: str = Field(default="about:blank", description="Always about:blank; `code` tells problems apart.")
+    title: str = Field(description="The name of the HTTP status.", examples=["Unprocessable Content"])
+    status: int = Field(description="The HTTP status, 400 to 599.", examples=[422])
+    code: str = Field(description="What went wrong, for programs; stable.", examples=["invalid_request"])
+    detail: str = Field(description="What went wrong and what to do, for people, in English.")
+    errors: list[FieldError] = Field(default=[], description=f"The first {SHOWN_ERRORS} rules that the request broke.")
+
+
+class ProblemError(Exception):
+    """An error that a route raises on purpose."""
+
+    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.problem = problem(status, code, detail)
+        self.headers = headers
+
+
+def problem(status: int, code: str | None = None, detail: str | None = None, errors: Iterable[FieldError] = ()) -> Problem:
+    """A problem with the usual words of its status where none are given."""
+    usual_code, usual_detail = _DETAILS.get(status, ("error", HTTPStatus(status).description or HTTPStatus(status).phrase))
+    return Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        code=code or usual_code,
+        detail=detail or usual_detail,
+        errors=list(errors),
+    )
+
+
+def respond(answer: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse(answer.model_dump(), answer.status, headers, media_type=MEDIA_TYPE)
+
+
+def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI declaration of these error responses."""
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}, "model": None} for status in statuses
+    }
+
+
+def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
+    """What pydantic found, without the input and without names that the sender made up."""
+    found = []
+    for error in list(errors)[:SHOWN_ERRORS]:
+        place, text = list(error["loc"]), str(error["msg"])
+        if error["type"] == "extra_forbidden":
+            place, text = place[:-1], "There is a field here that is not part of the schema"
+        if error["type"] == "json_invalid":
+            place, text = ["body"], "The body is not valid JSON"
+        found.append(FieldError(pointer=_pointer(place), code=str(error["type"]), detail=text))
+    return found
+
+
+def install(app: FastAPI) -> None:
+    """Give every error of the app the one shape."""
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(DealcastError, _on_dealcast)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_failure)
+
+
+async def _on_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return respond(error.problem, error.headers)
+
+
+async def _on_invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = field_errors(error.errors())
+    return respond(problem(422, "invalid_request", "The request does not match the schema.", found))
+
+
+async def _on_dealcast(_: Request, error: Exception) -> Response:
+    if isinstance(error, NotReadyError):
+        return respond(problem(503, "not_ready", str(error)), {"Retry-After": "5"})
+    if isinstance(error, DataError):
+        return respond(problem(422, "invalid_data", f"{error.rule}: {error.advice}"))
+    return respond(problem(422, "unusable_request", str(error)))
+
+
+async def _on_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return respond(problem(error.status_code), error.headers)
+
+
+async def _on_failure(_: Request, __: Exception) -> Response:
+    return respond(problem(500))
+
+
+def _pointer(place: Iterable[str | int]) -> str:
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place)

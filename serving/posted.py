@@ -1,0 +1,230 @@
+"""What a CRM posts to be scored: deals with their history, checked field by field, and turned into tables.
+
+Strict: no unknown field, no text where a number belongs, no control characters, no NaN, no bare epoch numbers. A deal in a
+request replaces the stored rows of its id for that request, so its history has to come along: `changes` and `activities`.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+
+import pandas as pd
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from features import contracts
+from features.tables import NUMERIC, TABLES, TRACKED, Kind
+from serving.schemas import PLAIN, Label, Request
+
+MOST_DEALS: Final = 1000
+MOST_EVENTS: Final = 2000
+MOST_HORIZONS: Final = 20
+FARTHEST_DAYS: Final = 3650
+EARLIEST_YEAR, LATEST_YEAR = 1970, 2199
+
+_CALENDAR: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DECIMAL: Final = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+_TEXT_OF_TIME: Final = PydanticCustomError("iso_text", "Input should be a date or time as ISO 8601 text")
+_YEARS: Final = PydanticCustomError("year_range", f"The year should be {EARLIEST_YEAR} to {LATEST_YEAR}")
+_VALUE: Final = PydanticCustomError(
+    "change_value", "The value does not fit the field: write numbers as 1234.5, dates as 2026-04-01"
+)
+
+
+def _iso(value: Any) -> Any:
+    """Dates come as text: 1700000000 could be seconds or milliseconds, and nobody would notice."""
+    if not (isinstance(value, str) and _CALENDAR.match(value)):
+        raise _TEXT_OF_TIME
+    return value
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+Id = Annotated[str, Field(min_length=1, max_length=200, pattern=PLAIN)]
+Text = Annotated[str, Field(max_length=1000, pattern=PLAIN)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e15, le=1e15)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_iso)]
+Day = Annotated[date, BeforeValidator(_iso)]
+Horizon = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=FARTHEST_DAYS)]
+Horizons: TypeAlias = Annotated[
+    list[Horizon],
+    Field(min_length=1, max_length=MOST_HORIZONS, description=f"Horizons in days, each above 0 and at most {FARTHEST_DAYS}."),
+]
+
+
+class Posted(Request):
+    """Adds to a request that its dates lie within reason."""
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _sane_year(cls, value: Any) -> Any:
+        if isinstance(value, date) and not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
+            raise _YEARS
+        return value
+
+
+class PostedChange(Posted):
+    """One change of a tracked field of the deal."""
+
+    changed_at: Instant = Field(description="When the value came to hold; ISO 8601 with an offset.")
+    field: Literal[TRACKED] = Field(description="The field that changed.")  # type: ignore[valid-type]
+    old_value: Text | None = Field(default=None, description="The value before, as text; null: it was empty.")
+    new_value: Text | None = Field(default=None, description="The value after, as text; null: it was emptied.")
+
+    @model_validator(mode="after")
+    def _fits_the_field(self) -> Self:
+        kind = TABLES["deals"].column(self.field).kind
+        if not all(_fits(value, kind) for value in (self.old_value, self.new_value)):
+            raise _VALUE
+        return self
+
+
+class PostedActivity(Posted):
+    """A call, an e-mail, a meeting: something done or planned for the deal."""
+
+    activity_id: Id | None = Field(default=None, description="The CRM's id, unique within the request.")
+    user_id: Id | None = Field(default=None, description="Who did it, from the own side.")
+    contact_id: Id | None = Field(default=None, description="With whom, on the client's side.")
+    kind: Literal[TABLES["activities"].column("kind").values] = Field(description="What it was.")  # type: ignore[valid-type]
+    direction: Literal["in", "out"] | None = Field(default=None, description="in: the client came to us; out: we went to them.")
+    logged_at: Instant = Field(description="When it was recorded; ISO 8601 with an offset.")
+    due_at: Instant | None = Field(default=None, description="When it is or was planned for.")
+    done_at: Instant | None = Field(default=None, description="When it was done.")
+
+
+class PostedDeal(Posted):
+    """A deal as the CRM holds it, with its history. For this request it replaces the stored rows of the same id."""
+
+    deal_id: Id = Field(description="The CRM's id of the deal.")
+    account_id: Id | None = Field(default=None, description="The client; its stored history joins by this id.")
+    owner_id: Id | None = Field(default=None, description="The person who owns the deal now.")
+    name: Text | None = Field(default=None, description="The deal's name.")
+    pipeline: Label | None = Field(default=None, description="The pipeline, where there are several.")
+    product: Label | None = Field(default=None, description="What is sold.")
+    source: Label | None = Field(default=None, description="Where the deal came from.")
+    type: Label | None = Field(default=None, description="For instance new, expansion or renewal.")
+    created_at: Instant = Field(description="When the deal was created; ISO 8601 with an offset.")
+    amount: Number | None = Field(default=None, description="The amount now, in `currency`.")
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = Field(
+        default=None, description="ISO 4217 code; null: the organisation's."
+    )
+    stage: Label = Field(description="The stage now, by the name that the data uses.")
+    expected_close_on: Day | None = Field(default=None, description="The CRM's own expected close date.")
+    forecast_category: Label | None = Field(default=None, description="The CRM's forecast category.")
+    crm_probability: Annotated[Number, Field(ge=0, le=1)] | None = Field(
+        default=None, description="The CRM's own probability, 0 to 1."
+    )
+    changes: Annotated[list[PostedChange], Field(max_length=MOST_EVENTS)] = Field(
+        default=[], description="The deal's change history."
+    )
+    activities: Annotated[list[PostedActivity], Field(max_length=MOST_EVENTS)] = Field(
+        default=[], description="The deal's activities."
+    )
+
+
+class ScoreRequest(Posted):
+    """Deals to be scored together: a list, or one deal alone."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "deals": [
+                        {
+                            "deal_id": "D-1",
+                            "account_id": "A-7",
+                            "owner_id": "U-3",
+                            "created_at": "2026-08-03T09:15:00+02:00",
+                            "stage": "Proposal",
+                            "amount": 42000,
+                            "currency": "EUR",
+                            "expected_close_on": "2026-12-15",
+                            "changes": [
+                                {
+                                    "changed_at": "2026-09-01T08:00:00+02:00",
+                                    "field": "stage",
+                                    "old_value": "Discovery",
+                                    "new_value": "Proposal",
+                                }
+                            ],
+                            "activities": [{"kind": "call", "direction": "out", "logged_at": "2026-09-10T12:00:00+02:00"}],
+                        }
+                    ],
+                    "horizons": [7, 30, 90],
+                }
+            ]
+        }
+    )
+
+    deals: Annotated[
+        list[PostedDeal],
+        Field(min_length=1, max_length=MOST_DEALS),
+        BeforeValidator(_one_or_many, json_schema_input_type=PostedDeal | list[PostedDeal]),
+    ] = Field(description=f"One deal, or 1 to {MOST_DEALS} deals with different ids.")
+    horizons: Horizons = Field(default=[7, 30, 90])
+    as_of: Instant | None = Field(
+        default=None,
+        description="Score by what was recorded strictly before this instant. Default: now, or the end of the data where that is "
+        "three days old or older.",
+    )
+
+    @field_validator("deals", mode="after")
+    @classmethod
+    def _different_ids(cls, deals: list[PostedDeal]) -> list[PostedDeal]:
+        first: dict[str, int] = {}
+        for index, deal in enumerate(deals):
+            if deal.deal_id in first:
+                raise PydanticCustomError(
+                    "duplicate_id",
+                    "Deals {first} and {second} (counted from 0) have the same deal_id",
+                    {"first": first[deal.deal_id], "second": index},
+                )
+            first[deal.deal_id] = index
+        return deals
+
+
+def tables_of(deals: Iterable[PostedDeal]) -> Mapping[str, pd.DataFrame]:
+    """The posted deals as the tables `deals`, `deal_changes` and `activities`, with the contracts' dtypes."""
+    posted = list(deals)
+    changes = [{"deal_id": deal.deal_id, **change.model_dump()} for deal in posted for change in deal.changes]
+    activities = [
+        {"account_id": deal.account_id, **activity.model_dump(), "deal_id": deal.deal_id}
+        | {"activity_id": activity.activity_id or f"{deal.deal_id}/{index}"}
+        for deal in posted
+        for index, activity in enumerate(deal.activities)
+    ]
+    rows = {
+        "deals": [deal.model_dump(exclude={"changes", "activities"}) for deal in posted],
+        "deal_changes": changes,
+        "activities": activities,
+    }
+    return {name: _table(name, records) for name, records in rows.items()}
+
+
+def _table(name: str, records: list[dict[str, Any]]) -> pd.DataFrame:
+    columns = [column for column in TABLES[name].columns if not records or column.name in records[0]]
+    return pd.DataFrame(
+        {
+            column.name: contracts.parse(pd.Series([record[column.name] for record in records], dtype=object), column.kind)
+            for column in columns
+        }
+    )
+
+
+def _fits(value: str | None, kind: Kind) -> bool:
+    if value is None:
+        return True
+    if kind in NUMERIC:
+        return bool(_DECIMAL.fullmatch(value)) and math.isfinite(float(value))
+    return kind is not Kind.DATE or (bool(_CALENDAR.fullmatch(value)) and _is_day(value))
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return EARLIEST_YEAR <= date.fromisoformat(text).year <= LATEST_YEAR
+    except ValueError:
+        return False

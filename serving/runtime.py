@@ -1,0 +1,178 @@
+"""What the server holds in memory, and how it changes: data, champions and the pipeline computed from them, swapped as one.
+
+A request takes `runtime.served()` once and answers from that value alone. `refresh` builds the next value beside it and then puts
+it in its place with one assignment, so no request ever sees new data with an old model, and none waits. What triggers it is cheap
+to look at: the store's revision, the text file that names the current champion, and the clock while the data is fresh.
+
+The registry is never on the path of a request: `champions` says how the server learns of another champion.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
+
+import pandas as pd
+
+from features import clock
+from features.dataset import Dataset
+from features.errors import NotReadyError
+from serving import score
+from serving.champions import Champions, fetch_champions
+from serving.ranking import Ranking
+from serving.settings import Settings
+from training.bundle import Bundle
+
+OLDEST_DAYS: Final = 1 / 24
+"""While the data is fresh, "now" moves on; the pipeline is computed again when it is this many days old."""
+FIRST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 60.0
+
+RegistryState = Literal["fresh", "stale", "unknown"]
+Lack = Literal["starting", "no_data", "no_champion"]
+
+ADVICE: Final[Mapping[Lack, str]] = {
+    "starting": "The server is starting: data and champion are being loaded.",
+    "no_data": "There is no data yet. Load some with 'dealcast ingest SOURCE', or run 'dealcast demo'.",
+    "no_champion": "There is no champion for deals yet. Train one with 'dealcast train', or run 'dealcast demo'.",
+}
+
+log = logging.getLogger("dealcast")
+
+
+class Source(Protocol):
+    """Where the data comes from; `features.store.Store` is one."""
+
+    def revision(self) -> int: ...
+    def load(self) -> Dataset: ...
+
+
+@dataclass(frozen=True)
+class Served:
+    """One consistent answer to everything: requests read it and never change it.
+
+    clients  None where there is no champion for clients
+    """
+
+    dataset: Dataset
+    revision: int
+    bundles: Mapping[str, Bundle]
+    as_of: pd.Timestamp
+    deals: Ranking
+    clients: Ranking | None
+    _curves: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+
+    def curve(self, deal_id: str) -> pd.DataFrame:
+        """The deal's curve (day, p_won, p_lost, p_open); computed at the first request for it."""
+        if deal_id not in self._curves:
+            self._curves[deal_id] = score.curve(self.dataset, self.bundles["deals"], deal_id, self.as_of)
+        return self._curves[deal_id]
+
+    @property
+    def age_days(self) -> float:
+        """Days of 24 hours since the newest fact."""
+        return float(clock.days_between(clock.micros(self.dataset.ends_at), clock.micros(pd.Timestamp.now(tz="UTC"))))
+
+
+class Runtime:
+    """Holds the one Served value and replaces it.
+
+    registry  what is known of the registry: fresh, stale, or unknown before it was asked
+    lacks     what stands in the way while nothing is served
+    """
+
+    def __init__(self, source: Source, champions: Champions) -> None:
+        self.source = source
+        self.champions = champions
+        self.registry: RegistryState = "unknown"
+        self.lacks: Lack = "starting"
+        self._served: Served | None = None
+        self._versions: Mapping[str, str] = {}
+        self._one_at_a_time = threading.Lock()
+
+    def served(self) -> Served:
+        """What to answer from. Raises NotReadyError, saying what is missing and what to do."""
+        if self._served is None:
+            raise NotReadyError(ADVICE[self.lacks])
+        return self._served
+
+    def refresh(self) -> bool:
+        """Take up new data or a new champion; whether anything changed. What is served stays when there is nothing better."""
+        with self._one_at_a_time:
+            revision, versions = self.source.revision(), self.champions.versions()
+            if revision == 0 or "deals" not in versions:
+                self.lacks = "no_champion" if revision else "no_data"
+                return False
+            if not self._outdated(revision, versions):
+                return False
+            self._served = self._next(revision, versions)
+            self._versions = versions
+            return True
+
+    def _outdated(self, revision: int, versions: Mapping[str, str]) -> bool:
+        if self._served is None or (revision, versions) != (self._served.revision, self._versions):
+            return True
+        now = clock.now(self._served.dataset.ends_at)
+        return float(clock.days_between(clock.micros(self._served.as_of), clock.micros(now))) > OLDEST_DAYS
+
+    def _next(self, revision: int, versions: Mapping[str, str]) -> Served:
+        before = self._served
+        reload = before is None or before.revision != revision
+        dataset = self.source.load() if reload or before is None else before.dataset
+        kept = {} if before is None else {t: b for t, b in before.bundles.items() if self._versions.get(t) == versions.get(t)}
+        bundles = {target: kept.get(target) or self.champions.load(target, version) for target, version in versions.items()}
+        return build(dataset, revision, bundles)
+
+
+def build(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> Served:
+    """Compute everything that is read often: the ranked pipeline and the ranked clients."""
+    as_of = clock.now(dataset.ends_at)
+    deals = Ranking.of(
+        _with_overdue(score.pipeline(dataset, bundles["deals"], as_of), dataset, as_of), by="expected_value", key="deal_id"
+    )
+    clients = _clients(dataset, bundles["clients"], as_of) if "clients" in bundles else None
+    return Served(dataset, revision, bundles, as_of, deals, clients)
+
+
+def _clients(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> Ranking:
+    days = dataset.organisation.client_horizon_days
+    scored = score.score_clients(dataset, champion, as_of, [days])
+    named = scored.assign(account_name=scored["account_id"].map(_names(dataset)), p_leaves=scored[f"p_leaves_{days}d"])
+    return Ranking.of(named, by="value_at_risk", key="account_id")
+
+
+def _names(dataset: Dataset) -> Mapping[str, str]:
+    accounts = dataset.tables.get("accounts")
+    if accounts is None or "name" not in accounts:
+        return {}
+    return dict(zip(accounts["account_id"], accounts["name"], strict=True))
+
+
+def _with_overdue(pipeline: pd.DataFrame, dataset: Dataset, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Add the days to the beginning of the expected close date; a deal is overdue when the whole day of it has passed."""
+    midnight = clock.dates_to_micros(pd.to_datetime(pipeline["expected_close_on"]), dataset.organisation.timezone)
+    days = clock.days_between(clock.micros(as_of), midnight)
+    return pipeline.assign(days_to_expected_close=days, overdue=days <= -1)
+
+
+async def watch(runtime: Runtime, settings: Settings) -> None:
+    """Refresh whenever something changed, until cancelled. A failure is logged, and what was served is served on."""
+    while True:
+        try:
+            if await asyncio.to_thread(runtime.refresh):
+                log.info("serving revision %s", runtime.served().revision)
+        except Exception:
+            log.exception("refresh failed; what was loaded before is served on")
+        await asyncio.sleep(settings.poll_seconds)
+
+
+async def watch_registry(runtime: Runtime, settings: Settings) -> None:
+    """Ask the registry for champions again and again, until cancelled; sooner while it does not answer."""
+    wait = FIRST_WAIT
+    while True:
+        reached = await fetch_champions(settings)
+        runtime.registry = "fresh" if reached else "stale"
+        await asyncio.sleep(settings.registry_poll_seconds if reached else wait)
+        wait = FIRST_WAIT if reached else min(wait * 2, LONGEST_WAIT)

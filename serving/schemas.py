@@ -1,0 +1,172 @@
+"""Responses of the HTTP API, and the queries of its lists: each field with its unit and range.
+
+Probabilities lie in [0, 1] and are named `p_…`; durations are days of 24 hours; instants are ISO 8601 with an offset; money is a
+number beside a currency. What is posted stands in `posted`.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LARGEST_PAGE: Final = 200
+PLAIN: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
+
+Label = Annotated[str, Field(max_length=200, pattern=PLAIN)]
+# Declared and not enforced: an answer of 1.0000000000000002 is a rounding error and no reason for a 500.
+Probability = Annotated[float, Field(json_schema_extra={"minimum": 0, "maximum": 1})]
+
+
+class Request(BaseModel):
+    """What comes from outside is strict: an unknown field is a mistake, not a wish."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Page(Request):
+    """Which part of a ranked list is asked for."""
+
+    limit: int = Field(default=50, ge=1, le=LARGEST_PAGE, description="How many items at most, 1 to 200.")
+    cursor: Annotated[str, Field(max_length=1000, pattern=r"^[A-Za-z0-9_-]*$")] | None = Field(
+        default=None, description="`next_cursor` of the page before; opaque. It stays usable when the data changes."
+    )
+
+
+class DealsQuery(Page):
+    owner_id: Label | None = Field(default=None, description="Only deals of this owner.")
+    team: Label | None = Field(default=None, description="Only deals of this team.")
+    stage: Label | None = Field(default=None, description="Only deals in this stage.")
+
+
+class Stamped(BaseModel):
+    """What every answer says about where it comes from."""
+
+    model_version: str = Field(description="Version of the champion that answered.", examples=["3"])
+    as_of: datetime = Field(description="The answer uses what was recorded strictly before this instant.")
+    data_ends_at: datetime = Field(description="The first instant at which all of the data was known.")
+    currency: str = Field(description="The organisation's currency, ISO 4217.", examples=["EUR"])
+
+
+class Score(BaseModel):
+    """What the model says of one deal. A deal that cannot be scored has a `reason` and null everywhere else."""
+
+    deal_id: str = Field(description="The CRM's id of the deal.", examples=["D-1"])
+    p_won: Probability | None = Field(description="P(won) by the last horizon of the model, 0 to 1.", examples=[0.42])
+    p_lost: Probability | None = Field(description="P(lost) by the last horizon of the model, 0 to 1.", examples=[0.38])
+    p_won_this_quarter: Probability | None = Field(description="P(won within the running fiscal quarter), 0 to 1.")
+    p_won_next_quarter: Probability | None = Field(description="P(won within the following fiscal quarter), 0 to 1.")
+    predicted_close_on: date | None = Field(description="Median day of the win, given a win. The CRM's own is expected_close_on.")
+    extrapolated: bool | None = Field(description="Whether part of the answer lies beyond what the model could observe.")
+    life_table_weight: Probability | None = Field(
+        description="How much of the answer is the base rate of stage and age, 0 to 1; 1 means no model beyond it."
+    )
+    reason: str | None = Field(description="Why there is no score, null where there is one.", examples=["no_closed_deals"])
+
+
+class Signal(BaseModel):
+    """One of the signals that set this deal apart."""
+
+    name: str = Field(description="The signal's name in the catalog.", examples=["days_in_stage"])
+    value: str = Field(description="Its value for this deal, as text.", examples=["61"])
+    meaning: str = Field(description="What it means, in English.", examples=["Days in this stage"])
+
+
+class AtHorizon(BaseModel):
+    """The curve at one horizon; P(won) + P(lost) + P(open) = 1."""
+
+    days: float = Field(description="Horizon in days after as_of.", examples=[30])
+    p_won: Probability | None = Field(description="P(won within the horizon), 0 to 1.")
+    p_lost: Probability | None = Field(description="P(lost within the horizon), 0 to 1.")
+
+
+class CurvePoint(BaseModel):
+    """One day of a deal's curve; the three probabilities add up to 1."""
+
+    day: float = Field(description="Days after as_of.", examples=[30])
+    p_won: Probability = Field(description="P(won by that day), 0 to 1.")
+    p_lost: Probability = Field(description="P(lost by that day), 0 to 1.")
+    p_open: Probability = Field(description="P(still open on that day), 0 to 1.")
+
+
+class RankedDeal(Score):
+    """An open deal with what a manager reads beside its score."""
+
+    name: str | None = Field(description="The deal's name.")
+    account_id: str | None = Field(description="The client's id.")
+    account_name: str | None = Field(description="The client's name.")
+    owner_id: str | None = Field(description="The owner's id.")
+    owner_name: str | None = Field(description="The owner's name.")
+    team: str | None = Field(description="The owner's team.")
+    stage: str | None = Field(description="The stage as of as_of.")
+    amount: float | None = Field(description="The amount, in `currency`.", examples=[42000])
+    currency: str | None = Field(description="ISO 4217 code of the amounts of this deal.", examples=["EUR"])
+    age_days: float | None = Field(description="Days since the deal was created, 0 or more.")
+    expected_close_on: date | None = Field(description="The CRM's own expected close date.")
+    overdue: bool = Field(description="Whether the CRM's expected close date has passed.")
+    expected_value: float | None = Field(description="amount x p_won_this_quarter, in `currency`: the list is ranked by it.")
+
+
+class DealsAnswer(Stamped):
+    """One page of the open deals, the highest expected value this quarter first."""
+
+    items: list[RankedDeal] = Field(description="The deals of this page.")
+    n_total: int = Field(description="How many open deals match the filters, 0 or more.")
+    next_cursor: str | None = Field(description="Pass it as `cursor` to get the next page; null on the last.")
+
+
+class DealAnswer(Stamped):
+    """One open deal in full."""
+
+    deal: RankedDeal = Field(description="The deal as in the list.")
+    curve: list[CurvePoint] = Field(description="The deal's future, by day; empty where there is no score.")
+    main_signals: list[Signal] = Field(description="The signals that set this deal apart, the strongest first.")
+
+
+class ScoredDeal(Score):
+    """The score of one posted deal."""
+
+    horizons: list[AtHorizon] = Field(description="The answers at the horizons asked for; empty where there is no score.")
+    main_signals: list[Signal] = Field(description="The signals that set this deal apart, the strongest first.")
+
+
+class ScoreAnswer(Stamped):
+    """One result for each posted deal, in the order of the request."""
+
+    results: list[ScoredDeal] = Field(description="One result for each deal, in the order of the request.")
+
+
+class ClientAtRisk(BaseModel):
+    """A client with the probability of losing it within the organisation's client horizon."""
+
+    account_id: str = Field(description="The client's id.")
+    account_name: str | None = Field(description="The client's name.")
+    regime: Literal["contracts", "orders"] | None = Field(
+        description="contracts: leaving is a cancellation or an end without a successor; orders: it is silence."
+    )
+    p_leaves: Probability | None = Field(description="P(the client leaves within `horizon_days`), 0 to 1.")
+    value_at_risk: float | None = Field(description="What is at stake, in the organisation's currency: the list is ranked by it.")
+    reason: str | None = Field(description="Why there is no score, null where there is one.")
+
+
+class ClientsAnswer(Stamped):
+    """One page of the active clients, the highest value at risk first."""
+
+    horizon_days: int = Field(description="The horizon of p_leaves, in days.", examples=[90])
+    items: list[ClientAtRisk] = Field(description="The clients of this page.")
+    n_total: int = Field(description="How many active clients there are, 0 or more.")
+    next_cursor: str | None = Field(description="Pass it as `cursor` to get the next page; null on the last.")
+
+
+class Health(BaseModel):
+    status: Literal["alive"] = Field(description="The process answers.")
+
+
+class Ready(Stamped):
+    """The server can answer."""
+
+    status: Literal["ready"] = Field(description="Data and champion are loaded.")
+    registry: Literal["fresh", "stale", "unknown"] = Field(
+        description="fresh: the registry answered when last asked; stale: it did not, the last good champion serves; "
+        "unknown: not asked yet."
+    )
+    n_deals: int = Field(description="Open deals in the pipeline, 0 or more.")

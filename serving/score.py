@@ -1,0 +1,209 @@
+"""The records of now -> scores: one row for each open deal or active client, read off the champion's curves.
+
+The same signal functions build these rows and the training rows. A deal that cannot be scored keeps its row, with a reason in
+place of a number.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from features import clients, clock
+from features.dataset import Dataset
+from features.deals import deal_signals
+from features.errors import NotReadyError, UsageError
+from features.excerpt import excerpt
+from features.rates import rates
+from features.snapshot import Snapshot
+from training.bundle import Bundle
+from training.curves import Curves
+from training.hazard import HazardModel
+from training.signal_weights import strongest_signals
+from training.targets import LOST, WON
+
+DEALS: Final = "deals"
+REASON_HORIZON_DAYS: Final = 30.0
+YEAR_MONTHS: Final = 12
+
+
+def score_deals(
+    dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp, horizons: Sequence[float], *, reasons: bool = True
+) -> pd.DataFrame:
+    """One row for each deal open at as_of, ordered by deal_id.
+
+    Columns: deal_id, as_of, p_won_{h}d and p_lost_{h}d for each horizon in days, p_won and p_lost (at the curve's end),
+    p_won_this_quarter, p_won_next_quarter, predicted_close_on (median win date given a win), extrapolated (whether the largest
+    horizon lies beyond all follow-up), life_table_weight (0 to 1), main_signals (JSON list of [signal, value]), reason.
+    Raises UsageError when the champion was trained past as_of.
+    """
+    snapshot = Snapshot(dataset, as_of)
+    return _scored_deals(snapshot, bundle, horizons, deal_signals(snapshot), reasons=reasons)
+
+
+def score_posted(
+    dataset: Dataset, bundle: Bundle, posted: Mapping[str, pd.DataFrame], as_of: pd.Timestamp, horizons: Sequence[float]
+) -> pd.DataFrame:
+    """Scores of posted deals, as `score_deals` gives them; their stored rows count for nothing in this request.
+
+    `posted` holds `deals` and, optionally, `deal_changes` and `activities` of these deals. Stored history of their accounts
+    and the company's rates are used. A posted deal that is closed or was created after as_of has the reason `not_open`.
+    """
+    joined = excerpt(dataset, posted, as_of)
+    snapshot = Snapshot(joined, as_of)
+    asked = joined.deal_rows.get_indexer(pd.Index(posted["deals"]["deal_id"].to_numpy(dtype=object)))
+    rows = np.intersect1d(asked, snapshot.open_deals)
+    scored = _scored_deals(snapshot, bundle, horizons, deal_signals(snapshot, rates(Snapshot(dataset, as_of)), rows))
+    absent = [deal for deal in posted["deals"]["deal_id"] if deal not in set(scored["deal_id"])]
+    closed = pd.DataFrame({"deal_id": absent, "as_of": as_of, "reason": "not_open"})
+    return pd.concat([scored, closed.astype({"deal_id": "str"})], ignore_index=True) if absent else scored
+
+
+def score_clients(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp, horizons: Sequence[float]) -> pd.DataFrame:
+    """One row for each active client, ordered by account_id.
+
+    Columns: account_id, as_of, regime, p_leaves_{h}d, yearly_value, value_at_risk (yearly value x p_leaves at the organisation's
+    client horizon), life_table_weight, reason. Under contract p_leaves is P(cancelled or not renewed by then), which rises with
+    the horizon; for clients who order it is P(no order until then), which falls.
+    """
+    _refuse_hindsight(bundle, as_of)
+    snapshot = Snapshot(dataset, as_of)
+    parts = [_scored_clients(snapshot, bundle, regime, horizons) for regime in (clients.CONTRACTS, clients.ORDERS)]
+    return pd.concat([part for part in parts if len(part)] or parts[:1]).sort_values("account_id", ignore_index=True)
+
+
+def curve(dataset: Dataset, bundle: Bundle, deal_id: str, as_of: pd.Timestamp) -> pd.DataFrame:
+    """One deal's curve at the model's own days: columns day, p_won, p_lost, p_open, extrapolated.
+
+    Raises NotReadyError for a deal that is not open at as_of.
+    """
+    snapshot = Snapshot(dataset, as_of)
+    row = dataset.deal_rows.get_indexer(pd.Index([deal_id]))
+    if not np.isin(row, snapshot.open_deals).all():
+        raise NotReadyError(f"deal {deal_id} is not open as of {as_of.isoformat()}")
+    curves = _curves(bundle.models[DEALS], deal_signals(snapshot, rows=row), as_of)
+    return pd.DataFrame(
+        {
+            "day": curves.edges,
+            "p_won": curves.incidence[0, :, WON - 1],
+            "p_lost": curves.incidence[0, :, LOST - 1],
+            "p_open": curves.staying[0],
+            "extrapolated": curves.edges > curves.extrapolated,
+        }
+    )
+
+
+def pipeline(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp) -> pd.DataFrame:
+    """What a manager reads: scored open deals with their names, the largest expected value this quarter first.
+
+    Adds name, account_id, account_name, owner_id, owner_name, team, stage, amount, currency, age_days, expected_close_on and
+    expected_value (amount x p_won_this_quarter; null without an amount) to the columns of `score_deals`.
+    """
+    snapshot = Snapshot(dataset, as_of)
+    scored = _scored_deals(snapshot, bundle, (30.0, 90.0), deal_signals(snapshot), reasons=False)
+    described = scored.merge(_described(snapshot), on="deal_id", how="left")
+    described["expected_value"] = described["amount"] * described["p_won_this_quarter"]
+    order = ["expected_value", "p_won_this_quarter", "deal_id"]
+    return described.sort_values(order, ascending=[False, False, True], ignore_index=True)
+
+
+def _scored_deals(
+    snapshot: Snapshot, bundle: Bundle, horizons: Sequence[float], signals: pd.DataFrame, *, reasons: bool = True
+) -> pd.DataFrame:
+    as_of = snapshot.as_of
+    _refuse_hindsight(bundle, as_of)
+    model = bundle.models[DEALS]
+    curves = _curves(model, signals, as_of)
+    columns: dict[str, Any] = {"deal_id": signals.index.to_numpy(dtype=object), "as_of": as_of}
+    for horizon in horizons:
+        columns[f"p_won_{horizon:g}d"] = curves.by(horizon, WON)
+        columns[f"p_lost_{horizon:g}d"] = curves.by(horizon, LOST)
+    columns |= {"p_won": curves.by(np.inf, WON), "p_lost": curves.by(np.inf, LOST)}
+    columns |= _quarters(snapshot, curves)
+    columns["predicted_close_on"] = _local_dates(snapshot, curves.median_days(WON))
+    columns["extrapolated"] = bool(max(horizons, default=0.0) > curves.extrapolated)
+    columns["life_table_weight"] = model.life_table_weight
+    columns["main_signals"] = _main_signals(model, signals, as_of) if reasons else None
+    columns["reason"] = None
+    return pd.DataFrame(columns).astype({"deal_id": "str", "reason": "str", "main_signals": "str"})
+
+
+def _quarters(snapshot: Snapshot, curves: Curves) -> dict[str, Any]:
+    calendar = snapshot.dataset.organisation.calendar
+    ends = [clock.micros(calendar.quarter(snapshot.as_of, ahead).end) for ahead in (0, 1)]
+    this, by_next = (curves.by((end - snapshot.at) / clock.MICROS_PER_DAY, WON) for end in ends)
+    return {"p_won_this_quarter": this, "p_won_next_quarter": by_next - this}
+
+
+def _local_dates(snapshot: Snapshot, days: clock.Floats) -> pd.Series:
+    moments = clock.to_series(snapshot.at + (days * clock.MICROS_PER_DAY).astype(np.int64))
+    local: pd.Series = moments.dt.tz_convert(snapshot.dataset.organisation.timezone).dt.tz_localize(None).dt.normalize()
+    return local
+
+
+def _main_signals(model: HazardModel, signals: pd.DataFrame, as_of: pd.Timestamp) -> list[str]:
+    found = strongest_signals(model, signals, np.full(len(signals), clock.micros(as_of)), REASON_HORIZON_DAYS, WON)
+    return [json.dumps(row, ensure_ascii=False) for row in found]
+
+
+def _scored_clients(snapshot: Snapshot, bundle: Bundle, regime: str, horizons: Sequence[float]) -> pd.DataFrame:
+    rows = clients.cohort(snapshot, regime)
+    signals = clients.client_signals(snapshot, rows)
+    table: dict[str, Any] = {"account_id": signals.index.to_numpy(dtype=object), "as_of": snapshot.as_of, "regime": regime}
+    own_horizon = float(snapshot.dataset.organisation.client_horizon_days)
+    value = _yearly_value(signals, regime)
+    model = bundle.models.get(regime)
+    curves = _curves(model, signals, snapshot.as_of) if model is not None and len(signals) else None
+    leaves = {h: _leaves(curves, regime, h) if curves is not None else np.nan for h in (*horizons, own_horizon)}
+    table |= {f"p_leaves_{horizon:g}d": leaves[horizon] for horizon in leaves}
+    table |= {"yearly_value": value, "value_at_risk": value * leaves[own_horizon]}
+    table["life_table_weight"] = np.nan if model is None else model.life_table_weight
+    table["reason"] = None if model is not None else "no_model_for_regime"
+    return pd.DataFrame(table).astype({"account_id": "str", "regime": "str", "reason": "str"})
+
+
+def _leaves(curves: Curves, regime: str, days: float) -> clock.Floats:
+    """Under contract the event is leaving; for clients who order it is the next order, and leaving is its absence."""
+    return curves.by(days, 1) if regime == clients.CONTRACTS else curves.still(days)
+
+
+def _yearly_value(signals: pd.DataFrame, regime: str) -> clock.Floats:
+    if regime == clients.CONTRACTS:
+        return signals["monthly_amount"].to_numpy(dtype=np.float64) * YEAR_MONTHS
+    return signals["revenue_365d"].to_numpy(dtype=np.float64)
+
+
+def _curves(model: HazardModel, signals: pd.DataFrame, as_of: pd.Timestamp) -> Curves:
+    return model.curves(signals, np.full(len(signals), clock.micros(as_of), dtype=np.int64))
+
+
+def _refuse_hindsight(bundle: Bundle, as_of: pd.Timestamp) -> None:
+    if clock.micros(bundle.trained_as_of) > clock.micros(as_of):
+        raise UsageError(
+            f"the champion for {bundle.target} (version {bundle.version}) was trained as of {bundle.trained_as_of:%Y-%m-%d}; "
+            f"scoring as of {as_of:%Y-%m-%d} would let it look ahead. Train with an earlier --as-of, or score a later date"
+        )
+
+
+def _described(snapshot: Snapshot) -> pd.DataFrame:
+    deals = snapshot.frame("deals")
+    shown = ["deal_id", "name", "account_id", "owner_id", "stage", "amount", "currency", "expected_close_on"]
+    table = deals.reindex(columns=shown)
+    created = clock.to_micros(deals["created_at"])
+    table["age_days"] = clock.days_between(created, snapshot.at)
+    table["currency"] = table["currency"].fillna(snapshot.dataset.organisation.currency)
+    table["account_name"] = _looked_up(snapshot, "accounts", "account_id", "name", table["account_id"])
+    table["owner_name"] = _looked_up(snapshot, "users", "user_id", "name", table["owner_id"])
+    table["team"] = _looked_up(snapshot, "users", "user_id", "team", table["owner_id"])
+    return table
+
+
+def _looked_up(snapshot: Snapshot, table: str, key: str, column: str, ids: pd.Series) -> pd.Series:
+    """A column of another table for each id, the id itself where a name is not on record."""
+    missing = ids if column == "name" else pd.Series(None, index=ids.index, dtype="str")
+    if not snapshot.has(table) or column not in snapshot.dataset.tables[table]:
+        return missing
+    named = snapshot.dataset.tables[table].set_index(key)[column]
+    return ids.map(named).fillna(missing).astype("str")

@@ -1,0 +1,106 @@
+"""Settings of one installation: read once from `DEALCAST_…` variables, then `dealcast.toml`, then the defaults.
+
+Everything that Dealcast writes lies below one folder, `home`, unless a URL says otherwise. What belongs to the organisation (its
+time zone, fiscal year, currency) is not here: it travels with the data, as `features.organisation.Organisation`.
+"""
+
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from features.errors import UsageError
+
+Language = Literal["en", "ru"]
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+SHORTEST_KEY: Final = 16
+PLACEHOLDERS: Final = ("changeme", "change-me", "default", "dealcast", "example", "password", "secret", "your-key", "your_key")
+NEW_KEY: Final = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
+
+
+def _below_home(file: str) -> Any:
+    """A default that depends on `home`: an SQLite file inside it."""
+    return Field(default_factory=lambda settings: f"sqlite:///{settings['home'] / file}")
+
+
+class Settings(BaseSettings):
+    """Typed and frozen; paths are absolute.
+
+    home                   the one folder that holds store, registry, artefacts and cache
+    store_url              SQLAlchemy URL of the store
+    tracking_uri           MLflow tracking URI, which is the model registry as well
+    host, port             where `dealcast serve` listens
+    api_key                the key that every request for data must carry; may be left out in demo mode only
+    demo                   demo mode: no key needed, loopback only
+    language               of the page, where the browser asks for neither English nor Russian
+    threads                threads that one model uses, 1 to 64
+    poll_seconds           how often the server looks whether data or champion changed, in seconds
+    registry_poll_seconds  how often it asks the registry for another champion, in seconds
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="DEALCAST_", toml_file="dealcast.toml", extra="forbid", frozen=True, validate_default=True
+    )
+
+    home: Path = Path(".dealcast")
+    store_url: str = _below_home("store.db")
+    tracking_uri: str = _below_home("mlflow.db")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    api_key: SecretStr | None = None
+    demo: bool = False
+    language: Language = "en"
+    threads: int = Field(default=2, ge=1, le=64)
+    poll_seconds: float = Field(default=3.0, gt=0)
+    registry_poll_seconds: float = Field(default=300.0, gt=0)
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags win over the environment, and the environment over the file. There is no `.env`."""
+        del dotenv_settings, file_secret_settings
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def read(**flags: Any) -> Settings:
+    """The settings of this process; `flags` are those given on the command line, None where they were not.
+
+    Raises UsageError, naming the setting and never its value.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)]
+        raise UsageError("The settings cannot be used:\n  " + "\n  ".join(lines)) from None
+    except ValueError as error:  # TOMLDecodeError
+        raise UsageError(f"dealcast.toml cannot be read: {error}") from None
+
+
+def check_servable(settings: Settings) -> None:
+    """Refuse to serve data to whoever asks. Raises UsageError."""
+    if settings.demo:
+        if settings.host not in LOOPBACK:
+            raise UsageError(f"Demo mode listens on this machine only; leave host at 127.0.0.1 (it is '{settings.host}').")
+        return
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    if not key:
+        raise UsageError(f"The server needs a key. Set DEALCAST_API_KEY, for instance to the output of: {NEW_KEY}")
+    if len(key) < SHORTEST_KEY or any(word in key.lower() for word in PLACEHOLDERS):
+        raise UsageError(
+            f"DEALCAST_API_KEY is a placeholder, or shorter than {SHORTEST_KEY} characters. "
+            f"Set it, for instance, to the output of: {NEW_KEY}"
+        )

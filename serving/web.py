@@ -1,0 +1,232 @@
+"""The page: what a sales manager reads, as plain HTML made on the server, in English and Russian.
+
+No script and nothing from elsewhere: tables are tables, bars and curves are SVG, filters are a form, pages are links. So the content
+security policy forbids everything but the one own style sheet, and the page works the same in any browser and on a phone.
+"""
+
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qs, urlencode
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from features import clock
+from features.catalog import SIGNALS
+from features.errors import UsageError
+from serving import auth, charts
+from serving.answers import curve_of, signals, totals
+from serving.auth import LoginNeededError
+from serving.charts import NARROW, WIDE, CurveChart, Point
+from serving.language import EMPTY, Tongue
+from serving.ranking import RankedPage, Ranking
+from serving.runtime import Served
+from serving.view import FOLDER, FullView, NothingToShowError, View, bare_view, full_view
+
+PAGE_ROWS: Final = 50
+FILTERS: Final = ("owner_id", "team", "stage")
+LONGEST_FILTER: Final = 200
+
+open_pages = APIRouter(include_in_schema=False)
+pages = APIRouter(include_in_schema=False, dependencies=[Depends(auth.require_session)])
+
+
+Full = Annotated[FullView, Depends(full_view)]
+Bare = Annotated[View, Depends(bare_view)]
+
+
+@pages.get("/")
+def pipeline_page(view: Full) -> Response:
+    """The ranked pipeline."""
+    ranking, query = view.served.deals, view.request.query_params
+    filters = {name: query.get(name, "")[:LONGEST_FILTER] or None for name in FILTERS}
+    page = _page(view.served.deals, filters, query.get("cursor"))
+    sums = totals(view.served, filters)
+    return view.render(
+        "pipeline.html",
+        page=page,
+        sums=sums,
+        following=_following(page, filters),
+        first="?" + urlencode(_given(filters)),
+        paged="cursor" in query,
+        filters=filters,
+        options={name: _options(view.served, name) for name in FILTERS if ranking.options(name)},
+        **_stamp(view.served, "deals"),
+    )
+
+
+@pages.get("/clients")
+def clients_page(view: Full) -> Response:
+    """The clients at risk."""
+    if view.served.clients is None:
+        return view.render(
+            "message.html", title=view.tongue.text("clients.no_champion"), body=view.tongue.text("missing.clients")
+        )
+    ranking, cursor = view.served.clients, view.request.query_params.get("cursor")
+    page = _page(ranking, {}, cursor)
+    return view.render(
+        "clients.html",
+        page=page,
+        following=_following(page, {}),
+        paged=cursor is not None,
+        n_leaving=float(sum(filter(None, ranking.columns["p_leaves"]))),
+        at_risk=float(sum(filter(None, ranking.columns["value_at_risk"]))),
+        horizon=view.served.dataset.organisation.client_horizon_days,
+        **_stamp(view.served, "clients"),
+    )
+
+
+@pages.get("/deals/{deal_id:path}")
+def deal_page(view: Full, deal_id: str) -> Response:
+    """One deal: its curve and what sets it apart."""
+    deal = view.served.deals.find(deal_id)
+    if deal is None:
+        return _not_found(view)
+    curve = curve_of(view.served, deal)
+    return view.render(
+        "deal.html",
+        deal=deal,
+        curve=curve,
+        chart_shapes=_charts(view.served, deal, curve) if curve else {},
+        signals=[_in_words(view.tongue, each, deal["currency"]) for each in signals(deal["main_signals"])],
+        reason=_reason(view.tongue, deal["reason"]),
+        **_stamp(view.served, "deals"),
+    )
+
+
+@open_pages.get("/login")
+def login_page(view: Bare) -> Response:
+    return view.render("login.html", wrong=False)
+
+
+@open_pages.post("/login")
+async def log_in(view: Bare) -> Response:
+    """Trade the key for a cookie."""
+    form = parse_qs((await view.request.body()).decode("utf-8", "replace"), max_num_fields=10)
+    answer = RedirectResponse("/", 303)
+    if not auth.log_in(view.request, answer, form.get("key", [""])[0]):
+        return view.render("login.html", status=401, wrong=True)
+    return answer
+
+
+@open_pages.post("/logout")
+def log_out() -> Response:
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(auth.COOKIE, httponly=True, samesite="lax")
+    return answer
+
+
+class Static(StaticFiles):
+    """Addresses of static files carry a fingerprint of their content, so browsers may keep them."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def install(app: FastAPI) -> None:
+    """Add the pages to the app."""
+    app.include_router(open_pages)
+    app.include_router(pages)
+    app.mount("/static", Static(directory=FOLDER / "static"))
+    app.add_exception_handler(LoginNeededError, _to_login)
+    app.add_exception_handler(NothingToShowError, _nothing_yet)
+
+
+async def _to_login(_: Request, __: Exception) -> Response:
+    return RedirectResponse("/login", 303)
+
+
+async def _nothing_yet(request: Request, _: Exception) -> Response:
+    view, held = bare_view(request), request.app.state.runtime
+    text = view.tongue.text
+    return view.render("message.html", status=503, title=text("missing.title"), body=text(f"missing.{held.lacks}"))
+
+
+def _not_found(view: View) -> Response:
+    text = view.tongue.text
+    return view.render("message.html", status=404, title=text("missing.page"), body=text("missing.page_text"))
+
+
+def _page(ranking: Ranking, filters: dict[str, str | None], cursor: str | None) -> RankedPage:
+    """A page of the ranking; the first one for a cursor that is broken."""
+    try:
+        return ranking.page(filters, PAGE_ROWS, cursor)
+    except UsageError:
+        return ranking.page(filters, PAGE_ROWS)
+
+
+def _given(filters: dict[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in filters.items() if value is not None}
+
+
+def _following(page: RankedPage, filters: dict[str, str | None]) -> str | None:
+    return "?" + urlencode({**_given(filters), "cursor": page.next_cursor}) if page.next_cursor else None
+
+
+def _options(served: Served, name: str) -> list[tuple[str, str]]:
+    """What a filter offers: (value, label), in the order of the labels; stages in the order of the pipeline."""
+    ranking = served.deals
+    if name == "owner_id":
+        names = dict(zip(ranking.columns["owner_id"], ranking.columns["owner_name"], strict=True))
+        return sorted(((value, names[value] or value) for value in ranking.options(name)), key=lambda each: each[1])
+    if name == "stage" and "position" in served.dataset.tables["stages"]:
+        stages = served.dataset.tables["stages"].sort_values("position")["stage"]
+        there = set(ranking.options(name))
+        return [(stage, stage) for stage in dict.fromkeys(stages) if stage in there]
+    return [(value, value) for value in ranking.options(name)]
+
+
+def _stamp(served: Served, target: str) -> dict[str, Any]:
+    calendar = served.dataset.organisation.calendar
+    return {
+        "as_of": served.as_of,
+        "champion": served.bundles[target],
+        "age_days": served.age_days,
+        "stale_days": clock.STALE_AFTER_DAYS,
+        "quarter": calendar.quarter(served.as_of).label,
+        "next_quarter": calendar.quarter(served.as_of, 1).label,
+        "currency": served.dataset.organisation.currency,
+    }
+
+
+def _charts(served: Served, deal: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, CurveChart]:
+    """The same curve for a wide screen and for a phone; the style sheet shows one of them."""
+    points = [Point(each["day"], each["p_won"], each["p_lost"]) for each in curve]
+    at = clock.micros(served.as_of)
+    quarter = served.dataset.organisation.calendar.quarter(served.as_of)
+    markers = [("quarter_end", float(clock.days_between(at, clock.micros(quarter.end))))]
+    if deal["days_to_expected_close"] is not None:
+        markers.append(("crm_date", deal["days_to_expected_close"]))
+    return {name: charts.curve_chart(points, markers, shape) for name, shape in (("wide", WIDE), ("narrow", NARROW))}
+
+
+def _in_words(tongue: Tongue, signal: dict[str, str], currency: str | None) -> tuple[str, str]:
+    """A signal as (meaning, value), both in the language of the page."""
+    known = SIGNALS[signal["name"]]
+    meaning = known.ru if tongue.language == "ru" else known.en
+    return meaning, _value(tongue, signal["value"], known.unit, currency or "")
+
+
+def _value(tongue: Tongue, text: str, unit: str, currency: str) -> str:
+    if unit == "category":
+        return text or EMPTY
+    try:
+        number = float(text)
+    except ValueError:
+        return text or EMPTY
+    if unit == "money":
+        return tongue.money(number, currency)
+    if unit == "share":
+        return tongue.percent(number)
+    return tongue.number(number, digits=1 if unit == "ratio" or number != round(number) else 0)
+
+
+def _reason(tongue: Tongue, reason: str | None) -> str | None:
+    if reason is None:
+        return None
+    try:
+        return tongue.text(f"reason.{reason}")
+    except KeyError:
+        return tongue.text("reason.other")

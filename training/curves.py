@@ -1,0 +1,83 @@
+"""Cumulative incidence: what a hazard in each bucket adds up to, at any number of days.
+
+Buckets are `[edges[b], edges[b + 1])` in days after as_of. In each, a row that is still at risk stays, or ends by one of the
+causes; the three probabilities add up to 1. Chaining them gives P(ended by cause k by day d), which never falls with d, and with
+P(still there) always adds up to 1 (Kalbfleisch & Prentice 2002, The Statistical Analysis of Failure Time Data, ch. 8).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from features.clock import Floats
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Curves of several rows.
+
+    edges         days, (buckets + 1,), from 0 on
+    hazards       (rows, buckets, 1 + causes): P(stay), P(cause 1), … within the bucket, given at risk at its start
+    extrapolated  day from which on the data behind the model has not watched anybody
+    """
+
+    edges: Floats
+    hazards: Floats
+    extrapolated: float
+
+    @cached_property
+    def staying(self) -> Floats:
+        """P(still there) at each edge, (rows, buckets + 1)."""
+        steps = np.cumprod(self.hazards[:, :, 0], axis=1)
+        return np.concatenate([np.ones((len(steps), 1)), steps], axis=1)
+
+    @cached_property
+    def incidence(self) -> Floats:
+        """P(ended by each cause) at each edge, (rows, buckets + 1, causes)."""
+        ended = self.staying[:, :-1, None] * self.hazards[:, :, 1:]
+        summed = np.cumsum(ended, axis=1)
+        return np.concatenate([np.zeros((len(summed), 1, summed.shape[2])), summed], axis=1)
+
+    def by(self, days: float | Floats, cause: int) -> Floats:
+        """P(ended by `cause` within `days` after as_of), (rows,); days past the last edge give the value there.
+
+        Inside a bucket, at fraction f of it, P(stay) is the bucket's to the power f, and what has ended is split among the causes
+        as in the whole bucket.
+        """
+        return np.asarray(self._at(days)[1][:, cause - 1])
+
+    def still(self, days: float | Floats) -> Floats:
+        """P(still there `days` after as_of), (rows,)."""
+        return np.asarray(self._at(days)[0])
+
+    def _at(self, days: float | Floats) -> tuple[Floats, Floats]:
+        rows = np.arange(len(self.hazards))
+        day = np.broadcast_to(np.clip(np.asarray(days, dtype=np.float64), 0.0, self.edges[-1]), rows.shape)
+        bucket = np.clip(np.searchsorted(self.edges, day, side="right") - 1, 0, len(self.edges) - 2)
+        fraction = (day - self.edges[bucket]) / (self.edges[bucket + 1] - self.edges[bucket])
+        hazard = self.hazards[rows, bucket]
+        stay = hazard[:, 0] ** fraction
+        start = self.staying[rows, bucket]
+        with np.errstate(invalid="ignore"):
+            split = hazard[:, 1:] / hazard[:, 1:].sum(axis=1, keepdims=True)
+        ended = start * (1.0 - stay)
+        return start * stay, self.incidence[rows, bucket] + np.nan_to_num(split) * ended[:, None]
+
+    def median_days(self, cause: int) -> Floats:
+        """Days until half of the whole probability of `cause` is reached: the median time of an end by it, (rows,)."""
+        total = self.incidence[:, :, cause - 1]
+        half = total[:, -1:] / 2.0
+        bucket = np.clip((total < half).sum(axis=1) - 1, 0, len(self.edges) - 2)
+        low, high = self.edges[bucket].copy(), self.edges[bucket + 1].copy()
+        for _ in range(20):
+            middle = (low + high) / 2.0
+            past = self.by(middle, cause) >= half[:, 0]
+            low, high = np.where(past, low, middle), np.where(past, middle, high)
+        return np.asarray(high)
+
+
+def softmax(logits: Floats) -> Floats:
+    """Probabilities along the last axis."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))

@@ -1,0 +1,150 @@
+"""Base rates of ending, by kind of row, age and bucket: the baseline, and where boosting starts.
+
+A life table counts, for each cell, who was at risk and who ended, and by which cause. Small cells lean on larger ones: a cell of
+(kind, age, bucket) on (kind, bucket), that on the bucket, and the bucket on a Jeffreys prior, so that no rate is ever 0. A cell
+weighs as much as its parent when it has seen `PRIOR_UNITS` different deals or clients.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.clock import Floats
+from features.history import Rows
+from training.person_periods import PersonPeriods
+
+PRIOR_UNITS: Final = 20.0
+AGE_BINS: Final = 6
+JEFFREYS: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Cells:
+    """How a row finds its cell: the signal that names its kind and the one that is its age, either may be absent (None).
+
+    kinds     labels in order; a row with another one, or none, has the number len(kinds)
+    age_cuts  ascending; age bin i holds ages in [cut i-1, cut i); a row without an age has the bin len(age_cuts) + 1
+    """
+
+    kind_signal: str | None
+    age_signal: str | None
+    kinds: tuple[str, ...]
+    age_cuts: tuple[float, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.kinds) + 1, len(self.age_cuts) + 2
+
+    def of(self, signals: pd.DataFrame) -> tuple[Rows, Rows]:
+        """The kind and the age bin of each row."""
+        n = len(signals)
+        kind = np.full(n, len(self.kinds), dtype=np.int64)
+        age_bin = np.full(n, len(self.age_cuts) + 1, dtype=np.int64)
+        if self.kind_signal in signals:
+            found = pd.Index(self.kinds, dtype=object).get_indexer(pd.Index(signals[self.kind_signal].to_numpy(dtype=object)))
+            kind = np.where(found >= 0, found, len(self.kinds))
+        if self.age_signal in signals:
+            age = signals[self.age_signal].to_numpy(dtype=np.float64)
+            age_bin = np.where(np.isnan(age), age_bin, np.searchsorted(self.age_cuts, age, side="right"))
+        return kind, age_bin
+
+
+def learn_cells(signals: pd.DataFrame, kind_signal: str | None, age_signal: str | None) -> Cells:
+    """The kinds in use, and age cuts at the quantiles of the rows."""
+    kinds: tuple[str, ...] = ()
+    if kind_signal in signals:
+        kinds = tuple(sorted(signals[kind_signal].dropna().unique()))
+    cuts: tuple[float, ...] = ()
+    if age_signal in signals and signals[age_signal].notna().any():
+        ages = signals[age_signal].dropna().to_numpy(dtype=np.float64)
+        cuts = tuple(np.unique(np.quantile(ages, np.arange(1, AGE_BINS) / AGE_BINS)).tolist())
+    return Cells(kind_signal, age_signal, kinds, cuts)
+
+
+@dataclass(frozen=True)
+class LifeTable:
+    """Hazards by cell: `rates` is (kinds + 1, ages + 2, buckets, 1 + causes), each P(stay), P(cause 1), … in the bucket.
+
+    Buckets from `n_watched` on were never watched; they carry on with the daily rates of the later half of those that were.
+    """
+
+    cells: Cells
+    rates: Floats
+    n_watched: int
+
+    def hazards(self, signals: pd.DataFrame) -> Floats:
+        """(rows, buckets, 1 + causes)."""
+        kind, age = self.cells.of(signals)
+        return self.rates[kind, age]
+
+    def to_json(self) -> dict[str, Any]:
+        cells = {
+            "kind_signal": self.cells.kind_signal,
+            "age_signal": self.cells.age_signal,
+            "kinds": list(self.cells.kinds),
+            "age_cuts": list(self.cells.age_cuts),
+        }
+        return {
+            "cells": cells,
+            "n_watched": self.n_watched,
+            "shape": list(self.rates.shape),
+            "rates": self.rates.ravel().tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "LifeTable":
+        cells = data["cells"]
+        return cls(
+            Cells(cells["kind_signal"], cells["age_signal"], tuple(cells["kinds"]), tuple(cells["age_cuts"])),
+            np.array(data["rates"], dtype=np.float64).reshape(data["shape"]),
+            int(data["n_watched"]),
+        )
+
+
+def fit_life_table(cells: Cells, signals: pd.DataFrame, periods: PersonPeriods, edges: Floats, n_watched: int) -> LifeTable:
+    """Count the person-periods of the rows, cell by cell, and shrink."""
+    kind, age = cells.of(signals)
+    n_kinds, n_ages = cells.shape
+    n_classes, n_buckets = periods.n_classes, len(edges) - 1
+    flat = np.ravel_multi_index(
+        (kind[periods.row], age[periods.row], periods.bucket, periods.ended), (n_kinds, n_ages, n_buckets, n_classes)
+    )
+    counts = np.bincount(flat, minlength=n_kinds * n_ages * n_buckets * n_classes).astype(np.float64)
+    counts = counts.reshape(n_kinds, n_ages, n_buckets, n_classes)
+    prior = PRIOR_UNITS * max(1.0, len(signals) / max(1, signals.index.nunique()))
+    overall = _shrink(counts.sum(axis=(0, 1)), np.full((n_buckets, n_classes), 1.0 / n_classes), JEFFREYS * n_classes)
+    by_kind = _shrink(counts.sum(axis=1), overall, prior)
+    rates = _shrink(counts, by_kind[:, None], prior)
+    return LifeTable(cells, _extended(rates, counts, edges, n_watched, prior), n_watched)
+
+
+def _shrink(counts: Floats, parent: Floats, weight: float) -> Floats:
+    """(counts + weight x parent) / (n + weight): the parent counts as `weight` further observations."""
+    return np.asarray((counts + weight * parent) / (counts.sum(axis=-1, keepdims=True) + weight))
+
+
+def _extended(rates: Floats, counts: Floats, edges: Floats, n_watched: int, prior: float) -> Floats:
+    """Replace the buckets never watched by the daily rates of the later half of those that were, by kind."""
+    if n_watched >= rates.shape[2]:
+        return rates
+    late = slice(n_watched // 2, n_watched)
+    length = np.diff(edges)
+    events = counts[:, :, late, 1:].sum(axis=(1, 2))
+    days = (counts[:, :, late].sum(axis=-1) * length[late]).sum(axis=(1, 2))
+    whole = (events.sum(axis=0) + JEFFREYS) / (days.sum() + length[:n_watched].sum())
+    daily = (events + whole * prior * length[late].mean()) / (days + prior * length[late].mean())[:, None]
+    total = daily.sum(axis=1)
+    ended = -np.expm1(-total[:, None] * length[n_watched:])
+    tail = np.concatenate([1.0 - ended[:, :, None], ended[:, :, None] * (daily / total[:, None])[:, None, :]], axis=2)
+    extended = rates.copy()
+    extended[:, :, n_watched:] = tail[:, None]
+    return extended
+
+
+def fold_of(units: "pd.Index[Any]", n_folds: int) -> npt.NDArray[np.int64]:
+    """A fold for each row that depends on its unit's id alone."""
+    hashed = pd.util.hash_array(units.to_numpy(dtype=object))
+    return (hashed % np.uint64(n_folds)).astype(np.int64)
