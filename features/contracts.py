@@ -28,7 +28,7 @@ from features.organisation import Organisation
 from features.parsing import CANONICAL, DTYPES, Dialect, Fault, parse_column
 from features.tables import EXPORT, TABLES, TEXTUAL, TRACKED, Column, Kind, Table
 
-__all__ = ["DTYPES", "check", "check_together", "complain", "conform", "parse", "typed"]
+__all__ = ["DTYPES", "check", "check_together", "complain", "conform", "custom_columns", "parse", "typed"]
 
 _BEFORE: Final = {
     "deals": ("created_at", "closed_at", "the deal is closed before it was created"),
@@ -61,7 +61,7 @@ def typed(
     key = [frame[column] for column in TABLES[name].key if column in frame]
     columns: dict[str, pd.Series] = {}
     problems: list[DataError] = []
-    for column in (*(c for c in TABLES[name].columns if c.name in frame), *_custom(name, frame, custom)):
+    for column in (*(c for c in TABLES[name].columns if c.name in frame), *custom_columns(name, frame, custom)):
         parsed = parse_column(frame[column.name], column.kind, dialect)
         columns[column.name] = parsed.values
         problems += [_problem(name, [frame[column.name]], key, fault) for fault in parsed.faults]
@@ -144,8 +144,8 @@ def _unknown(table: Table, column: str, near: list[str]) -> DataError:
     return DataError(table.name, "the column is unknown", meant, column=column)
 
 
-def _custom(name: str, frame: pd.DataFrame, declared: Sequence[Column]) -> list[Column]:
-    """The deals' own columns in the order of the frame, with their kinds."""
+def custom_columns(name: str, frame: pd.DataFrame, declared: Sequence[Column] = ()) -> list[Column]:
+    """The columns that the contract does not have, in the frame's order; one that is not declared has the kind of its dtype."""
     known = {column.name: column for column in declared}
     own = [column for column in map(str, frame.columns) if column not in TABLES[name].names]
     return [known.get(column, Column(column, _kind(frame[column].dtype), EXPORT)) for column in own]

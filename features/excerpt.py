@@ -27,10 +27,11 @@ def excerpt(dataset: Dataset, posted: Mapping[str, pd.DataFrame], as_of: pd.Time
     kept = stored[beside & ~stored["deal_id"].isin(ids)]
     tables = {name: _of_accounts(name, frame, accounts, set(kept["deal_id"])) for name, frame in dataset.tables.items()}
     for name in ("deals", *HISTORY):
-        if name in posted:
-            tables[name] = pd.concat([tables[name], posted[name]], ignore_index=True) if name in tables else posted[name]
+        if name in tables:
+            others = tables[name][~tables[name]["deal_id"].isin(ids)]
+            tables[name] = pd.concat([others, posted[name]], ignore_index=True) if name in posted else others
     return Dataset.of(
-        {name: frame for name, frame in tables.items() if name in dataset.tables},
+        tables,
         dataset.organisation,
         static=dataset.static,
         tracked_since=dataset.tracked_since,

@@ -17,15 +17,14 @@ from serving.runtime import Served
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over some open deals, in one currency.
+    """Sums over some open deals, in the organisation's currency. Deals without an amount add nothing.
 
-    amount        of all of them
-    this_quarter  the expected part of it: sum of amount x P(won in the running quarter)
+    value         of all of them
+    this_quarter  the expected part of it: sum of value x P(won in the running quarter)
     next_quarter  the same for the following quarter
     """
 
-    currency: str
-    amount: float
+    value: float
     this_quarter: float
     next_quarter: float
 
@@ -72,15 +71,10 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def totals(served: Served, filters: Mapping[str, str | None]) -> list[Totals]:
-    """Sums over the matching open deals, one for each currency, the largest first. Deals without an amount add nothing."""
-    ranking, rows = served.deals, served.deals.matching(filters)
-    amount = np.nan_to_num(ranking.numbers("amount")[rows])
-    now, later = (np.nan_to_num(ranking.numbers(f"p_won_{which}_quarter")[rows]) for which in ("this", "next"))
-    default = served.dataset.organisation.currency
-    currencies = np.array([ranking.columns["currency"][row] or default for row in rows], dtype=str)
-    found = []
-    for currency in np.unique(currencies).tolist() or [default]:
-        here = amount * (currencies == currency)
-        found.append(Totals(currency, float(here.sum()), float(here @ now), float(here @ later)))
-    return sorted(found, key=lambda total: -total.amount)
+def totals(ranking: Ranking, filters: Mapping[str, str | None]) -> Totals:
+    """Sums over the open deals that match the filters."""
+    rows = ranking.matching(filters)
+    value, now, later = (
+        np.nan_to_num(ranking.numbers(name)[rows]) for name in ("value", "p_won_this_quarter", "p_won_next_quarter")
+    )
+    return Totals(float(value.sum()), float(value @ now), float(value @ later))

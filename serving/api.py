@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 import pandas as pd
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
@@ -70,14 +70,14 @@ def get_served(request: Request) -> Served:
 Current = Annotated[Served, Depends(get_served)]
 
 data = APIRouter(
-    prefix="/v1", route_class=StrictRoute, dependencies=[Depends(auth.require_key)], responses=declared(401, 422, 500, 503)
+    prefix="/v1", route_class=StrictRoute, dependencies=[Depends(auth.require_key)], responses=declared(401, 421, 422, 500, 503)
 )
 probes = APIRouter(tags=["health"])
 
 
 @data.get("/deals", operation_id="list_deals", tags=["deals"])
 async def list_deals(served: Current, query: Annotated[schemas.DealsQuery, Query()]) -> schemas.DealsAnswer:
-    """The open deals, ranked by expected value this quarter (amount x P(won this quarter))."""
+    """The open deals, ranked by expected value this quarter (value x P(won this quarter))."""
     filters = {"owner_id": query.owner_id, "team": query.team, "stage": query.stage}
     page = served.deals.page(filters, query.limit, query.cursor)
     return schemas.DealsAnswer.model_validate(
@@ -86,7 +86,9 @@ async def list_deals(served: Current, query: Annotated[schemas.DealsQuery, Query
 
 
 @data.get("/deals/{deal_id:path}", operation_id="get_deal", tags=["deals"], responses=declared(404))
-def get_deal(served: Current, deal_id: schemas.Label) -> schemas.DealAnswer:
+def get_deal(
+    served: Current, deal_id: Annotated[schemas.Label, Path(description="The CRM's id of the deal.")]
+) -> schemas.DealAnswer:
     """One open deal: its scores, its curve and the signals that set it apart."""
     deal = find_deal(served, deal_id)
     found = {"deal": deal, "curve": curve_of(served, deal), "main_signals": signals(deal["main_signals"])}
@@ -163,6 +165,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.include_router(data)
     web.install(app)
     errors.install(app)
+    app.openapi_schema = errors.describe(app.openapi())
     app.add_middleware(limits.BodyLimit)
     app.add_middleware(limits.StrictHeaders)
     return app

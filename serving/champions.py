@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from features.errors import NotReadyError
 from serving.settings import Settings
 from training import bundle
 from training.bundle import Bundle
@@ -20,16 +21,28 @@ TARGETS: Final = ("deals", "clients")
 FETCH_SECONDS: Final = 120.0
 
 
+def cache_below(home: Path) -> Path:
+    """Where the verified champions are kept."""
+    return home / "cache" / "champions"
+
+
 class Champions:
     """The cache of verified champions: `<home>/cache/champions/<target>/<version>/`, and `current`, which names the version."""
 
     def __init__(self, home: Path) -> None:
-        self.folder = home / "cache" / "champions"
+        self.folder = cache_below(home)
 
     def versions(self) -> Mapping[str, str]:
         """The current version of each target that has one."""
         found = {target: self._current(target) for target in TARGETS}
         return {target: version for target, version in found.items() if version}
+
+    def champion(self, target: str) -> Bundle:
+        """The current champion of a target. Raises NotReadyError where there is none."""
+        version = self.versions().get(target)
+        if version is None:
+            raise NotReadyError(f"There is no champion for {target} yet. Train one with 'dealcast train --target {target}'.")
+        return self.load(target, version)
 
     def load(self, target: str, version: str) -> Bundle:
         return bundle.load(self.folder / target / version)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+NEARLY_NOTHING: Final = 0.05
 LABEL_GAP: Final = 17.0
 TICK_STEPS: Final = (1, 2, 5, 7, 10, 15, 30, 60, 90, 120, 180, 365, 730)
 
@@ -84,6 +85,12 @@ class CurveChart:
     shares: list[Tick]
     markers: list[Marker]
     last: Point
+
+
+def worth_drawing(points: Sequence[Point]) -> list[Point]:
+    """The curve up to the day from which on nearly nothing is open any more; the rest is a flat line."""
+    decided = (number for number, point in enumerate(points) if 1 - point.won - point.lost < NEARLY_NOTHING and point.day > 0)
+    return list(points[: next(decided, len(points)) + 1])
 
 
 def curve_chart(points: Sequence[Point], markers: Sequence[tuple[str, float]] = (), shape: Shape = WIDE) -> CurveChart:

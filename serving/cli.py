@@ -1,11 +1,11 @@
 """The command line: `dealcast …`. The composition root: here settings, store, registry and server are put together.
 
-Answers go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 called wrongly, 3 the data is invalid, 4 something
-that must exist first does not. What is slow to import is imported inside the commands that need it, so that help is instant.
+Answers go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 called wrongly, 3 the data is invalid, 4
+something that must exist first does not. What is slow to import is imported inside the commands that need it: help is instant.
 """
 
+import asyncio
 import os
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -58,7 +58,7 @@ def say(text: str) -> None:
 
 @app.command()
 def demo(
-    deals: Annotated[int, typer.Option(min=1, help="How many deals the synthetic company has.")] = 2000,
+    deals: Annotated[int | None, typer.Option(min=1, help="How many deals the synthetic company has. Default: 2000.")] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Where to listen; the next free port if it is taken.")
     ] = None,
@@ -89,10 +89,11 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Equal data and seed give an equal model.")] = 7,
 ) -> None:
     """Train a model, log the run and register it; the first one becomes the champion."""
-    from serving.champions import keep_champions, quiet_environment
+    from serving.champions import cache_below, quiet_environment
 
     settings = _read()
     os.environ.update(quiet_environment())
+    from training.fetch import fetch
     from training.registry import MlflowRegistry
     from training.run import train as fit
 
@@ -101,7 +102,7 @@ def train(
     for each in target or [Target.DEALS]:
         run = fit(dataset, each, _instant(as_of, dataset), registry, seed=seed, threads=settings.threads, progress=say)
         typer.echo(f"{each} version {run.version}{f', {run.alias}' if run.alias else ''}: {run.summary}")
-    keep_champions(settings, registry)
+        fetch(registry, each, cache_below(settings.home))
 
 
 @app.command()
@@ -114,12 +115,12 @@ def score(
     """Score every open deal, or every active client, with the champion."""
     from serving import export
     from serving import score as scoring
-    from serving.champions import Champions, update
+    from serving.champions import Champions, fetch_champions
 
     export.check_destination(output)
     days, settings = _horizons(horizons), _read()
     dataset = _dataset(settings)
-    if not update(settings):
+    if not asyncio.run(fetch_champions(settings)):
         say("The registry does not answer; scoring with the last good champion.")
     champion = Champions(settings.home).champion(target)
     instant = _instant(as_of, dataset)
@@ -203,4 +204,4 @@ def _horizons(text: str | None) -> Sequence[float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,7 +1,7 @@
 """The main job on the embedded default: a synthetic company, models trained on it, and the server, with one command.
 
-Each step is skipped when its result is there already, so a second run starts at once. The demo marks the store that it filled, and
-refuses to touch one that it did not: made-up deals never mix with real ones.
+Each step is skipped when its result is there already, so a second run starts at once. The demo marks the store that it filled,
+and refuses to touch one that it did not: made-up deals never mix with real ones.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from features.errors import DealcastError, UsageError
@@ -22,11 +23,12 @@ from serving.champions import TARGETS, Champions, quiet_environment
 from serving.settings import Settings, check_servable
 
 PORTS_TRIED: Final = 50
+N_DEALS: Final = 2000
 
 Say = Callable[[str], None]
 
 
-def run(settings: Settings, n_deals: int, say: Say) -> None:
+def run(settings: Settings, n_deals: int | None, say: Say) -> None:
     """Fill the store, train, serve until a signal ends it. Raises DealcastError."""
     check_servable(settings)
     os.environ.setdefault("OMP_NUM_THREADS", str(settings.threads))
@@ -41,21 +43,30 @@ def run(settings: Settings, n_deals: int, say: Say) -> None:
     server.run(held, settings, listener)
 
 
-def fill(settings: Settings, n_deals: int, say: Say) -> None:
+def fill(settings: Settings, n_deals: int | None, say: Say) -> None:
     """Put the synthetic company into the store, unless it is there. Raises UsageError for a store with other data."""
     store, marker = Store(settings.store_url), settings.home / "demo.json"
-    there = json.loads(marker.read_text(encoding="utf-8")) if marker.exists() else None
-    if store.revision() and there is None:
-        raise UsageError(
-            f"The store below {settings.home} holds data that the demo did not make. "
-            "Run the demo in a folder of its own: DEALCAST_HOME=demo dealcast demo"
-        )
-    if store.revision() and there == {"n_deals": n_deals}:
-        say(f"A synthetic company of {n_deals:,} deals is there already")
+    if store.revision():
+        _check_same(settings, _made(marker), n_deals)
+        say("The synthetic company is there already")
         return
-    with _step(f"Synthetic company of {n_deals:,} deals made and stored", say):
-        marker.write_text(json.dumps({"n_deals": n_deals}), encoding="utf-8")
-        store.save(generate(CompanySettings(n_deals=n_deals)).dataset())
+    wanted = n_deals or N_DEALS
+    with _step(f"Synthetic company of {wanted:,} deals made and stored", say):
+        marker.write_text(json.dumps({"n_deals": wanted}), encoding="utf-8")
+        store.save(generate(CompanySettings(n_deals=wanted)).dataset())
+
+
+def _made(marker: Path) -> int | None:
+    """How many deals the demo put here; None where it did not."""
+    return int(json.loads(marker.read_text(encoding="utf-8"))["n_deals"]) if marker.exists() else None
+
+
+def _check_same(settings: Settings, made: int | None, wanted: int | None) -> None:
+    elsewhere = "Run the demo in a folder of its own: DEALCAST_HOME=another-folder dealcast demo"
+    if made is None:
+        raise UsageError(f"The store below {settings.home} holds data that the demo did not make. {elsewhere}")
+    if wanted not in (None, made):
+        raise UsageError(f"The demo below {settings.home} was made with {made:,} deals. {elsewhere} --deals {wanted}")
 
 
 def train(settings: Settings, say: Say) -> None:

@@ -86,9 +86,15 @@ def respond(answer: Problem, headers: Mapping[str, str] | None = None) -> Respon
 def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI declaration of these error responses."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {
-        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}, "model": None} for status in statuses
-    }
+    return {status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}} for status in statuses}
+
+
+def describe(openapi: dict[str, Any]) -> dict[str, Any]:
+    """Add the problem's schema, which `declared` refers to, to an OpenAPI document."""
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    parts: dict[str, Any] = schema.pop("$defs")
+    openapi["components"]["schemas"] |= {**parts, "Problem": schema}
+    return openapi
 
 
 def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
@@ -128,7 +134,8 @@ async def _on_dealcast(_: Request, error: Exception) -> Response:
     if isinstance(error, NotReadyError):
         return respond(problem(503, "not_ready", str(error)), {"Retry-After": "5"})
     if isinstance(error, DataError):
-        return respond(problem(422, "invalid_data", f"{error.rule}: {error.advice}"))
+        place = f"{error.table}.{error.column}" if error.column else error.table
+        return respond(problem(422, "invalid_data", f"{place}: {error.rule}; {error.advice}"))
     return respond(problem(422, "unusable_request", str(error)))
 
 

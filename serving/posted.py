@@ -163,7 +163,10 @@ class ScoreRequest(Posted):
     deals: Annotated[
         list[PostedDeal],
         Field(min_length=1, max_length=MOST_DEALS),
-        BeforeValidator(_one_or_many, json_schema_input_type=PostedDeal | list[PostedDeal]),
+        BeforeValidator(
+            _one_or_many,
+            json_schema_input_type=PostedDeal | Annotated[list[PostedDeal], Field(min_length=1, max_length=MOST_DEALS)],
+        ),
     ] = Field(description=f"One deal, or 1 to {MOST_DEALS} deals with different ids.")
     horizons: Horizons = Field(default=[7, 30, 90])
     as_of: Instant | None = Field(

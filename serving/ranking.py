@@ -4,8 +4,8 @@ The columns are turned into plain Python values once, when data or champion chan
 DataFrame. Pages are keyset pages: the cursor holds the last row's rank value and id, not a position, so that a deal that closes
 between two requests makes no other deal appear twice or never.
 
-Example: ranked by expected value, A 900, B 500, C 500, D none. With limit 2 the first page is A, B and its cursor (500, B); the
-second page starts with the first row after (500, B), which is C, even if A has gone meanwhile.
+Example: ranked by expected value and then by P(won): A (900, 0.2), B (500, 0.6), C (500, 0.4), D without any. With limit 2 the
+first page is A, B and its cursor (500, 0.6, B); the second starts with the first row after that, which is C, even if A is gone.
 """
 
 import base64
@@ -37,26 +37,28 @@ class RankedPage:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Columns of plain values, sorted by `value` downwards and then by id upwards.
+    """Columns of plain values, sorted by two numbers downwards and then by id upwards.
 
-    value  the number it is ranked by; -inf where there is none, which puts such rows last
-    ids    the key of each row
+    value   the number it is ranked by; -inf where there is none, which puts such rows last
+    second  the number that ranks rows of equal value, likewise
+    ids     the key of each row
     """
 
     columns: Mapping[str, list[Any]]
     value: Floats
+    second: Floats
     ids: npt.NDArray[np.str_]
     _codes: dict[str, tuple[Mapping[Any, int], Rows]] = field(default_factory=dict, repr=False, compare=False)
     _numbers: dict[str, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, *, by: str, key: str) -> "Ranking":
-        """Rank the rows of a frame by the column `by`, ties by the column `key`."""
-        value = np.nan_to_num(frame[by].to_numpy(dtype=np.float64, na_value=np.nan), nan=-np.inf)
+    def of(cls, frame: pd.DataFrame, *, by: tuple[str, str], key: str) -> "Ranking":
+        """Rank the rows of a frame by the first column of `by`, ties by the second, then by the column `key`."""
+        value, second = (np.nan_to_num(frame[name].to_numpy(dtype=np.float64), nan=-np.inf) for name in by)
         ids = frame[key].to_numpy(dtype=object).astype(str)
-        order = np.lexsort((ids, -value))
+        order = np.lexsort((ids, -second, -value))
         ranked = frame.iloc[order]
-        return cls({str(name): plain(ranked[name]) for name in ranked}, value[order], ids[order])
+        return cls({str(name): plain(ranked[name]) for name in ranked}, value[order], second[order], ids[order])
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -94,15 +96,20 @@ class Ranking:
         start = 0 if cursor is None else self._position(matching, *decode(cursor))
         shown = matching[start : start + limit]
         more = start + limit < len(matching)
-        following = encode(float(self.value[shown[-1]]), str(self.ids[shown[-1]])) if more else None
+        following = self._cursor(shown[-1]) if more else None
         return RankedPage([self.row(int(at)) for at in shown], len(matching), following)
 
     @cached_property
     def _positions(self) -> Mapping[str, int]:
         return {key: at for at, key in enumerate(self.ids.tolist())}
 
-    def _position(self, matching: Rows, value: float, key: str) -> int:
-        after = (self.value[matching] < value) | ((self.value[matching] == value) & (self.ids[matching] > key))
+    def _cursor(self, at: np.intp) -> str:
+        return encode(float(self.value[at]), float(self.second[at]), str(self.ids[at]))
+
+    def _position(self, matching: Rows, value: float, second: float, key: str) -> int:
+        """The first matching row that ranks after these values."""
+        values, seconds, ids = self.value[matching], self.second[matching], self.ids[matching]
+        after = (values < value) | ((values == value) & ((seconds < second) | ((seconds == second) & (ids > key))))
         return int(np.argmax(after)) if after.any() else len(matching)
 
     def _coded(self, name: str, values: list[Any]) -> tuple[Mapping[Any, int], Rows]:
@@ -120,19 +127,23 @@ def plain(values: pd.Series) -> list[Any]:
     return [None if missing else each for each, missing in zip(values.astype(object), values.isna(), strict=True)]
 
 
-def encode(value: float, key: str) -> str:
+def encode(value: float, second: float, key: str) -> str:
     """A cursor: opaque to the client, safe in a URL."""
-    text = json.dumps([None if np.isneginf(value) else value, key], ensure_ascii=False)
+    text = json.dumps([*(None if np.isneginf(number) else number for number in (value, second)), key], ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
-def decode(cursor: str) -> tuple[float, str]:
+def decode(cursor: str) -> tuple[float, float, str]:
     """What a cursor holds. Raises UsageError for anything that `encode` did not make."""
     try:
-        value, key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
-        return (-np.inf if value is None else float(value)), _text(key)
+        value, second, key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
+        return _number(value), _number(second), _text(key)
     except (ValueError, TypeError, binascii.Error, OverflowError, RecursionError):
         raise UsageError("The cursor was not handed out by this list; ask for the first page without one.") from None
+
+
+def _number(value: Any) -> float:
+    return -np.inf if value is None else float(value)
 
 
 def _text(key: Any) -> str:

@@ -129,18 +129,25 @@ class Runtime:
 def build(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> Served:
     """Compute everything that is read often: the ranked pipeline and the ranked clients."""
     as_of = clock.now(dataset.ends_at)
-    deals = Ranking.of(
-        _with_overdue(score.pipeline(dataset, bundles["deals"], as_of), dataset, as_of), by="expected_value", key="deal_id"
-    )
+    deals = Ranking.of(_pipeline(dataset, bundles["deals"], as_of), by=("expected_value", "p_won_this_quarter"), key="deal_id")
     clients = _clients(dataset, bundles["clients"], as_of) if "clients" in bundles else None
     return Served(dataset, revision, bundles, as_of, deals, clients)
+
+
+def _pipeline(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> pd.DataFrame:
+    """The scored open deals with their signals; overdue once the whole day of the expected close has passed."""
+    deals = score.pipeline(dataset, champion, as_of)
+    reasons = score.score_deals(dataset, champion, as_of, []).set_index("deal_id")["main_signals"]
+    midnight = clock.dates_to_micros(deals["expected_close_on"], dataset.organisation.timezone)
+    days = clock.days_between(clock.micros(as_of), midnight)
+    return deals.assign(main_signals=deals["deal_id"].map(reasons), days_to_expected_close=days, overdue=days <= -1)
 
 
 def _clients(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> Ranking:
     days = dataset.organisation.client_horizon_days
     scored = score.score_clients(dataset, champion, as_of, [days])
     named = scored.assign(account_name=scored["account_id"].map(_names(dataset)), p_leaves=scored[f"p_leaves_{days}d"])
-    return Ranking.of(named, by="value_at_risk", key="account_id")
+    return Ranking.of(named, by=("value_at_risk", "p_leaves"), key="account_id")
 
 
 def _names(dataset: Dataset) -> Mapping[str, str]:
@@ -148,13 +155,6 @@ def _names(dataset: Dataset) -> Mapping[str, str]:
     if accounts is None or "name" not in accounts:
         return {}
     return dict(zip(accounts["account_id"], accounts["name"], strict=True))
-
-
-def _with_overdue(pipeline: pd.DataFrame, dataset: Dataset, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Add the days to the beginning of the expected close date; a deal is overdue when the whole day of it has passed."""
-    midnight = clock.dates_to_micros(pd.to_datetime(pipeline["expected_close_on"]), dataset.organisation.timezone)
-    days = clock.days_between(clock.micros(as_of), midnight)
-    return pipeline.assign(days_to_expected_close=days, overdue=days <= -1)
 
 
 async def watch(runtime: Runtime, settings: Settings) -> None:

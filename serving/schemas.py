@@ -86,6 +86,7 @@ class CurvePoint(BaseModel):
     p_won: Probability = Field(description="P(won by that day), 0 to 1.")
     p_lost: Probability = Field(description="P(lost by that day), 0 to 1.")
     p_open: Probability = Field(description="P(still open on that day), 0 to 1.")
+    extrapolated: bool = Field(description="Whether that day lies beyond what the model could observe.")
 
 
 class RankedDeal(Score):
@@ -98,12 +99,15 @@ class RankedDeal(Score):
     owner_name: str | None = Field(description="The owner's name.")
     team: str | None = Field(description="The owner's team.")
     stage: str | None = Field(description="The stage as of as_of.")
-    amount: float | None = Field(description="The amount, in `currency`.", examples=[42000])
-    currency: str | None = Field(description="ISO 4217 code of the amounts of this deal.", examples=["EUR"])
+    amount: float | None = Field(description="The amount, in the deal's own `currency`.", examples=[42000])
+    currency: str | None = Field(description="ISO 4217 code of the deal's amount.", examples=["USD"])
+    value: float | None = Field(description="The amount converted to the organisation's currency.", examples=[38640])
     age_days: float | None = Field(description="Days since the deal was created, 0 or more.")
     expected_close_on: date | None = Field(description="The CRM's own expected close date.")
     overdue: bool = Field(description="Whether the CRM's expected close date has passed.")
-    expected_value: float | None = Field(description="amount x p_won_this_quarter, in `currency`: the list is ranked by it.")
+    expected_value: float | None = Field(
+        description="value x p_won_this_quarter, in the organisation's currency: the list is ranked by it."
+    )
 
 
 class DealsAnswer(Stamped):

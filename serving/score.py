@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from features import clients, clock
+from features import clients, clock, money
 from features.dataset import Dataset
 from features.deals import deal_signals
 from features.errors import NotReadyError, UsageError
@@ -98,13 +98,15 @@ def curve(dataset: Dataset, bundle: Bundle, deal_id: str, as_of: pd.Timestamp) -
 def pipeline(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp) -> pd.DataFrame:
     """What a manager reads: scored open deals with their names, the largest expected value this quarter first.
 
-    Adds name, account_id, account_name, owner_id, owner_name, team, stage, amount, currency, age_days, expected_close_on and
-    expected_value (amount x p_won_this_quarter; null without an amount) to the columns of `score_deals`.
+    Adds to the columns of `score_deals`: name, account_id, account_name, owner_id, owner_name, team, stage, amount, currency,
+    age_days, expected_close_on, value (the amount in the organisation's currency) and expected_value (value x p_won_this_quarter,
+    null without an amount).
     """
     snapshot = Snapshot(dataset, as_of)
     scored = _scored_deals(snapshot, bundle, (30.0, 90.0), deal_signals(snapshot), reasons=False)
     described = scored.merge(_described(snapshot), on="deal_id", how="left")
-    described["expected_value"] = described["amount"] * described["p_won_this_quarter"]
+    described["value"] = money.converted(snapshot, described["amount"].to_numpy(dtype=np.float64), described["currency"])
+    described["expected_value"] = described["value"] * described["p_won_this_quarter"]
     order = ["expected_value", "p_won_this_quarter", "deal_id"]
     return described.sort_values(order, ascending=[False, False, True], ignore_index=True)
 

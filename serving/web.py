@@ -1,7 +1,7 @@
 """The page: what a sales manager reads, as plain HTML made on the server, in English and Russian.
 
-No script and nothing from elsewhere: tables are tables, bars and curves are SVG, filters are a form, pages are links. So the content
-security policy forbids everything but the one own style sheet, and the page works the same in any browser and on a phone.
+No script and nothing from elsewhere: tables are tables, bars and curves are SVG, filters are a form, pages are links. So the
+content security policy forbids everything but the one own style sheet, and the page works the same in any browser and on a phone.
 """
 
 from typing import Annotated, Any, Final
@@ -40,12 +40,11 @@ def pipeline_page(view: Full) -> Response:
     """The ranked pipeline."""
     ranking, query = view.served.deals, view.request.query_params
     filters = {name: query.get(name, "")[:LONGEST_FILTER] or None for name in FILTERS}
-    page = _page(view.served.deals, filters, query.get("cursor"))
-    sums = totals(view.served, filters)
+    page = _page(ranking, filters, query.get("cursor"))
     return view.render(
         "pipeline.html",
         page=page,
-        sums=sums,
+        sums=totals(ranking, filters),
         following=_following(page, filters),
         first="?" + urlencode(_given(filters)),
         paged="cursor" in query,
@@ -88,7 +87,9 @@ def deal_page(view: Full, deal_id: str) -> Response:
         deal=deal,
         curve=curve,
         chart_shapes=_charts(view.served, deal, curve) if curve else {},
-        signals=[_in_words(view.tongue, each, deal["currency"]) for each in signals(deal["main_signals"])],
+        signals=[
+            _in_words(view.tongue, each, view.served.dataset.organisation.currency) for each in signals(deal["main_signals"])
+        ],
         reason=_reason(view.tongue, deal["reason"]),
         **_stamp(view.served, "deals"),
     )
@@ -193,7 +194,7 @@ def _stamp(served: Served, target: str) -> dict[str, Any]:
 
 def _charts(served: Served, deal: dict[str, Any], curve: list[dict[str, Any]]) -> dict[str, CurveChart]:
     """The same curve for a wide screen and for a phone; the style sheet shows one of them."""
-    points = [Point(each["day"], each["p_won"], each["p_lost"]) for each in curve]
+    points = charts.worth_drawing([Point(each["day"], each["p_won"], each["p_lost"]) for each in curve])
     at = clock.micros(served.as_of)
     quarter = served.dataset.organisation.calendar.quarter(served.as_of)
     markers = [("quarter_end", float(clock.days_between(at, clock.micros(quarter.end))))]
@@ -202,11 +203,11 @@ def _charts(served: Served, deal: dict[str, Any], curve: list[dict[str, Any]]) -
     return {name: charts.curve_chart(points, markers, shape) for name, shape in (("wide", WIDE), ("narrow", NARROW))}
 
 
-def _in_words(tongue: Tongue, signal: dict[str, str], currency: str | None) -> tuple[str, str]:
+def _in_words(tongue: Tongue, signal: dict[str, str], currency: str) -> tuple[str, str]:
     """A signal as (meaning, value), both in the language of the page."""
     known = SIGNALS[signal["name"]]
     meaning = known.ru if tongue.language == "ru" else known.en
-    return meaning, _value(tongue, signal["value"], known.unit, currency or "")
+    return meaning, _value(tongue, signal["value"], known.unit, currency)
 
 
 def _value(tongue: Tongue, text: str, unit: str, currency: str) -> str:

@@ -21,7 +21,7 @@ from features.clock import Mask
 from features.parsing import Dialect
 from features.sources.mapping import Spec, TableKeys
 from features.sources.salesforce import full_ids
-from features.tables import TABLES, TEXTUAL, Column, Kind
+from features.tables import TABLES, TEXTUAL, Kind
 
 OTHERWISE: Final = "*"
 EMPTY: Final = ""
@@ -54,28 +54,19 @@ def mapped(table: str, keys: TableKeys, sheet: Sheet, reading: Reading, *, keep_
     columns = {}
     for name, specs in keys.columns.items():
         kind = TABLES[table].column(name).kind
-        columns[name] = _column(table, sheet.frame, specs, kind, keys.values.get(name, {}), reading)
+        columns[name] = column_of(table, sheet.frame, specs, kind, keys.values.get(name, {}), reading)
     for name, custom in keys.custom.items():
         kind = custom.contract(name).kind
-        columns[name] = _column(table, sheet.frame, custom.column, kind, keys.values.get(name, {}), reading)
+        columns[name] = column_of(table, sheet.frame, custom.column, kind, keys.values.get(name, {}), reading)
     found = {name: column for name, column in columns.items() if column is not None}
     others = [name for name in sheet.frame if name not in keys.used()] if keep_others else []
     return pd.DataFrame(found | {name: sheet.frame[name] for name in others}, index=sheet.frame.index)
 
 
-def states(columns: Mapping[str, Sequence[Spec]], kinds: Mapping[str, Column], sheet: Sheet, reading: Reading) -> pd.DataFrame:
-    """As `mapped`, for the columns of a history of states, whose kinds are those of the deals' columns."""
-    own = {"deal_id": Kind.ID, "changed_at": Kind.INSTANT}
-    found = {
-        name: _column("deal_changes", sheet.frame, specs, own.get(name) or kinds[name].kind, {}, reading)
-        for name, specs in columns.items()
-    }
-    return pd.DataFrame({name: column for name, column in found.items() if column is not None}, index=sheet.frame.index)
-
-
-def _column(
+def column_of(
     table: str, frame: pd.DataFrame, specs: Sequence[Spec], kind: Kind, patterns: Mapping[str, str], reading: Reading
 ) -> pd.Series | None:
+    """One column from its alternatives, not parsed yet; None where the file has none of them."""
     parts = [_value(table, frame, spec, kind, reading) for spec in specs if all(name in frame for name in spec.foreign)]
     if not parts:
         return None
@@ -93,8 +84,8 @@ def _filled(first: pd.Series, second: pd.Series) -> pd.Series:
 
 def _value(table: str, frame: pd.DataFrame, spec: Spec, kind: Kind, reading: Reading) -> pd.Series:
     values = _source(table, frame, spec, kind, reading)
-    if spec.divide_by is not None:
-        values = contracts.parse(values, Kind.NUMBER, table, reading.dialect) / spec.divide_by
+    if spec.multiply_by is not None or spec.divide_by is not None:
+        values = contracts.parse(values, Kind.NUMBER, table, reading.dialect) * (spec.multiply_by or 1) / (spec.divide_by or 1)
     if spec.refers_to is not None:
         values = values.where(values.isin(reading.known.get(spec.refers_to, pd.Series(dtype="str"))))
     if spec.not_before is not None and spec.not_before in frame:
@@ -121,7 +112,7 @@ def _joined(parts: Sequence[pd.Series], separator: str) -> pd.Series:
 
 
 def _not_before(table: str, values: pd.Series, floor: pd.Series, dialect: Dialect) -> pd.Series:
-    """The later of two instants, where there is a first: a close that is a bare date comes not before the creation of that day."""
+    """The later of two instants where there is a first: a close known by its date alone is not before the deal's creation."""
     first, second = (clock.to_micros(contracts.parse(side, Kind.INSTANT, table, dialect)) for side in (values, floor))
     chosen = clock.to_series(np.where(first == clock.UNKNOWN, clock.UNKNOWN, clock.later(first, second)))
     return chosen.set_axis(values.index)
@@ -141,7 +132,7 @@ def _matched(values: pd.Series, patterns: Mapping[str, str]) -> pd.Series:
     codes, distinct = pd.factorize(values)
     texts = pa.array(distinct, type=pa.large_string())
     result = np.full(len(distinct) + 1, None, dtype=object)
-    for pattern, value in reversed(patterns.items()):
+    for pattern, value in reversed(list(patterns.items())):
         if pattern not in (OTHERWISE, EMPTY):
             result[:-1][glob(texts, pattern)] = value
     return pd.Series(result[codes], index=values.index, dtype="str")

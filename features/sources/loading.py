@@ -180,13 +180,13 @@ def _unknown_columns(table: str, keys: TableKeys) -> Iterator[str]:
 def _misplaced(table: str, keys: TableKeys) -> Iterator[str]:
     if table != "deals" and (keys.custom or keys.close != "column"):
         yield f"custom and close belong to [tables.deals], not to [tables.{table}]"
-    if table != "deal_changes" and (keys.fields or keys.states or keys.tracked_since):
+    if table != "deal_changes" and (keys.fields or keys.states.file or keys.tracked_since):
         yield f"fields, states and tracked_since belong to [tables.deal_changes], not to [tables.{table}]"
 
 
 def _unknown_fields(mapping: SourceMapping, table: str, keys: TableKeys) -> Iterator[str]:
     tracked = [*TRACKED, *(column.name for column in mapping.custom if column.revealed_by == CHANGES)]
-    states = [name for name in keys.states.columns if name not in ("deal_id", "changed_at")] if keys.states else []
+    states = [name for name in keys.states.columns if name not in ("deal_id", "changed_at")]
     for name in [*(field.field for field in keys.fields.values()), *keys.tracked_since, *states]:
         if name not in tracked:
             yield f"'{name}' in [tables.{table}] is not a field with a history{did_you_mean(name, tracked)}"

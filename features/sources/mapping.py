@@ -64,6 +64,7 @@ class Spec(Keys):
     product: tuple[str, str] | None = None
     concat: tuple[str, ...] | None = None
     separator: str = " "
+    multiply_by: float | None = Field(None, gt=0)
     divide_by: float | None = Field(None, gt=0)
     refers_to: str | None = None
     not_before: str | None = None
@@ -168,8 +169,8 @@ class States(Keys):
     `columns` has deal_id, changed_at and the fields.
     """
 
-    file: Texts
-    columns: dict[str, Specs]
+    file: Texts = ()
+    columns: dict[str, Specs] = {}
 
 
 class TableKeys(Keys):
@@ -186,7 +187,7 @@ class TableKeys(Keys):
     custom: dict[str, Custom] = {}
     close: Literal["column", "history"] = "column"
     fields: dict[str, Annotated[FieldSpec, BeforeValidator(_field)]] = {}
-    states: States | None = None
+    states: States = States()
     tracked_since: dict[str, datetime] = {}
 
     def used(self) -> frozenset[str]:

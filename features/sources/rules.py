@@ -61,11 +61,11 @@ def _starts_with(_table: str, column: pd.Series, given: Sequence[str], _dialect:
 
 def _matches(_table: str, column: pd.Series, given: Sequence[str], _dialect: Dialect) -> Mask:
     texts = pa.array(parsing.text(column), from_pandas=True, type=pa.large_string())
-    return np.any([glob(texts, pattern) for pattern in given], axis=0)
+    return np.asarray(np.any([glob(texts, pattern) for pattern in given], axis=0))
 
 
 def _not_matches(table: str, column: pd.Series, given: Sequence[str], dialect: Dialect) -> Mask:
-    return ~_matches(table, column, given, dialect) & np.asarray(parsing.text(column).notna())
+    return np.asarray(parsing.text(column).notna() & ~_matches(table, column, given, dialect))
 
 
 def _is_null(_table: str, column: pd.Series, given: bool, _dialect: Dialect) -> Mask:
@@ -80,7 +80,7 @@ def _bounded(test: Callable[[Any, Any], Any], inside: Callable[[Micros, int], Ma
             return np.asarray(test(contracts.parse(column, Kind.NUMBER, table, dialect), given))
         bound = contracts.parse(pd.Series([given.isoformat()], name="bound"), Kind.INSTANT, table, dialect)
         times = clock.to_micros(contracts.parse(column, Kind.INSTANT, table, dialect))
-        return inside(times, clock.micros(bound.iloc[0])) & (times != clock.UNKNOWN)
+        return np.asarray(inside(times, clock.micros(bound.iloc[0])) & (times != clock.UNKNOWN))
 
     return fits
 

@@ -1,8 +1,9 @@
 """What only Salesforce does: one record has two ids.
 
-Reports and formulas show 15 characters, which differ by upper and lower case; the API and the data export show 18, the same 15 and
-three that encode the case, so that the id survives tools that ignore it. Files of both kinds join only in one form, the long one.
-Example: 006A0000001aBcD is 006A0000001aBcDIAU; of its three groups of five, the last, aBcDx, has capitals at places 1 and 3.
+Reports and formulas show 15 characters, which differ by upper and lower case; the API and the data export show 18, the same 15
+and three that encode the case, so that the id survives tools that ignore it. Files of both kinds join only in one form, the long
+one. Example: 006A0000001aBcD is 006A0000001aBcDIAU; its last group of five, 1aBcD, has capitals at places 2 and 4, which makes
+2² + 2⁴ = 20 and so the letter U.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
 """What is done about a deal: calls, mails and meetings in both directions, tasks and notes.
 
-Three Poisson processes in operational time, one for each channel, run while a deal is open; their rates depend on the stage, and
-on the latent quality: the buyers of a good deal write more. Each contact activity may bring in a new contact, more often in a
-good deal. Whatever else an activity has (kind, due date, who of the known contacts) is independent of the quality, so counts and
-new contacts are all that the truth needs.
+Three Poisson processes in operational time, one for each channel, run while a deal is open; their rates depend on the stage,
+and on the latent quality: the buyers of a good deal write more. Each contact activity may bring in a new contact, more often
+in a good deal. Whatever else an activity has (kind, due date, who of the known contacts) is independent of the quality, so
+counts and new contacts are all that the truth needs.
 """
 
 from dataclasses import dataclass
@@ -92,7 +92,9 @@ def _fresh(deal: Rows, channel: Rows, quality: Rows, rng: np.random.Generator) -
     return fresh
 
 
-def activities_table(deals: Deals, each: Activities, care: tuple[Rows, Floats, Rows], end: float, rng: np.random.Generator) -> pd.DataFrame:
+def activities_table(
+    deals: Deals, each: Activities, care: tuple[Rows, Floats, Rows], end: float, rng: np.random.Generator
+) -> pd.DataFrame:
     """The activities table. `care` are activities with clients outside of deals: account, day, user."""
     account, day, user = care
     kind = draw_by_row(MIX[each.channel, each.stage], rng)

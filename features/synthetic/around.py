@@ -1,7 +1,7 @@
 """What stands around the deals: leads, exchange rates, reach, costs, plans, and figures measured elsewhere.
 
-None of it carries information on a deal's latent quality. Months and quarters are half-open: `period_end` is the first day that is
-no longer in the period.
+None of it carries information on a deal's latent quality. Months and quarters are half-open: `period_end` is the first day
+that is no longer in the period.
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ import pandas as pd
 from features.clock import Floats
 from features.history import Rows
 from features.synthetic.accounts import CURRENCIES
-from features.synthetic.batch import Batch, before, dates, draw, ids, instants, month_starts, months_of, pick
+from features.synthetic.batch import before, dates, draw, ids, instants, month_starts, months_of, pick
 from features.synthetic.deals import CLIENT_BASE, NEW, OUTBOUND, SOURCES, Deals
 from features.synthetic.settings import Settings
 

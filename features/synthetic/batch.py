@@ -71,9 +71,11 @@ def before(days: Floats, end: Floats | float) -> Floats:
     return np.where(days < end, days, np.nan)
 
 
-def pick(names: Sequence[str | None], codes: Rows) -> pd.Series:
+def pick(names: Sequence[str], codes: Rows) -> pd.Series:
     """Codes as text; -1 is empty."""
-    return pd.Series(pd.Categorical.from_codes(codes.astype(np.int64), categories=pd.Index(names, dtype="str"))).astype("str")
+    return pd.Series(pd.Categorical.from_codes(codes.astype(np.int64), categories=pd.Index(list(names), dtype="str"))).astype(
+        "str"
+    )
 
 
 def ids(prefix: str, rows: Rows, width: int = 6) -> pd.Series:
@@ -95,18 +97,32 @@ def draw_by_row(weights: Floats, rng: np.random.Generator) -> Rows:
     return np.asarray((shares <= reached).sum(axis=1), dtype=np.int64)
 
 
+def is_first(groups: Rows) -> Mask:
+    """Which rows are the first of their group; groups are ascending."""
+    return np.asarray(np.diff(groups, prepend=-1) != 0)
+
+
+def is_last(groups: Rows) -> Mask:
+    """Which rows are the last of their group; groups are ascending."""
+    return np.asarray(np.diff(groups, append=-1) != 0)
+
+
+def sums(groups: Rows, values: Floats, n_groups: int) -> Floats:
+    """Sum of the values of each group."""
+    return np.asarray(np.bincount(groups, values, minlength=n_groups), dtype=np.float64)
+
+
 def ranks(groups: Rows) -> Rows:
     """The running number of each row in its group; groups are ascending."""
-    first = np.r_[True, groups[1:] != groups[:-1]] if len(groups) else np.zeros(0, dtype=bool)
     rows = np.arange(len(groups))
-    return rows - np.maximum.accumulate(np.where(first, rows, 0))
+    return np.asarray(rows - np.maximum.accumulate(np.where(is_first(groups), rows, 0)))
 
 
 def running_sum(values: Floats, groups: Rows) -> Floats:
     """Cumulative sum within each group; groups are ascending."""
     total = np.cumsum(values)
     start = np.arange(len(values)) - ranks(groups)
-    return total - (total - values)[start]
+    return np.asarray(total - (total - values)[start])
 
 
 def just_before(days: Floats | float) -> Floats:

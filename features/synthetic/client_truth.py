@@ -1,7 +1,8 @@
 """What was true of each client at a date, in both regimes.
 
-Example: at 2026-01-01 `p_leaves_90d` of 0.1 means, for a client whose contract runs, that it will have cancelled or reached an end
-without a successor before 2026-04-01 in one case of ten; for a client who buys by order, that no order comes before then.
+Example: at 2026-01-01 `p_leaves_90d` of 0.1 means, for a client whose contract runs, that it will have cancelled or reached
+an end without a successor before 2026-04-01 in one case of ten; for a client who buys by order, that no order comes before
+then.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,7 @@ from features.synthetic.order_truth import order_truth
 from features.synthetic.truth import check
 
 
-def client_truth(
-    company: Company, as_of: pd.Timestamp, horizons: Sequence[float], *, grace_days: float = 0.0
-) -> pd.DataFrame:
+def client_truth(company: Company, as_of: pd.Timestamp, horizons: Sequence[float], *, grace_days: float = 0.0) -> pd.DataFrame:
     """The true probabilities that clients leave.
 
     One row for each account with a contract that runs at as_of, and for each with an order in the organisation's active window

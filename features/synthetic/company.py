@@ -1,7 +1,7 @@
 """A whole company's CRM from one seed, and the way from what happened to the tables that an export would show."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -109,8 +109,7 @@ def _timelines(story: Story, stop: Floats, staff: Staffing) -> list[Timeline]:
 
 
 def _handed_over(acted: Activities, staff: Staffing) -> Activities:
-    owner = staff.acting(acted.owner, acted.day)
-    return Activities(acted.deal, acted.day, acted.stop, acted.stage, owner, acted.channel, acted.fresh)
+    return replace(acted, owner=staff.acting(acted.owner, acted.day))
 
 
 def _first_known(story: Story) -> Floats:
@@ -167,4 +166,5 @@ def _leads(story: Story, staff: Staffing) -> pd.DataFrame:
     dead = deals.creation_days(n_dead, story.season, settings.start, settings.end, rng)
     region = people.regions[rng.integers(0, len(people.regions), n_dead)]
     owner = staff.acting(deals.owners(region, dead, people, rng), dead)
-    return around.leads_table(story.deals, dead, owner, settings.end, rng)
+    opened = replace(story.deals, owner=staff.acting(story.deals.owner, story.deals.created))
+    return around.leads_table(opened, dead, owner, settings.end, rng)

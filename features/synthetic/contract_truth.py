@@ -1,15 +1,17 @@
 """What was true of each contract client at a date: P(it leaves within h days | all that was recorded before the date).
 
-Leaving is a cancellation, or the end of a term that no other follows. The level of satisfaction has an exact posterior: tickets,
-survey scores, terms renewed, time without a cancellation, and, with a term's end in sight, that no successor is on record yet.
-For each level the answer is a product in closed form, so nothing is simulated.
+Leaving is a cancellation, or the end of a term that no other follows. The level of satisfaction has an exact posterior:
+tickets, survey scores, terms renewed, time without a cancellation, and, with a term's end in sight, that no successor is on
+record yet. For each level the answer is a product in closed form, so nothing is simulated. It is exact at midnights (UTC).
 
-Example: a term ends in 10 days, a renewal is signed 7 to 60 days ahead, and none is on record. Had it been renewed with probability
-0.9, 94 % of such renewals would show by now; so the chance of one still to come is 0.9 × 0.06 / (0.1 + 0.9 × 0.06) = 0.35.
+Example: a term ends in 10 days, a renewal is signed 7 to 60 days ahead, and none is on record. Had it been renewed with
+probability 0.9, 94 % of such renewals would show by now; so the chance of one still to come is 0.9 × 0.06 / (0.1 + 0.9 ×
+0.06) = 0.35.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from features import clock
 from features.clock import Floats
 from features.history import Rows, count_rows, last_row
 from features.synthetic import service
-from features.synthetic.batch import Batch, micros, month_starts
+from features.synthetic.batch import Batch, micros, month_starts, sums
 from features.synthetic.contracts import (
     LEAD,
     LEVEL_SHARES,
@@ -28,7 +30,7 @@ from features.synthetic.contracts import (
 )
 from features.synthetic.story import Story
 
-LEVELS = np.arange(len(LEVEL_SHARES))
+LEVELS: Final = np.arange(len(LEVEL_SHARES))
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,13 @@ class Running(Batch):
 def contract_truth(story: Story, at: int, horizons: Sequence[float], grace_days: float) -> tuple[Rows, Floats]:
     """Accounts with a contract that runs at as_of (microseconds), and for each horizon P(it leaves), (accounts, horizons)."""
     day = at / clock.MICROS_PER_DAY
-    now = _running(story, at, day)
+    now = _running(story, at)
     levels = _posterior(story, at, day, now)
     gone = [1 - (levels * _stays(story.clients.contract, now, day, horizon, grace_days)).sum(axis=1) for horizon in horizons]
     return story.clients.contract.account[now.client], np.stack(gone, axis=1)
 
 
-def _running(story: Story, at: int, day: float) -> Running:
+def _running(story: Story, at: int) -> Running:
     clients, terms = story.clients.contract, story.clients.terms.take(story.clients.terms.extra == 0)
     terms = terms.take(np.lexsort((terms.number, terms.client)))
     row = last_row(terms.client, clock.known(micros(terms.signed), at), len(clients))
@@ -100,7 +102,7 @@ def _of_answers(story: Story, at: int) -> Floats:
     each = story.clients.answers
     each = each.take(clock.known(micros(each.day), at))
     chances = np.log(np.maximum(service.score_shares(), 1e-300))[:, each.kind, each.score]
-    return np.stack([np.bincount(each.account, row, minlength=len(story.accounts)) for row in chances], axis=1)
+    return np.stack([sums(each.account, row, len(story.accounts)) for row in chances], axis=1)
 
 
 def _stays(clients: ContractClients, now: Running, day: float, horizon: float, grace_days: float) -> Floats:

@@ -3,7 +3,7 @@
 A latent level of satisfaction drives three things: the day of a cancellation (log-logistic in the time since the first term
 began, so that the risk rises while a client settles in and falls after), whether a term is renewed at its end, and what tickets
 and surveys say (`service.py`). A renewal is signed one to eight weeks ahead of the term's end and recorded as a successor
-contract, so silence close to the end is a bad sign.
+contract, so silence close to the end is a bad sign. The hour of the day at which a client signs or cancels is not modelled.
 
 Terms are calendar years from the first of a month, `[starts_on, ends_on)`: a successor starts on the day its predecessor ends.
 """
@@ -60,7 +60,8 @@ def sign_up(account: Rows, signed: Floats, yearly: Floats, deal: Rows, rng: np.r
     satisfaction = draw(LEVEL_SHARES, n, rng)
     month = months_of(signed) + 1
     odds = rng.random(n)
-    cancels = month_starts(month) + CANCEL_SCALE[satisfaction] * (odds / (1 - odds)) ** (1 / CANCEL_SHAPE)
+    age = CANCEL_SCALE[satisfaction] * (odds / (1 - odds)) ** (1 / CANCEL_SHAPE)
+    cancels = _by_day(month_starts(month) + age, rng)
     return ContractClients(account, signed, month, np.round(yearly / 12, 2), satisfaction, cancels, deal)
 
 
@@ -84,11 +85,16 @@ def run_terms(clients: ContractClients, end: float, rng: np.random.Generator) ->
         count, none = np.full(len(alive), number), np.zeros(len(alive), dtype=np.int64)
         terms.append(Terms(alive, count, signed, month, month + TERM_MONTHS, monthly, none))
         renews = rng.random(len(alive)) < renewal_chance(clients.satisfaction[alive], number)
-        signed = month_starts(month + TERM_MONTHS) - rng.uniform(*LEAD, len(alive))
+        signed = _by_day(month_starts(month + TERM_MONTHS) - rng.uniform(*LEAD, len(alive)), rng)
         monthly = np.round(monthly * _uplift(len(alive), rng), 2)
         going = renews & (signed < end) & (signed < clients.cancels[alive])
         alive, signed, monthly, number = alive[going], signed[going], monthly[going], number + 1
     return Terms.join(terms)
+
+
+def _by_day(days: Floats, rng: np.random.Generator) -> Floats:
+    """The same days, in office hours: seen from a midnight, nothing changes."""
+    return np.asarray(np.floor(days) + rng.uniform(9, 17, len(days)) / 24)
 
 
 def _uplift(n: int, rng: np.random.Generator) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 from features.clock import Floats
 from features.history import Rows
 from features.synthetic.accounts import EQUIPMENT, Accounts
-from features.synthetic.batch import Batch, draw, just_before
+from features.synthetic.batch import Batch, draw, is_last, just_before
 from features.synthetic.pace import Clock
 from features.synthetic.people import People
 from features.synthetic.process import LOST, PRIOR, WON, Steps, Walkers, World, walk
@@ -138,7 +138,7 @@ def in_order(steps: list[Steps], end: float) -> Steps:
 
 def closes(steps: Steps, n_deals: int) -> tuple[Rows, Floats]:
     """For each deal how its history ends (WON, LOST, or -1 while open) and the day of the close (NaN while open)."""
-    final = np.r_[steps.deal[1:] != steps.deal[:-1], True] & (steps.to >= WON) if len(steps) else np.zeros(0, dtype=bool)
+    final = is_last(steps.deal) & (steps.to >= WON)
     outcome, day = np.full(n_deals, -1), np.full(n_deals, np.nan)
     outcome[steps.deal[final]] = steps.to[final]
     day[steps.deal[final]] = steps.day[final]
@@ -173,21 +173,20 @@ def follow_up_types(account: Rows, accounts: Accounts, rng: np.random.Generator)
 
 
 def visits(deals: Deals, steps: Steps, end: float) -> Visits:
-    """The stays in open stages, up to `end`. `steps` are those before `end`."""
-    alive = np.flatnonzero(deals.created < end)
-    deal = np.concatenate([alive, steps.deal])
-    start = np.concatenate([deals.created[alive], steps.day])
-    stage = np.concatenate([deals.stage[alive], steps.to])
-    owner = np.concatenate([deals.owner[alive], steps.heir])
+    """The stays of all deals in open stages, up to `end`. `steps` are those before `end`."""
+    deal = np.concatenate([np.arange(len(deals)), steps.deal])
+    start = np.concatenate([deals.created, steps.day])
+    stage = np.concatenate([deals.stage, steps.to])
+    owner = np.concatenate([deals.owner, steps.heir])
     # A deal and its step can only share an instant by rounding: the stable sort keeps the opening first.
     order = np.lexsort((start, deal))
     deal, start, stage, owner = deal[order], start[order], stage[order], owner[order]
-    last = np.r_[deal[1:] != deal[:-1], True] if len(deal) else np.zeros(0, dtype=bool)
-    stop = np.where(last, end, np.r_[start[1:], end])
+    last = is_last(deal)
+    stop = np.where(last, end, np.append(start[1:], end))
     return Visits(deal, stage, owner, start, stop, last.astype(np.int64)).take(stage < WON)
 
 
-def reopenings(deals: Deals, steps: Steps, share: float, end: float, rng: np.random.Generator) -> Steps:
+def reopenings(steps: Steps, share: float, end: float, rng: np.random.Generator) -> Steps:
     """A share of the lost deals comes back some weeks later, to the stage it was lost from."""
     lost = steps.take((steps.to == LOST) & (rng.random(len(steps)) < share))
     day = lost.day + 7 + rng.gamma(2.0, 15.0, len(lost))
@@ -199,4 +198,3 @@ def rerun(back: Steps, world: World, rng: np.random.Generator) -> list[Steps]:
     """Walk the re-opened deals on to their second close."""
     entered = world.clock.operational(back.day)
     return list(walk(world, Walkers(back.deal, back.draw, back.to, back.quality, back.heir, entered, np.zeros(len(back))), rng))
-

@@ -14,7 +14,7 @@ import pandas as pd
 from features import clock
 from features.clock import Floats
 from features.history import Rows
-from features.synthetic.batch import ids, instants, micros
+from features.synthetic.batch import ids, instants, is_last, micros
 from features.synthetic.people import People
 from features.synthetic.record import Timeline
 from features.synthetic.settings import Settings
@@ -64,7 +64,7 @@ def handed_over(owners: Timeline, created: Floats, stop: Floats, staff: Staffing
     owner = np.r_[owners.opening, owners.value]
     order = np.lexsort((start, deal))
     deal, start, owner = deal[order], start[order], owner[order]
-    until = np.where(np.r_[deal[1:] != deal[:-1], True], stop[deal], np.r_[start[1:], np.inf])
+    until = np.where(is_last(deal), stop[deal], np.append(start[1:], np.inf))
     left = staff.left[owner]
     over = (start < left) & (left < until)
     acting = staff.acting(owners.value, owners.day)
@@ -119,12 +119,15 @@ def _misspelt(tables: Tables, share: float, rng: np.random.Generator) -> dict[st
 
 def _doubled(activities: pd.DataFrame, share: float, end: float, rng: np.random.Generator) -> pd.DataFrame:
     """Some rows a second time, a few minutes later and under a new number."""
-    again = activities[rng.random(len(activities)) < share]
+    again = activities[rng.random(len(activities)) < share].reset_index(drop=True)
     later = clock.to_micros(again["logged_at"]) + rng.integers(10_000_000, 600_000_000, len(again))
-    logged = clock.to_series(np.minimum(later, micros(np.array([end]))[0] - 1)).set_axis(again.index)
-    again = again.assign(activity_id=ids("E", np.arange(len(again)) + len(activities), 8), logged_at=logged)
-    both = pd.concat([activities, again.assign(activity_id=again["activity_id"])], ignore_index=True)
-    return both.sort_values("logged_at", kind="stable", ignore_index=True)
+    numbers = ids("E", np.arange(len(again)) + len(activities), 8)
+    again = again.assign(activity_id=numbers, logged_at=clock.to_series(np.minimum(later, _last_instant(end))))
+    return pd.concat([activities, again], ignore_index=True).sort_values("logged_at", kind="stable", ignore_index=True)
+
+
+def _last_instant(end: float) -> int:
+    return int(micros(np.array([end]))[0]) - 1
 
 
 def _entered_late(tables: Tables, share: float, end: float, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
@@ -135,5 +138,5 @@ def _entered_late(tables: Tables, share: float, end: float, rng: np.random.Gener
         happened = clock.to_micros(tables[name][time])
         lag = rng.exponential(LATE_DAYS, len(happened)) * (rng.random(len(happened)) < share)
         recorded = happened + np.rint(lag * clock.MICROS_PER_DAY).astype(np.int64)
-        late[name] = tables[name].assign(recorded_at=clock.to_series(np.minimum(recorded, micros(np.array([end]))[0] - 1)))
+        late[name] = tables[name].assign(recorded_at=clock.to_series(np.minimum(recorded, _last_instant(end))))
     return late

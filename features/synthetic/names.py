@@ -1,4 +1,4 @@
-"""Invented names: of people, and of companies in the millions."""
+"""Invented names, of people and of companies."""
 
 from typing import Final
 
@@ -8,26 +8,32 @@ import pandas as pd
 from features.history import Rows
 from features.synthetic.batch import pick
 
-FIRST: Final = tuple(
-    "Ada Amir Anna Bela Carl Clara Dario Edda Elif Emil Erik Esther Fiona Greta Hanna Hugo Ida Ines Ivo Jana Jonas Jun Karim Kira "
-    "Lars Lea Leon Lina Luca Mara Marek Mila Nadia Nils Nora Olaf Oona Paul Petra Rafi Rosa Sami Sena Tara Theo Tilda Uma Yusuf".split()
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+FIRST: Final = _words(
+    "Ada Amir Anna Bela Carl Clara Dario Edda Elif Emil Erik Esther Fiona Greta Hanna Hugo Ida Ines Ivo Jana Jonas Jun "
+    "Karim Kira Lars Lea Leon Lina Luca Mara Marek Mila Nadia Nils Nora Olaf Oona Paul Petra Rafi Rosa Sami Sena Tara "
+    "Theo Tilda Uma Yusuf"
 )
-LAST: Final = tuple(
-    "Abend Arkwell Barlow Bentrup Calder Corvan Dahlke Dunmore Ebner Elgar Falken Farrow Gasser Grell Hollin Hartvik Ibsker Jarrow "
-    "Kessel Korrin Lindqvar Lorimer Marlen Mostyn Nevarre Norlund Oakden Orvell Pallas Penrose Quillon Rademark Rowley Sandvar "
-    "Selwyn Tarrant Thorsen Ulmer Vance Varga Wexford Winther Yarrow Zellner".split()
+LAST: Final = _words(
+    "Abend Arkwell Barlow Bentrup Calder Corvan Dahlke Dunmore Ebner Elgar Falken Farrow Gasser Grell Hollin Hartvik "
+    "Ibsker Jarrow Kessel Korrin Lindqvar Lorimer Marlen Mostyn Nevarre Norlund Oakden Orvell Pallas Penrose Quillon "
+    "Rademark Rowley Sandvar Selwyn Tarrant Thorsen Ulmer Vance Varga Wexford Winther Yarrow Zellner"
 )
-_HEADS: Final = (
-    "Al Bar Bel Bran Cal Cor Dal Del Dun El Fal Fen Gal Gar Hal Hel Iv Jor Kal Kel Lan Lor Mar Mel Mor Nor Oc Or Pel Pol Quen Ral Ros "
-    "Sal Sel Sol Tal Tor Ul Val Ver Vol Wal Wen Yor Zel".split()
+_HEADS: Final = _words(
+    "Al Bar Bel Bran Cal Cor Dal Del Dun El Fal Fen Gal Gar Hal Hel Iv Jor Kal Kel Lan Lor Mar Mel Mor Nor Oc Or Pel Pol "
+    "Quen Ral Ros Sal Sel Sol Tal Tor Ul Val Ver Vol Wal Wen Yor Zel"
 )
-_TAILS: Final = (
-    "aby aden ameer anto arda aven eby eden elor enta erith eton evane igan ildo inas inter isk ivar obel oden omar onde oria oven "
-    "umbra unda urin uvel yden".split()
+_TAILS: Final = _words(
+    "aby aden ameer anto arda aven eby eden elor enta erith eton evane igan ildo inas inter isk ivar obel oden omar onde "
+    "oria oven umbra unda urin uvel yden"
 )
-_TRADES: Final = (
-    "Works Foundry Logistics Foods Chemicals Energy Electronics Mills Tools Packaging Textiles Instruments Plastics Glass Metals "
-    "Systems Paper Freight Ceramics Optics".split()
+_TRADES: Final = _words(
+    "Works Foundry Logistics Foods Chemicals Energy Electronics Mills Tools Packaging Textiles Instruments Plastics "
+    "Glass Metals Systems Paper Freight Ceramics Optics"
 )
 _FORMS: Final = ("Group", "Ltd", "GmbH", "Inc", "& Sons", "Holding")
 

@@ -1,8 +1,9 @@
 """Clients by order: each buys at its own pace, and one day, unannounced, for the last time.
 
-The gaps between orders are gamma-distributed with shape 2 (more regular than chance) in seasonal time, the lifetime of a client is
-Weibull with shape 1.5 in calendar time. Pace and lifetime come from a few latent levels each, so that the truth is a sum over a
-small grid. That is deliberately neither the exponential gaps nor the geometric drop-out of BG/NBD (Fader, Hardie & Lee 2005).
+The gaps between orders are gamma-distributed with shape 2 (more regular than chance) in seasonal time, the lifetime of a
+client is Weibull with shape 1.5 in calendar time. Pace and lifetime come from a few latent levels each, so that the truth is
+a sum over a small grid. That is deliberately neither the exponential gaps nor the geometric drop-out of BG/NBD (Fader, Hardie
+& Lee 2005).
 """
 
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ def run_orders(clients: OrderClients, season: Clock, end: float, rng: np.random.
 
 def orders_table(clients: OrderClients, orders: Orders, first: Floats, rng: np.random.Generator) -> pd.DataFrame:
     """The orders table; `first` is the amount of each client's first order, in euros."""
+    orders = orders.take(np.argsort(orders.day, kind="stable"))
     spend = clients.spend[orders.client] * np.exp(rng.normal(0.0, 0.45, len(orders)))
     amount = np.round(np.where(orders.number == 0, first[orders.client], spend), 2)
     margin = rng.uniform(*MARGIN, len(orders))

@@ -5,11 +5,11 @@ fast, and some months go better than others for everybody. So all processes of t
 time change carries them to the calendar: its rate is hour of the day × weekday × season × quarter-end rush × exp(shock of the
 month). Averaged over a calm year an operational day lasts a day.
 
-Example: a sojourn of 5 operational days that begins on Friday noon. Half an operational day is left of Friday, the weekend gives
-a quarter, so it ends on the Thursday after; in the last week of a quarter it ends on Tuesday.
+Example: a sojourn of 5 operational days that begins on Friday noon. Half an operational day is left of Friday, the weekend
+gives a quarter, so it ends on the Thursday after; in the last week of a quarter it ends on Tuesday.
 
-The calm part is a table by the hour, the shocks multiply it month by month, and both are linear in between: the way there and the
-way back are table lookups. A clock may hold many *draws* of the shocks, which is how the truth integrates them out.
+The calm part is a table by the hour, the shocks multiply it month by month, and both are linear in between: the way there and
+the way back are table lookups. A clock may hold many *draws* of the shocks, which is how the truth integrates them out.
 """
 
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ class Clock:
         shelf = np.searchsorted(self._shelves, operational + FOREVER * draw, side="right") - 1
         period = np.minimum(shelf - np.asarray(draw) * len(self.starts), len(self.starts) - 1)
         calm = self.starts[period] + (operational - self._reached[draw, period]) / self._pace[draw, period]
-        return np.interp(calm, self.calm, self.days)
+        return np.asarray(np.interp(calm, self.calm, self.days))
 
     def shock(self, days: Floats, draw: Rows | int = 0) -> Floats:
         """The shock of the period that each calendar day lies in."""
@@ -109,7 +109,7 @@ def hourly_pace(hours: Floats, *, rush: bool) -> Floats:
     of_day = HOURS[(hours % 24).astype(np.int64)] / HOURS.mean()
     of_week = WEEK[((days + 3) % 7).astype(np.int64)] / WEEK.mean()
     pace = of_day * of_week * season(days)
-    return pace * quarter_end(days) if rush else pace
+    return np.asarray(pace * quarter_end(days) if rush else pace)
 
 
 def season(days: Floats) -> Floats:
@@ -118,7 +118,7 @@ def season(days: Floats) -> Floats:
     day = days - month_starts(month)
     calendar_month = month % 12
     christmas = ((calendar_month == 11) & (day >= 23)) | ((calendar_month == 0) & (day < 5))
-    return SEASON[calendar_month] * np.where(christmas, HOLIDAYS, 1.0)
+    return np.asarray(SEASON[calendar_month] * np.where(christmas, HOLIDAYS, 1.0))
 
 
 def quarter_end(days: Floats) -> Floats:

@@ -1,7 +1,8 @@
 """Plans by quarter for the company, its teams and its sellers, and the figures that are measured outside of the CRM.
 
-A seller's target is the average bookings of a seller-quarter, with the company's growth on top and a ramp for newcomers; a team's
-is the sum of its sellers', the company's the sum of its teams'. So plans are met in some quarters and missed in others.
+A seller's target is the average bookings of a seller-quarter, with the company's growth on top and a ramp for newcomers; a
+team's is the sum of its sellers', the company's the sum of its teams'. So plans are met in some quarters and missed in
+others.
 """
 
 from typing import Final

@@ -1,13 +1,14 @@
 """How a deal moves: a semi-Markov walk over the stages, in continuous operational time.
 
-A deal stays in a stage for a Weibull-distributed operational time. Then one step is taken: lost, back, or on, and on from the last
-open stage is won. Which step, depends on a latent quality that nobody sees, on what everybody sees (source, product, type, amount
-for the account's size, owner), on the shock of the month, and on the sojourn itself: who waits long, loses more often.
+A deal stays in a stage for a Weibull-distributed operational time. Then one step is taken: lost, back, or on, and on from the
+last open stage is won. Which step, depends on a latent quality that nobody sees, on what everybody sees (source, product,
+type, amount for the account's size, owner), on the shock of the month, and on the sojourn itself: who waits long, loses more
+often.
 
 Owner skill is a fixed effect that the truth treats as known: a few dozen closed deals an owner nearly identify it.
 
-Both uses of the walk share this one module: the generator starts it at the deals' beginnings, the truth at the states of a date,
-with the sojourn so far as a condition. The same constants give the likelihood of a recorded step.
+Both uses of the walk share this one module: the generator starts it at the deals' beginnings, the truth at the states of a
+date, with the sojourn so far as a condition. The same constants give the likelihood of a recorded step.
 """
 
 from collections.abc import Iterator
@@ -101,13 +102,13 @@ class Steps(Batch):
 def walk(world: World, start: Walkers, rng: np.random.Generator) -> Iterator[Steps]:
     """Take one step with all walkers, then another with those still open, until all have closed."""
     walkers = start
-    while len(walkers):
+    while True:
         steps = _step(world, walkers, rng)
         yield steps
         open_ = steps.take(steps.to < WON)
-        walkers = Walkers(
-            open_.deal, open_.draw, open_.to, open_.quality, open_.heir, open_.operational, np.zeros(len(open_))
-        )
+        walkers = Walkers(open_.deal, open_.draw, open_.to, open_.quality, open_.heir, open_.operational, np.zeros(len(open_)))
+        if not len(walkers):
+            return
 
 
 def _step(world: World, now: Walkers, rng: np.random.Generator) -> Steps:

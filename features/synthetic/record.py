@@ -1,7 +1,8 @@
 """The deals as the CRM shows them: the present state in `deals`, the way to it in `deal_changes`.
 
-A tracked field is an opening value for each deal and a timeline of later ones. From both come the rows of the history (old and new
-value as text, no row where nothing changed, none for the opening) and the present value, so that the chain always holds.
+A tracked field is an opening value for each deal and a timeline of later ones. From both come the rows of the history (old
+and new value as text, no row where nothing changed, none for the opening) and the present value, so that the chain always
+holds.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pandas as pd
 from features.clock import Floats
 from features.history import Rows
 from features.synthetic.accounts import CURRENCIES, Accounts
-from features.synthetic.batch import Array, dates, ids, instants, pick, running_sum
+from features.synthetic.batch import Array, dates, ids, instants, is_first, is_last, pick, running_sum
 from features.synthetic.deals import PRODUCTS, SOURCES, TYPES, Deals
 from features.synthetic.people import People
 from features.synthetic.process import LOST, STAGES, WON, Steps
@@ -45,17 +46,17 @@ class Timeline:
     def current(self) -> Array:
         """Each deal's newest value."""
         values = self.opening.copy()
-        last = np.r_[self.deal[1:] != self.deal[:-1], True] if len(self.deal) else np.zeros(0, dtype=bool)
+        last = is_last(self.deal)
         values[self.deal[last]] = self.value[last]
         return values
 
     def changes(self) -> pd.DataFrame:
         """The rows of the history, with the deal as its row number and the time in days."""
-        first = np.r_[True, self.deal[1:] != self.deal[:-1]] if len(self.deal) else np.zeros(0, dtype=bool)
-        before = np.where(first, self.opening[self.deal], np.r_[self.value[:1], self.value[:-1]])
+        before = np.where(is_first(self.deal), self.opening[self.deal], np.roll(self.value, 1))
         kept = before != self.value
         old, new = self.text(before[kept]), self.text(self.value[kept])
-        return pd.DataFrame({"deal": self.deal[kept], "day": self.day[kept], "field": self.name, "old_value": old, "new_value": new})
+        where = {"deal": self.deal[kept], "day": self.day[kept], "field": self.name}
+        return pd.DataFrame({**where, "old_value": old, "new_value": new})
 
 
 def numbers(values: Array) -> pd.Series:
@@ -63,7 +64,7 @@ def numbers(values: Array) -> pd.Series:
 
 
 def iso_dates(values: Array) -> pd.Series:
-    return dates(values).dt.strftime("%Y-%m-%d").astype("str")
+    return pd.Series(np.datetime_as_string(values.astype("datetime64[D]")), dtype="str")
 
 
 def users(values: Array) -> pd.Series:
@@ -117,7 +118,9 @@ def changes_table(timelines: list[Timeline]) -> pd.DataFrame:
     )
 
 
-def deals_table(deals: Deals, accounts: Accounts, names: pd.Series, now: dict[str, Array], closed: Floats, loss: Rows) -> pd.DataFrame:
+def deals_table(
+    deals: Deals, accounts: Accounts, names: pd.Series, now: dict[str, Array], closed: Floats, loss: Rows
+) -> pd.DataFrame:
     """The deals table. `now` has the current value of each tracked field, `names` those of the accounts."""
     outcome = np.where(now["stage"] == WON, 0, np.where(now["stage"] == LOST, 1, -1))
     product = pick(PRODUCTS, deals.product)

@@ -1,8 +1,8 @@
 """When a deal is expected to close, as its owner writes it down, and how the amount is haggled over.
 
-The first date is a guess at what the stages still take. It is pushed in two ways: when it comes due with the deal still open, and
-when the buyer lets on that it will take longer. The latter, a *slip*, is a Poisson process in operational time that is slower in
-deals of good quality, and so part of the truth; the dates themselves are not.
+The first date is a guess at what the stages still take. It is pushed in two ways: when it comes due with the deal still open,
+and when the buyer lets on that it will take longer. The latter, a *slip*, is a Poisson process in operational time that is
+slower in deals of good quality, and so part of the truth; the dates themselves are not.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ from features.synthetic.process import BACK, N_OPEN, SCALE, Steps
 
 SLIP_RATE: Final = np.array([0.0090, 0.0070, 0.0054, 0.0042, 0.0030])
 """Slips an operational day, by level of quality."""
+GUESS: Final = 0.5
+"""Sellers guess this much of the time that all remaining stages take on average."""
 GUESS_SD: Final = 0.35
 OPTIMISM: Final = 0.08
 PUSH_DAYS: Final = (10.0, 45.0)
@@ -41,8 +43,8 @@ def first_dates(deals: Deals, optimism: Floats, rng: np.random.Generator) -> Flo
     """The expected close (a day number) with which each deal is entered."""
     remaining = np.cumsum(SCALE[::-1])[::-1]
     left = remaining[np.minimum(deals.stage, N_OPEN - 1)] * deals.stride * (1 + BACK.sum() / 2)
-    guess = left * np.exp(rng.normal(-OPTIMISM * optimism[deals.owner], GUESS_SD))
-    return np.floor(deals.created + np.maximum(guess, 2.0))
+    guess = GUESS * left * np.exp(rng.normal(-OPTIMISM * optimism[deals.owner], GUESS_SD))
+    return np.asarray(np.floor(deals.created + np.maximum(guess, 2.0)))
 
 
 def push(deals: Deals, first: Floats, stop: Floats, neglect: Floats, clock: Clock, rng: np.random.Generator) -> Pushes:

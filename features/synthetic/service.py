@@ -1,8 +1,8 @@
 """What clients report: tickets and survey answers.
 
-A contract client opens tickets at a rate, and gives scores, that depend on its latent satisfaction; both stop when it leaves. An
-order client complains about single orders, with a satisfaction that has no bearing on whether it buys again: its tickets and
-answers say nothing that its orders do not say.
+A contract client opens tickets at a rate, and gives scores, that depend on its latent satisfaction; both stop when it leaves.
+An order client complains about single orders, with a satisfaction that has no bearing on whether it buys again: its tickets
+and answers say nothing that its orders do not say.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ SURVEYED: Final = 0.35
 PRIORITIES: Final = ("low", "normal", "high", "urgent")
 
 KINDS: Final = ("nps", "csat", "ces")
+NPS: Final = 0
 SCALES: Final = np.array([[0, 10], [1, 5], [1, 7]])
 _MEANS: Final = np.array([[4.6, 2.7, 3.6], [6.8, 3.4, 4.5], [8.2, 4.0, 5.3], [9.2, 4.5, 6.0]])
 _SPREADS: Final = np.array([2.0, 1.0, 1.4])
@@ -89,7 +90,7 @@ def answers(account: Rows, day: Floats, kind: Rows, satisfaction: Rows, rng: np.
     return Answers(account, day, kind, draw_by_row(score_shares()[satisfaction, kind], rng))
 
 
-def after_tickets(each: Tickets, end: Floats, rng: np.random.Generator) -> tuple[Rows, Floats, Rows]:
+def after_tickets(each: Tickets, end: float, rng: np.random.Generator) -> tuple[Rows, Floats, Rows]:
     """Which closed tickets are followed by an answer before `end` (one for each ticket), when, and of which kind."""
     day = each.closed + rng.exponential(1.5, len(each))
     asked = np.flatnonzero((rng.random(len(each)) < SURVEYED) & (day < end))

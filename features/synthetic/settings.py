@@ -67,7 +67,7 @@ class Settings:
 
     n_deals   deals created during the history
     seed      any number from 0 on
-    months    length of the history
+    months    length of the history; the CRM is new at its start, so the pipeline fills up in the first two quarters
     ends_on   the first day that is no longer in the data; the wall clock plays no part
     shock_sd  standard deviation of each month's shock to the (log) pace of all deals; 0 switches shocks off
     rush      whether work speeds up towards the end of a quarter

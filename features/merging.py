@@ -1,0 +1,152 @@
+"""One source laid over the rows of a database, inside a transaction that the store holds.
+
+`fill` writes into emptied tables. `grow` matches rows by key, in the database: a temporary table takes the incoming rows, one
+statement updates the rows that are there, one inserts the rest. What a later export implies about the past is growth.py's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import sqlalchemy as sa
+
+from features import clock, contracts, growth, sqltables
+from features.dataset import Dataset
+from features.errors import UsageError
+from features.organisation import Organisation
+from features.sources.result import SourceData
+from features.sqltables import CUSTOM, OPENINGS, sql_tables
+from features.store_state import StoreState
+
+_FEW_DEALS: Final = 5_000
+"""Up to so many deals are looked up by id; beyond, reading all of them is faster."""
+
+
+def fill(connection: sa.Connection, state: StoreState, source: SourceData, dataset: Dataset) -> StoreState:
+    """Empty all tables and write the source; the state afterwards."""
+    for table in sql_tables().values():
+        connection.execute(sa.delete(table))
+    for name, frame in source.tables.items():
+        sqltables.write(connection, sql_tables()[name], sqltables.encode(name, frame))
+    sqltables.write(connection, sql_tables()[OPENINGS], sqltables.encode_openings(dataset.openings))
+    return state.filled_by(source, dataset.extracted_at)
+
+
+def grow(connection: sa.Connection, state: StoreState, source: SourceData, dataset: Dataset) -> StoreState:
+    """Lay the source over the tables; the state afterwards.
+
+    Raises DataError where the result mixes currencies, UsageError for an export that says it is older than what is stored.
+    """
+    _refuse_older(state, source)
+    tables, at = dict(source.tables), dataset.extracted_at
+    if "deals" in tables:
+        tables, at = _with_growth(connection, state, source, dataset)
+        if at is not dataset.extracted_at:
+            dataset = replace(source, extracted_at=at).dataset()
+        before = sqltables.decode_openings(stored(connection, state, OPENINGS, _ids(tables["deals"])))
+        upsert(connection, OPENINGS, sqltables.encode_openings(growth.openings(before, dataset.openings)))
+    for name, frame in tables.items():
+        upsert(connection, name, sqltables.encode(name, frame))
+    grown = state.grown_by(replace(source, tables=tables), at)
+    contracts.check_together(_currencies(connection, grown), grown.organisation or Organisation())
+    return grown
+
+
+def stored(connection: sa.Connection, state: StoreState, name: str, deals: Sequence[str] | None = None) -> pa.Table:
+    """One table as its sources gave it, in stored form; with `deals` only the rows of these."""
+    table = sql_tables()[name]
+    columns = [column.name for column in table.columns] if name == OPENINGS else list(state.columns[name])
+    return sqltables.read(connection, table, [*columns, CUSTOM] if name == "deals" else columns, deals)
+
+
+def upsert(connection: sa.Connection, name: str, rows: pa.Table) -> None:
+    """Update the rows whose key is there, insert the others. Columns that `rows` lacks are left alone."""
+    table = sql_tables()[name]
+    columns = [sa.Column(column, table.c[column].type) for column in rows.column_names]
+    incoming = sa.Table(f"incoming_{name}", sa.MetaData(), *columns, prefixes=["TEMPORARY"])
+    incoming.create(connection)
+    sqltables.write(connection, incoming, rows)
+    key = sqltables.key_of(name)
+    same = sa.and_(*(_same(part, incoming) for part in key))
+    values = {column: incoming.c[column] for column in rows.column_names if column not in {part.name for part in key}}
+    if values:
+        connection.execute(sa.update(table).values(values).where(same))
+    new = sa.select(*incoming.c).where(~sa.exists(sa.select(sa.literal(1)).select_from(table).where(same).correlate(incoming)))
+    connection.execute(sa.insert(table).from_select(rows.column_names, new))
+    incoming.drop(connection)
+
+
+def _same(part: "sa.Column[Any]", incoming: sa.Table) -> "sa.ColumnElement[bool]":
+    """Whether a part of the key is equal; a part that may be missing is equal to another that is missing."""
+    if part.name not in incoming.c:
+        return part.is_(None)
+    other = incoming.c[part.name]
+    return part.is_not_distinct_from(other) if part.nullable else part == other
+
+
+def _refuse_older(state: StoreState, source: SourceData) -> None:
+    if source.extracted_at is None or state.extracted_at is None:
+        return
+    if clock.micros(source.extracted_at) < clock.micros(state.extracted_at):
+        raise UsageError(
+            f"this export is of {source.extracted_at:%Y-%m-%d %H:%M}Z, the store already holds one of "
+            f"{state.extracted_at:%Y-%m-%d %H:%M}Z; ingest exports in their order, or replace all with --replace"
+        )
+
+
+def _with_growth(
+    connection: sa.Connection, state: StoreState, source: SourceData, dataset: Dataset
+) -> tuple[dict[str, pd.DataFrame], pd.Timestamp]:
+    """The source's tables with the changes that they imply and the columns that they lack, and the moment they are known at."""
+    deals = source.tables["deals"]
+    before = sqltables.decode("deals", stored(connection, state, "deals", _ids(deals)), state.custom)
+    found = growth.differences(before, deals, growth.tracked(before, deals, source.custom))
+    at = _moment(state, dataset, changed=not found.empty)
+    tables = {**source.tables, "deals": _with_own_columns(deals, before, state)}
+    if not found.empty:
+        history = _history(connection, source.tables, list(found["deal_id"].unique()))
+        changes = [source.tables["deal_changes"]] if "deal_changes" in source.tables else []
+        tables["deal_changes"] = pd.concat([*changes, growth.unexplained(found, history, at)], ignore_index=True)
+    return tables, at
+
+
+def _moment(state: StoreState, dataset: Dataset, *, changed: bool) -> pd.Timestamp:
+    """When this source is known: at its own moment, but after what is stored wherever it changes that."""
+    if state.extracted_at is None:
+        return dataset.extracted_at
+    last, own = clock.micros(state.extracted_at), clock.micros(dataset.extracted_at)
+    return dataset.extracted_at if own > last else clock.instant(last + changed)
+
+
+def _with_own_columns(deals: pd.DataFrame, before: pd.DataFrame, state: StoreState) -> pd.DataFrame:
+    """Own columns of the deals that this source lacks keep their stored values: they share one JSON column."""
+    kept = before.set_index("deal_id")
+    lacking = [column.name for column in state.custom if column.name not in deals]
+    return deals.assign(**{name: kept[name].reindex(deals["deal_id"]).set_axis(deals.index) for name in lacking})
+
+
+def _history(connection: sa.Connection, tables: Mapping[str, pd.DataFrame], deals: Sequence[str]) -> pd.DataFrame:
+    """The changes of some deals, those stored and those that come in."""
+    columns = ["deal_id", "changed_at", "field", "old_value", "new_value"]
+    before = sqltables.read(connection, sql_tables()["deal_changes"], columns, deals)
+    parts = [sqltables.decode("deal_changes", before)]
+    if "deal_changes" in tables:
+        incoming = tables["deal_changes"].reindex(columns=columns)
+        parts.append(incoming[incoming["deal_id"].isin(deals)])
+    return pd.concat(parts, ignore_index=True)
+
+
+def _ids(deals: pd.DataFrame) -> list[str] | None:
+    return deals["deal_id"].to_list() if len(deals) <= _FEW_DEALS else None
+
+
+def _currencies(connection: sa.Connection, state: StoreState) -> dict[str, pd.DataFrame]:
+    """The currencies in use after an ingest, as tables that have no other column."""
+    used = {}
+    for name, columns in state.columns.items():
+        if "currency" in columns:
+            codes = connection.scalars(sa.select(sql_tables()[name].c.currency).distinct()).all()
+            used[name] = pd.DataFrame({"currency": pd.Series(codes, dtype="str")})
+    return used

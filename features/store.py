@@ -1,0 +1,140 @@
+"""The store: one SQL database that holds the tables, and what is known of their past, between ingests.
+
+An ingest is one transaction: on any failure nothing has changed. Each counts the **revision** up by one, which tells every worker
+whether what it has loaded is current. `replace` forgets what was there; `merge` lays an export over it:
+
+* rows are matched by key; rows and columns that the export lacks stay as they are;
+* where a tracked field of a deal changed and the source's history does not say when, the change is recorded (see growth.py);
+* the openings of the deals stay: what was known at the first ingest remains what was known then.
+
+SQLite (in WAL mode, so that a writer never blocks readers) and PostgreSQL are supported. `cache` is a folder for a Parquet copy
+of the current revision, which loads several times as fast as SQL; without one nothing is copied.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace as with_
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from features import merging, sqltables
+from features.dataset import Dataset
+from features.errors import NotReadyError, UsageError
+from features.sources.result import SourceData
+from features.sqltables import OPENINGS, sql_tables
+from features.store_state import STATE, StoreState, fresh_state, load_copy, read_state, save_copy
+
+
+class Store:
+    """The tables of one organisation in a database. Raises NotReadyError wherever the database does not answer."""
+
+    def __init__(self, url: str, cache: Path | None = None) -> None:
+        self.engine = connect(url)
+        self._cache = cache
+        with self._transaction() as connection:
+            STATE.create(connection, checkfirst=True)
+            for table in sql_tables().values():
+                table.create(connection, checkfirst=True)
+            if connection.scalar(sa.select(sa.func.count()).select_from(STATE)) == 0:
+                connection.execute(sa.insert(STATE).values(fresh_state()))
+
+    def close(self) -> None:
+        """Give back the connections; the store can be used again."""
+        self.engine.dispose()
+
+    def revision(self) -> int:
+        """How often something was ingested: 0 for an empty store."""
+        with self._transaction() as connection:
+            return int(connection.execute(sa.select(STATE.c.revision)).scalar_one())
+
+    def replace(self, source: SourceData) -> int:
+        """Store this source and nothing else; the new revision. Raises DataError where its tables do not fit together."""
+        dataset = source.dataset()
+        with self._ingest() as (connection, state):
+            return _remember(connection, merging.fill(connection, state, source, dataset))
+
+    def merge(self, source: SourceData) -> int:
+        """Lay a source over what is stored; the new revision.
+
+        Raises DataError where the result breaks a rule, UsageError for an export that says it is older than what is stored.
+        """
+        dataset = source.dataset()
+        with self._ingest() as (connection, state):
+            step = merging.fill if state.extracted_at is None else merging.grow
+            return _remember(connection, step(connection, state, source, dataset))
+
+    def load(self) -> Dataset:
+        """Everything that is stored. Raises NotReadyError for an empty store."""
+        with self._transaction(snapshot=True) as connection:
+            state = read_state(connection)
+            if state.extracted_at is None:
+                raise NotReadyError("the store holds no data yet; run: dealcast ingest SOURCE")
+            stored = self._stored(connection, state)
+        tables = {name: sqltables.decode(name, stored[name], state.custom) for name in state.columns}
+        dataset = Dataset.of(tables, state.organisation, static=state.static, extracted_at=state.extracted_at)
+        openings = sqltables.decode_openings(stored[OPENINGS]).set_index("deal_id").reindex(dataset.openings["deal_id"])
+        return with_(dataset, openings=openings.reset_index())
+
+    def _stored(self, connection: sa.Connection, state: StoreState) -> dict[str, pa.Table]:
+        copied = load_copy(self._cache, state) if self._cache else None
+        if copied is not None:
+            return copied
+        stored = {name: merging.stored(connection, state, name) for name in (*state.columns, OPENINGS)}
+        if self._cache:
+            save_copy(self._cache, state, stored)
+        return stored
+
+    @contextmanager
+    def _ingest(self) -> Iterator[tuple[sa.Connection, StoreState]]:
+        """A transaction that counts the revision up first, so that a second ingest waits for the end of this one."""
+        with self._transaction() as connection:
+            connection.execute(sa.update(STATE).values(revision=STATE.c.revision + 1))
+            yield connection, read_state(connection)
+
+    @contextmanager
+    def _transaction(self, *, snapshot: bool = False) -> Iterator[sa.Connection]:
+        """All or nothing; a snapshot sees one state of the database throughout, which SQLite always does."""
+        isolated = snapshot and self.engine.dialect.name == "postgresql"
+        try:
+            with self.engine.connect() as connection:
+                if isolated:
+                    connection.execution_options(isolation_level="REPEATABLE READ")
+                with connection.begin():
+                    yield connection
+        except sa.exc.OperationalError as error:
+            reason = str(error.orig).splitlines()[0]
+            raise NotReadyError(f"the store {self.engine.url.render_as_string()} does not answer: {reason}") from error
+
+
+def connect(url: str) -> sa.Engine:
+    """An engine for a SQLite or PostgreSQL URL; the folder of a SQLite file is made. Raises UsageError for any other URL."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise UsageError(f"'{url}' is not a database URL; write for instance sqlite:///dealcast.db") from None
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if backend != "sqlite":
+        raise UsageError(f"the store is SQLite or PostgreSQL, not {backend}")
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(parsed)
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def _prepare_sqlite(driver: Any, _record: object) -> None:
+    """Real transactions, which Python's driver opens only before some statements, and readers beside a writer."""
+    driver.isolation_level = None
+    driver.execute("PRAGMA journal_mode=WAL")
+    driver.execute("PRAGMA busy_timeout=30000")
+
+
+def _remember(connection: sa.Connection, state: StoreState) -> int:
+    connection.execute(sa.update(STATE).values(facts=state.facts()))
+    return state.revision

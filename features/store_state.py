@@ -1,0 +1,135 @@
+"""What the store remembers beside its rows, and the Parquet copy of one revision."""
+
+import json
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import sqlalchemy as sa
+
+from features import clock
+from features.errors import NotReadyError
+from features.organisation import Organisation
+from features.sources.result import SourceData
+from features.tables import TABLES, Column, Kind
+
+FORMAT: Final = 1
+"""Of the SQL tables. A store of another format has to be filled anew."""
+
+STATE: Final = sa.Table(
+    "store",
+    sa.MetaData(),
+    sa.Column("store_id", sa.Text, primary_key=True),
+    sa.Column("format", sa.Integer, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("facts", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class StoreState:
+    """The facts about what is stored; `columns` has the columns that each table's sources had."""
+
+    store_id: str
+    revision: int = 0
+    organisation: Organisation | None = None
+    extracted_at: pd.Timestamp | None = None
+    static: frozenset[str] = frozenset()
+    tracked_since: Mapping[str, pd.Timestamp] = field(default_factory=dict)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    custom: tuple[Column, ...] = ()
+
+    def filled_by(self, source: SourceData, extracted_at: pd.Timestamp) -> "StoreState":
+        """The state when nothing but this source is stored."""
+        columns = {name: tuple(c for c in TABLES[name].names if c in frame) for name, frame in source.tables.items()}
+        return StoreState(
+            self.store_id,
+            self.revision,
+            source.organisation,
+            extracted_at,
+            source.static,
+            dict(source.tracked_since),
+            columns,
+            source.custom,
+        )
+
+    def grown_by(self, source: SourceData, extracted_at: pd.Timestamp) -> "StoreState":
+        """The state when this source is laid over what is stored."""
+        new = self.filled_by(source, extracted_at)
+        own = {column.name: column for column in (*self.custom, *new.custom)}
+        return replace(
+            new,
+            organisation=new.organisation or self.organisation,
+            static=self.static | new.static,
+            tracked_since={**new.tracked_since, **self.tracked_since},
+            columns={name: self._columns(name, new) for name in TABLES if name in self.columns or name in new.columns},
+            custom=tuple(own.values()),
+        )
+
+    def _columns(self, name: str, new: "StoreState") -> tuple[str, ...]:
+        both = {*self.columns.get(name, ()), *new.columns.get(name, ())}
+        return tuple(column for column in TABLES[name].names if column in both)
+
+    def facts(self) -> str:
+        """All but id and revision, as JSON."""
+        return json.dumps(
+            {
+                "organisation": asdict(self.organisation) if self.organisation else None,
+                "extracted_at": clock.micros(self.extracted_at) if self.extracted_at is not None else None,
+                "static": sorted(self.static),
+                "tracked_since": {name: clock.micros(since) for name, since in self.tracked_since.items()},
+                "columns": self.columns,
+                "custom": [[column.name, column.kind, column.revealed_by] for column in self.custom],
+            }
+        )
+
+
+def fresh_state() -> dict[str, object]:
+    """The row of a store that holds nothing yet."""
+    state = StoreState(uuid.uuid4().hex)
+    return {"store_id": state.store_id, "format": FORMAT, "revision": 0, "facts": state.facts()}
+
+
+def read_state(connection: sa.Connection) -> StoreState:
+    """The store's state. Raises NotReadyError for a store of another format."""
+    store_id, form, revision, text = connection.execute(sa.select(STATE)).one()
+    if form != FORMAT:
+        raise NotReadyError(f"the store has format {form}, this version reads {FORMAT}; ingest into a new one")
+    facts = json.loads(text)
+    return StoreState(
+        store_id,
+        revision,
+        Organisation(**facts["organisation"]) if facts["organisation"] else None,
+        clock.instant(facts["extracted_at"]) if facts["extracted_at"] is not None else None,
+        frozenset(facts["static"]),
+        {name: clock.instant(since) for name, since in facts["tracked_since"].items()},
+        {name: tuple(columns) for name, columns in facts["columns"].items()},
+        tuple(Column(name, Kind(kind), revealed_by) for name, kind, revealed_by in facts["custom"]),
+    )
+
+
+def load_copy(folder: Path, state: StoreState) -> dict[str, pa.Table] | None:
+    """The tables of this revision from the Parquet copy, None where there is none."""
+    place = folder / f"{state.store_id}-{state.revision}"
+    if not place.is_dir():
+        return None
+    return {file.stem: pyarrow.parquet.read_table(file) for file in sorted(place.glob("*.parquet"))}
+
+
+def save_copy(folder: Path, state: StoreState, tables: Mapping[str, pa.Table]) -> None:
+    """Copy the tables of this revision, whole or not at all, and remove the copies of others."""
+    place = folder / f"{state.store_id}-{state.revision}"
+    unfinished = folder / f"{place.name}.{uuid.uuid4().hex}"
+    unfinished.mkdir(parents=True)
+    for name, table in tables.items():
+        pyarrow.parquet.write_table(table, unfinished / f"{name}.parquet")
+    stale = [old for old in folder.glob(f"{state.store_id}-*") if old != unfinished]
+    for old in stale:
+        shutil.rmtree(old, ignore_errors=True)
+    unfinished.rename(place)

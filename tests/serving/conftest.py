@@ -1,0 +1,100 @@
+"""A small real company, trained once for all tests of a session, and the app on top of it."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from features import clock
+from features.dataset import Dataset
+from features.synthetic import Settings as CompanySettings
+from features.synthetic import generate
+from serving.api import create_app
+from serving.champions import TARGETS, Champions, cache_below
+from serving.runtime import Runtime
+from serving.settings import Settings
+from training import bundle
+from training.run import fit
+
+with warnings.catch_warnings():
+    # Starlette's client runs on httpx and asks for its successor; it does so with a warning at import.
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+KEY = "0123456789-abcdefghij"
+
+
+class MemorySource:
+    """A store that holds one Dataset in memory; `put` is an ingest."""
+
+    def __init__(self, dataset: Dataset | None = None) -> None:
+        self.dataset = dataset
+        self.number = 0 if dataset is None else 1
+
+    def put(self, dataset: Dataset) -> None:
+        self.dataset, self.number = dataset, self.number + 1
+
+    def revision(self) -> int:
+        return self.number
+
+    def load(self) -> Dataset:
+        assert self.dataset is not None
+        return self.dataset
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine reaches a test, and nothing lands in the working directory."""
+    for name in ("HOME", "API_KEY", "STORE_URL", "TRACKING_URI", "PORT", "HOST", "DEMO", "LANGUAGE"):
+        monkeypatch.delenv(f"DEALCAST_{name}", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def company() -> Dataset:
+    return generate(CompanySettings(n_deals=300)).dataset()
+
+
+@pytest.fixture(scope="session")
+def trained_home(company: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose cache holds champions, version 1, for both targets."""
+    home = tmp_path_factory.mktemp("home")
+    for target in TARGETS:
+        folder = cache_below(home) / target
+        bundle.save(fit(company, target, clock.now(company.ends_at)), folder / "1")
+        (folder / "current").write_text("1", encoding="utf-8")
+    return home
+
+
+@pytest.fixture(scope="session")
+def runtime(company: Dataset, trained_home: Path) -> Runtime:
+    held = Runtime(MemorySource(company), Champions(trained_home))
+    held.refresh()
+    return held
+
+
+@pytest.fixture
+def client(runtime: Runtime, trained_home: Path) -> Iterator[TestClient]:
+    """The app in demo mode: no key."""
+    app = create_app(runtime, Settings(home=trained_home, demo=True), watching=False)
+    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+def keyed(runtime: Runtime, trained_home: Path) -> Iterator[TestClient]:
+    """The app as in production: with a key."""
+    app = create_app(runtime, Settings(home=trained_home, api_key=KEY), watching=False)
+    with TestClient(app, base_url="http://sales.example", raise_server_exceptions=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[TestClient]:
+    """The app before there is any data."""
+    held = Runtime(MemorySource(), Champions(tmp_path))
+    held.refresh()
+    app = create_app(held, Settings(home=tmp_path, demo=True), watching=False)
+    with TestClient(app, base_url="http://127.0.0.1") as opened:
+        yield opened

@@ -1,0 +1,98 @@
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from serving.runtime import Runtime
+from tests.serving.test_posted import ACTIVITY, CHANGE, DEAL
+
+STAMP = {"model_version": "1", "as_of": "2026-10-01T00:00:00Z", "data_ends_at": "2026-10-01T00:00:00Z", "currency": "EUR"}
+
+
+def all_pages(client: TestClient, path: str, limit: int, **query: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = client.get(path, params={**query, "limit": limit, **({"cursor": cursor} if cursor else {})}).json()
+        items, cursor = items + page["items"], page["next_cursor"]
+    return items
+
+
+def test_every_answer_is_stamped(client: TestClient) -> None:
+    deal_id = client.get("/v1/deals?limit=1").json()["items"][0]["deal_id"]
+    answers = [client.get(path).json() for path in ("/v1/deals", f"/v1/deals/{deal_id}", "/v1/clients", "/readyz")]
+    answers.append(client.post("/v1/score", json={"deals": DEAL}).json())
+    assert [{name: answer[name] for name in STAMP} for answer in answers] == [STAMP] * 5
+
+
+def test_the_deals_are_ranked_and_paged_without_loss(client: TestClient, runtime: Runtime) -> None:
+    items = all_pages(client, "/v1/deals", 7)
+    assert [item["deal_id"] for item in items] == runtime.served().deals.ids.tolist()
+    values = [item["expected_value"] for item in items if item["expected_value"] is not None]
+    assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.parametrize("name", ["owner_id", "team", "stage"])
+def test_a_filter_keeps_exactly_the_matching_deals(client: TestClient, name: str) -> None:
+    items = all_pages(client, "/v1/deals", 200)
+    wanted = items[0][name]
+    found = client.get("/v1/deals", params={name: wanted, "limit": 200}).json()
+    assert found["items"] == [item for item in items if item[name] == wanted]
+    assert found["n_total"] == len(found["items"])
+
+
+def test_a_deal_in_full_agrees_with_the_list(client: TestClient) -> None:
+    item = client.get("/v1/deals?limit=1").json()["items"][0]
+    answer = client.get(f"/v1/deals/{item['deal_id']}").json()
+    assert answer["deal"] == item
+    assert answer["curve"][-1]["p_won"] == pytest.approx(item["p_won"])
+    assert all(sum(point[name] for name in ("p_won", "p_lost", "p_open")) == pytest.approx(1) for point in answer["curve"])
+    assert all(signal["meaning"] for signal in answer["main_signals"])
+
+
+def test_posted_deals_are_scored_in_the_order_of_the_request(client: TestClient) -> None:
+    deals = [{**DEAL, "deal_id": f"N-{n}", "changes": [CHANGE], "activities": [ACTIVITY]} for n in (2, 1, 3)]
+    answer = client.post("/v1/score", json={"deals": deals, "horizons": [7, 30.5]}).json()
+    assert [result["deal_id"] for result in answer["results"]] == ["N-2", "N-1", "N-3"]
+    assert [at["days"] for at in answer["results"][0]["horizons"]] == [7, 30.5]
+    assert all(0 < at["p_won"] < 1 for result in answer["results"] for at in result["horizons"])
+
+
+def test_a_deal_that_cannot_be_scored_gets_a_reason_and_no_number(client: TestClient) -> None:
+    later = {**DEAL, "deal_id": "later", "created_at": "2026-11-03T09:15:00Z"}
+    scored, unscored = client.post("/v1/score", json={"deals": [DEAL, later]}).json()["results"]
+    assert scored["reason"] is None
+    assert unscored["reason"] == "not_open"
+    assert unscored["p_won"] is None
+    assert unscored["horizons"] == []
+
+
+def test_scoring_before_the_models_training_is_refused(client: TestClient) -> None:
+    answer = client.post("/v1/score", json={"deals": DEAL, "as_of": "2025-01-01T00:00:00Z"})
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "unusable_request"
+
+
+def test_the_same_request_gives_the_same_bytes(client: TestClient) -> None:
+    first, second = (client.post("/v1/score", json={"deals": DEAL}).content for _ in range(2))
+    assert first == second
+
+
+def test_clients_are_ranked_by_value_at_risk(client: TestClient, runtime: Runtime) -> None:
+    ranked = runtime.served().clients
+    assert ranked is not None
+    items = all_pages(client, "/v1/clients", 50)
+    assert [item["account_id"] for item in items] == ranked.ids.tolist()
+    assert all(0 <= item["p_leaves"] <= 1 for item in items)
+
+
+def test_without_data_the_server_lives_is_not_ready_and_says_what_to_do(empty: TestClient) -> None:
+    assert empty.get("/healthz").json() == {"status": "alive"}
+    for path in ("/readyz", "/v1/deals", "/v1/clients"):
+        answer = empty.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        assert "dealcast ingest" in answer.json()["detail"]
+
+
+def test_readiness_says_how_the_registry_is(client: TestClient) -> None:
+    assert client.get("/readyz").json()["registry"] == "unknown"

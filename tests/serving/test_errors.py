@@ -1,0 +1,121 @@
+"""One shape for every error, nothing of the request in it, and no input that ends in a 500."""
+
+import json
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from serving.errors import Problem, field_errors, problem
+from serving.limits import LARGEST_BODY
+from serving.runtime import Runtime
+from tests.serving.test_posted import DEAL
+
+CANARY = "canary-7f3a"
+BODY = json.dumps({"deals": [DEAL]})
+
+
+def check_problem(answer: Any, *statuses: int) -> Problem:
+    assert answer.status_code in statuses
+    assert answer.headers["content-type"] == "application/problem+json"
+    found = Problem.model_validate(answer.json())
+    assert found.status == answer.status_code
+    assert CANARY not in answer.text
+    return found
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", f"/v1/{CANARY}", 404, "not_found"),
+        ("GET", f"/v1/deals/{CANARY}", 404, "no_such_deal"),
+        ("GET", f"/static/{CANARY}", 404, "not_found"),
+        ("DELETE", "/v1/deals", 405, "method_not_allowed"),
+        ("GET", f"/v1/deals?limit={CANARY}", 422, "invalid_request"),
+        ("GET", f"/v1/deals?{CANARY}=1", 422, "invalid_request"),
+        ("GET", f"/v1/deals?cursor={CANARY}", 422, "unusable_request"),
+        ("GET", "/v1/deals?stage=a%00b", 422, "invalid_request"),
+        ("GET", "/v1/deals/a%00b", 422, "invalid_request"),
+        ("GET", "/v1/deals?limit=201", 422, "invalid_request"),
+    ],
+)
+def test_refusals_have_one_shape(client: TestClient, method: str, path: str, status: int, code: str) -> None:
+    assert check_problem(client.request(method, path), status).code == code
+
+
+HOSTILE = {
+    "empty": b"",
+    "not json": CANARY.encode(),
+    "cut off": BODY[:-3].encode(),
+    "not utf-8": b'{"deals": "\xff\xfe"}',
+    "utf-16": BODY.encode("utf-16"),
+    "nan": BODY.replace("42000", "NaN").encode(),
+    "infinity": BODY.replace("42000", "-Infinity").encode(),
+    "1e999": BODY.replace("42000", "1e999").encode(),
+    "huge integer": BODY.replace("42000", "9" * 400).encode(),
+    "integer of 5000 digits": BODY.replace("42000", "9" * 5000).encode(),
+    "lone surrogate": BODY.replace("Proposal", "\\ud800").encode(),
+    "lone surrogate as a key": BODY.replace('"stage"', '"\\ud800"').encode(),
+    "nul": BODY.replace("Proposal", "a\\u0000b").encode(),
+    "nul in the id": BODY.replace("D-1", "\\u0000").encode(),
+    "key twice": BODY.replace('"stage"', '"stage": "x", "stage"').encode(),
+    "deep nesting": b"[" * 100_000,
+    "deep but closed": b'{"deals":' + b"[" * 500 + b"]" * 500 + b"}",
+    "a list": b"[]",
+    "a text": f'"{CANARY}"'.encode(),
+    "no deals": b'{"deals": []}',
+    "unknown field": BODY.replace('"stage"', f'"{CANARY}": 1, "stage"').encode(),
+    "text for a number": BODY.replace("42000", f'"{CANARY}"').encode(),
+    "unknown currency": BODY.replace('"stage"', '"currency": "XXQ", "stage"').encode(),
+    "blank stage": BODY.replace("Proposal", " ").encode(),
+    "too many": json.dumps({"deals": [{**DEAL, "deal_id": str(n)} for n in range(1001)]}).encode(),
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_bodies_are_refused_and_never_echoed(client: TestClient, body: bytes) -> None:
+    answer = client.post("/v1/score", content=body, headers={"content-type": "application/json"})
+    found = check_problem(answer, 400, 422)
+    assert len(answer.content) < 10_000
+    assert len(found.errors) <= 20
+
+
+def test_text_that_is_merely_unusual_is_no_error(client: TestClient) -> None:
+    deal = {**DEAL, "name": "😀 \u202e שלום é e\u0301", "stage": "Предложение"}
+    assert client.post("/v1/score", json={"deals": deal}).status_code == 200
+    bom = b"\xef\xbb\xbf" + BODY.encode()
+    assert client.post("/v1/score", content=bom, headers={"content-type": "application/json"}).status_code == 200
+
+
+def test_a_body_beyond_two_mebibytes_is_refused(client: TestClient) -> None:
+    check_problem(client.post("/v1/score", content=b" " * (LARGEST_BODY + 1)), 413)
+
+
+def test_a_body_of_another_type_is_refused(client: TestClient) -> None:
+    check_problem(client.post("/v1/score", content=BODY, headers={"content-type": "text/plain"}), 422)
+
+
+def test_a_failure_inside_says_nothing_about_the_inside(
+    client: TestClient, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise RuntimeError(CANARY)
+
+    monkeypatch.setattr(runtime, "served", fail)
+    assert check_problem(client.get("/v1/deals"), 500).code == "internal_error"
+
+
+def test_a_pointer_leads_to_the_field_and_stops_before_names_that_the_sender_made_up() -> None:
+    errors = [
+        {"type": "float_type", "loc": ("body", "deals", 0, "amount"), "msg": "Input should be a valid number"},
+        {"type": "extra_forbidden", "loc": ("body", "deals", 0, CANARY), "msg": "Extra inputs are not permitted"},
+        {"type": "missing", "loc": ("query", "a/b~c"), "msg": "Field required"},
+    ]
+    assert [error.pointer for error in field_errors(errors)] == ["/body/deals/0/amount", "/body/deals/0", "/query/a~1b~0c"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 418, 429, 500, 503])
+def test_every_status_has_words(status: int) -> None:
+    found = problem(status)
+    assert found.title
+    assert found.detail

@@ -1,0 +1,65 @@
+"""The contract that programs are written against: complete, and stable by name."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from starlette.testclient import TestClient
+
+OPERATIONS = {"get_health", "get_readiness", "list_deals", "get_deal", "score_deals", "list_clients"}
+
+
+@pytest.fixture
+def document(client: TestClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/openapi.json").json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+def references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        yield from ([part["$ref"]] if "$ref" in part else [])
+        part = list(part.values())
+    for each in part if isinstance(part, list) else []:
+        yield from references(each)
+
+
+def test_the_operations_have_stable_names_without_hyphens(document: dict[str, Any]) -> None:
+    assert {operation["operationId"] for operation in operations(document)} == OPERATIONS
+
+
+def test_every_field_and_parameter_is_described(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    fields = {f"{name}.{field}": info for name, schema in schemas.items() for field, info in schema["properties"].items()}
+    parameters = {each["name"]: each for operation in operations(document) for each in operation.get("parameters", [])}
+    assert [name for name, info in {**fields, **parameters}.items() if not info.get("description")] == []
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert set(references(document)) <= schemas
+
+
+def test_errors_are_declared_as_problems(document: dict[str, Any]) -> None:
+    for operation in operations(document):
+        errors = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        assert all(list(answer["content"]) == ["application/problem+json"] for answer in errors.values())
+    assert {"400", "401", "413", "422", "500", "503"} <= set(document["paths"]["/v1/score"]["post"]["responses"])
+
+
+def test_answers_and_the_example_keep_the_schemas(client: TestClient, document: dict[str, Any]) -> None:
+    def check(name: str, instance: Any) -> None:
+        Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": document["components"]}).validate(instance)
+
+    example = document["components"]["schemas"]["ScoreRequest"]["examples"][0]
+    deal_id = client.get("/v1/deals?limit=1").json()["items"][0]["deal_id"]
+    check("ScoreRequest", example)
+    check("ScoreAnswer", client.post("/v1/score", json=example).json())
+    check("DealsAnswer", client.get("/v1/deals?limit=200").json())
+    check("DealAnswer", client.get(f"/v1/deals/{deal_id}").json())
+    check("ClientsAnswer", client.get("/v1/clients?limit=200").json())
+    check("Problem", client.get("/v1/deals?limit=0").json())

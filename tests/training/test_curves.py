@@ -1,0 +1,58 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from features.clock import Floats
+from training.curves import Curves, softmax
+
+EDGES = np.array([0.0, 3.0, 7.0, 14.0, 30.0])
+logits = arrays(np.float64, (3, 4, 3), elements=st.floats(-8, 8))
+days = st.floats(0, 40)
+
+
+def curves(values: Floats) -> Curves:
+    return Curves(EDGES, softmax(values), 30.0)
+
+
+@given(logits, days)
+def test_won_lost_and_open_add_up_to_one(values: Floats, day: float) -> None:
+    made = curves(values)
+    np.testing.assert_allclose(made.by(day, 1) + made.by(day, 2) + made.still(day), 1.0, atol=1e-12)
+
+
+@given(logits, days, days)
+def test_incidence_never_falls_with_the_horizon(values: Floats, one: float, other: float) -> None:
+    made = curves(values)
+    early, late = sorted((one, other))
+    assert (made.by(early, 1) <= made.by(late, 1) + 1e-12).all()
+    assert (made.still(early) >= made.still(late) - 1e-12).all()
+
+
+def test_a_bucket_is_chained_to_the_one_before_it() -> None:
+    made = Curves(np.array([0.0, 1.0, 2.0]), np.array([[[0.5, 0.3, 0.2], [0.4, 0.6, 0.0]]]), 2.0)
+    np.testing.assert_allclose(made.by(1.0, 1), 0.3)
+    np.testing.assert_allclose(made.by(2.0, 1), 0.3 + 0.5 * 0.6)
+    np.testing.assert_allclose(made.still(2.0), 0.5 * 0.4)
+
+
+def test_inside_a_bucket_survival_is_a_power_and_the_ended_are_split_as_in_the_whole() -> None:
+    made = Curves(np.array([0.0, 4.0]), np.array([[[0.25, 0.5, 0.25]]]), 4.0)
+    np.testing.assert_allclose(made.still(2.0), 0.5)
+    np.testing.assert_allclose(made.by(2.0, 1), 0.5 * 2 / 3)
+
+
+def test_days_past_the_last_edge_give_the_value_there() -> None:
+    made = curves(np.zeros((1, 4, 3)))
+    np.testing.assert_array_equal(made.by(1e9, 1), made.by(30.0, 1))
+
+
+def test_each_row_may_have_its_own_horizon() -> None:
+    made = curves(np.zeros((3, 4, 3)))
+    both = made.by(np.array([3.0, 7.0, 30.0]), 2)
+    np.testing.assert_allclose(both, [made.by(day, 2)[0] for day in (3.0, 7.0, 30.0)])
+
+
+def test_the_median_is_where_half_of_the_whole_is_reached() -> None:
+    made = curves(np.random.default_rng(3).normal(size=(3, 4, 3)))
+    np.testing.assert_allclose(made.by(made.median_days(1), 1), made.by(30.0, 1) / 2, atol=1e-5)

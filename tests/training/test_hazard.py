@@ -1,0 +1,115 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features import clock
+from features.clock import FiscalCalendar
+from features.dataset import Dataset
+from tests.training.companies import company, midway
+from training.curves import softmax
+from training.encoding import with_buckets
+from training.examples import Examples, examples
+from training.hazard import HazardModel, Parameters, fit_hazard
+from training.labels import Outcomes
+from training.run import fit
+from training.targets import DEALS, LOST, WON
+
+QUICK = Parameters(learning_rate=0.1)
+
+
+def learned(n: int, *, signal: bool, seed: int = 5, wins: bool = True) -> tuple[Examples, HazardModel]:
+    """Rows over 200 days whose chance to be won within 10 days hangs on one signal, or on nothing."""
+    rng = np.random.default_rng(seed)
+    strength = rng.normal(size=n)
+    pull = 1.5 * strength if signal else np.zeros(n)
+    days = rng.exponential(np.exp(3.0 - pull))
+    cause = np.where(rng.random(n) < 0.5, 1, 2) if wins else np.full(n, 2)
+    as_of = np.sort(rng.integers(0, 200, n)) * clock.MICROS_PER_DAY
+    follow_up = 260.0 - as_of / clock.MICROS_PER_DAY
+    seen = days < follow_up
+    signals = pd.DataFrame({"stage": "A", "strength": strength, "noise": rng.normal(size=n)}, index=[f"D{i}" for i in range(n)])
+    rows = Examples(signals, as_of, Outcomes(np.where(seen, days, np.inf), np.where(seen, cause, 0), follow_up))
+    return rows, fit_hazard(rows, 150 * clock.MICROS_PER_DAY, DEALS.spec, FiscalCalendar(), QUICK)
+
+
+def test_boosting_finds_a_signal_and_beats_the_life_table() -> None:
+    rows, model = learned(3000, signal=True)
+    assert model.rounds > 10
+    boosted, table = (made.curves(rows.signals, rows.as_of).by(14.0, WON) for made in (model, replace(model, booster=None)))
+    assert np.corrcoef(boosted, rows.signals["strength"])[0, 1] > 0.8
+    assert boosted.std() > 5 * table.std()
+
+
+def test_without_a_signal_the_life_table_answers_or_nearly_does() -> None:
+    rows, model = learned(3000, signal=False)
+    boosted, table = (made.curves(rows.signals, rows.as_of).by(14.0, WON) for made in (model, replace(model, booster=None)))
+    assert np.abs(boosted - table).mean() < 0.03
+
+
+def test_with_thirty_rows_the_life_table_answers_and_says_why() -> None:
+    rows, model = learned(30, signal=True)
+    assert model.booster is None
+    assert "later" in model.because
+    assert model.life_table_weight == 1.0
+    assert (model.curves(rows.signals, rows.as_of).by(30.0, WON) > 0).all()
+
+
+def test_without_a_win_so_far_the_answer_is_a_small_chance() -> None:
+    rows, model = learned(400, signal=False, wins=False)
+    won = model.curves(rows.signals, rows.as_of).by(30.0, WON)
+    assert ((won > 0) & (won < 0.05)).all()
+
+
+def test_the_offset_is_part_of_every_prediction() -> None:
+    rows, model = learned(3000, signal=True)
+    assert model.booster is not None
+    n = model.life_table.n_watched
+    row, bucket = np.repeat(np.arange(len(rows)), n), np.tile(np.arange(n), len(rows))
+    matrix = with_buckets(model.encoding, rows.signals, rows.as_of, model.edges, row, bucket, model.calendar)
+    raw = np.asarray(model.booster.predict(matrix, raw_score=True)).reshape(len(rows), n, 3)
+    expected = softmax(np.log(model.life_table.hazards(rows.signals)[:, :n]) + raw)
+    np.testing.assert_allclose(model.curves(rows.signals, rows.as_of).hazards[:, :n], expected)
+
+
+def test_hazards_match_what_happens_bucket_by_bucket() -> None:
+    rows, model = learned(20_000, signal=True)
+    curves = model.curves(rows.signals, rows.as_of)
+    for horizon in (7.0, 30.0):
+        watched = rows.outcomes.eligible(horizon)
+        assert abs(curves.by(horizon, WON)[watched].mean() - rows.outcomes.within(horizon, WON)[watched].mean()) < 0.01
+        assert abs(curves.by(horizon, LOST)[watched].mean() - rows.outcomes.within(horizon, LOST)[watched].mean()) < 0.01
+
+
+def test_the_same_seed_gives_the_same_model_to_the_letter() -> None:
+    (_, one), (_, two) = (learned(3000, signal=True) for _ in range(2))
+    assert one.booster is not None
+    assert two.booster is not None
+    assert one.booster.model_to_string() == two.booster.model_to_string()
+
+
+def deals_alone(dataset: Dataset) -> Dataset:
+    plain = ["deal_id", "created_at", "stage", "closed_at", "outcome"]
+    return Dataset.of({"deals": dataset.deals[plain]}, dataset.organisation)
+
+
+def test_a_list_of_deals_without_any_history_is_enough() -> None:
+    dataset = deals_alone(company())
+    bundle = fit(dataset, "deals", midway(dataset))
+    rows = examples(dataset, [midway(dataset)], dataset.ends_at)
+    won = bundle.models["deals"].curves(rows.signals, rows.as_of).by(60.0, WON)
+    assert len(won) > 10
+    assert ((won > 0) & (won < 1)).all()
+
+
+@pytest.mark.parametrize("closed", [0, 1, 30])
+def test_a_handful_of_closed_deals_is_enough(closed: int) -> None:
+    full = deals_alone(company()).deals
+    done = full[full["outcome"].notna()].nsmallest(closed, "closed_at")
+    still = full[full["outcome"].isna()].head(20)
+    dataset = Dataset.of({"deals": pd.concat([done, still])})
+    model = fit(dataset, "deals", dataset.ends_at).models["deals"]
+    rows = examples(dataset, [dataset.ends_at], dataset.ends_at)
+    assert model.booster is None
+    assert np.isfinite(model.curves(rows.signals, rows.as_of).by(30.0, WON)).all()

@@ -1,0 +1,78 @@
+import numpy as np
+import pandas as pd
+
+from features.clock import Floats
+from training.labels import Outcomes
+from training.life_table import LifeTable, fit_life_table, fold_of, learn_cells
+from training.person_periods import person_periods
+
+EDGES = np.array([0.0, 10.0, 20.0, 40.0])
+
+
+def table(stages: list[str], cause: list[int], n_watched: int = 2) -> tuple[LifeTable, pd.DataFrame]:
+    signals = pd.DataFrame(
+        {"stage": stages, "age_days": np.arange(len(stages), dtype=float)}, index=[f"D{i}" for i in range(len(stages))]
+    )
+    ended = np.array(cause)
+    outcomes = Outcomes(np.where(ended > 0, 5.0, np.inf), ended, np.full(len(stages), 20.0))
+    periods = person_periods(outcomes, EDGES[: n_watched + 1], 3)
+    return fit_life_table(learn_cells(signals, "stage", "age_days"), signals, periods, EDGES, n_watched), signals
+
+
+def rates(stages: list[str], cause: list[int]) -> Floats:
+    made, signals = table(stages, cause)
+    return made.hazards(signals)
+
+
+def test_rates_add_up_and_none_is_zero() -> None:
+    hazards = rates(["A"] * 30 + ["B"] * 30, [1] * 10 + [0] * 50)
+    np.testing.assert_allclose(hazards.sum(axis=2), 1.0)
+    assert (hazards > 0).all()
+
+
+def test_a_large_cell_stands_near_its_own_rate_and_a_small_one_near_the_whole() -> None:
+    stages = ["Large"] * 6000 + ["Small"] * 2
+    hazards = rates(stages, [1] * 3000 + [0] * 3000 + [0] * 2)
+    assert abs(hazards[:6000, 0, 1].mean() - 0.5) < 0.02
+    assert hazards[-1, 0, 1] > 0.4
+
+
+def test_without_a_single_win_the_win_rate_is_small_but_not_zero() -> None:
+    hazards = rates(["A"] * 50, [2] * 25 + [0] * 25)
+    assert 0 < hazards[0, 0, 1] < 0.02
+
+
+def test_with_nothing_seen_every_class_is_equally_likely() -> None:
+    made, signals = table(["A"], [0], n_watched=2)
+    empty = fit_life_table(
+        made.cells,
+        signals.iloc[:0],
+        person_periods(Outcomes(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0)), EDGES, 3),
+        EDGES,
+        2,
+    )
+    np.testing.assert_allclose(empty.hazards(signals)[0, 0], 1 / 3)
+
+
+def test_an_unknown_stage_and_a_missing_age_have_cells_of_their_own() -> None:
+    made, _ = table(["A"] * 50, [1] * 25 + [0] * 25)
+    strange = pd.DataFrame({"stage": ["New", None], "age_days": [np.nan, 3.0]})
+    np.testing.assert_allclose(made.hazards(strange)[0, 0], made.hazards(strange)[1, 0], atol=0.2)
+
+
+def test_beyond_follow_up_the_daily_rate_goes_on() -> None:
+    hazards = rates(["A"] * 400, [1] * 200 + [0] * 200)
+    assert 0 < hazards[0, 2, 0] < 1
+    np.testing.assert_allclose(hazards[:, 2], hazards[:1, 2].repeat(400, axis=0))
+
+
+def test_a_table_survives_json() -> None:
+    made, signals = table(["A", "B"] * 30, [1, 2] * 30)
+    np.testing.assert_array_equal(LifeTable.from_json(made.to_json()).hazards(signals), made.hazards(signals))
+
+
+def test_folds_depend_on_the_unit_alone() -> None:
+    ids = pd.Index([f"D{i}" for i in range(1000)])
+    folds = fold_of(ids, 5)
+    assert (fold_of(ids[::-1], 5)[::-1] == folds).all()
+    assert np.bincount(folds).min() > 140
