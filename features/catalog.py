@@ -67,7 +67,14 @@ DEAL_SIGNALS: Final = (
     Signal("days_in_stage", "pace", "days", "Days in this stage", "Дней на этом этапе", _CHANGES, actionable=True),
     Signal("n_stage_changes", "pace", "count", "Stage changes so far", "Смен этапа до сих пор", _CHANGES),
     Signal("n_stage_revisits", "pace", "count", "Returns to an earlier stage", "Возвратов на прежний этап", _CHANGES),
-    Signal("n_changes_30d", "pace", "count", "Changes of any kind in 30 days", "Любых изменений за 30 дней", _CHANGES),
+    Signal(
+        "n_changes_30d",
+        "pace",
+        "count",
+        "Changes of stage, owner, amount or close date in 30 days",
+        "Изменений этапа, ответственного, суммы или даты за 30 дней",
+        _CHANGES,
+    ),
     Signal(
         "days_since_change", "pace", "days", "Days since any change", "Дней с последнего изменения", _CHANGES, actionable=True
     ),

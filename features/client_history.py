@@ -28,8 +28,8 @@ class ContractLog:
     """One entry a contract, sorted by client and by when its cover stops.
 
     starts   start of its first day
-    stops    end of its last day, or its cancellation where that comes earlier; `clock.NEVER` where it is open-ended
-    ends     end of its last day as signed, `UNKNOWN` where it is open-ended
+    stops    end of its cover: `ends`, or its cancellation where that comes earlier; `clock.NEVER` where it is open-ended
+    ends     start of the first day that it no longer covers, as signed; `UNKNOWN` where it is open-ended
     cancelled  when it was cancelled, `UNKNOWN` where it was not
     leaves   when it is known that the client left with it, `UNKNOWN` where another contract carried on: the cancellation, or the
              end of the grace period after its last day
@@ -47,9 +47,12 @@ class ContractLog:
     monthly: Floats
 
     def running(self, as_of: int, grace: int) -> Mask:
-        """Contracts in force at as_of, or over for less than the grace period (microseconds) and not cancelled, as known then."""
+        """Contracts in force at as_of, or not over for longer than the grace period (microseconds), as known then.
+
+        A client leaves at the very end of the grace period, so at that instant it still belongs to the cohort.
+        """
         quiet = clock.known(self.cancelled, as_of)
-        lapsed = clock.known(self.ends, as_of - grace + 1)
+        lapsed = clock.known(self.ends, as_of - grace)
         return np.asarray(clock.known(self.known, as_of) & clock.known(self.starts, as_of + 1) & ~quiet & ~lapsed)
 
 
@@ -64,7 +67,7 @@ def contract_log(frame: pd.DataFrame, client: Rows, known: Micros, zone: str, gr
     """Compile the contracts table and find out which contracts were the client's last for the time being."""
     n = len(frame)
     starts = clock.dates_to_micros(frame["starts_on"], zone)
-    ends = clock.end_of_dates(frame["ends_on"], zone) if "ends_on" in frame else np.full(n, clock.UNKNOWN, dtype=np.int64)
+    ends = clock.dates_to_micros(frame["ends_on"], zone) if "ends_on" in frame else np.full(n, clock.UNKNOWN, dtype=np.int64)
     cancelled = clock.to_micros(frame["cancelled_at"]) if "cancelled_at" in frame else np.full(n, clock.UNKNOWN, dtype=np.int64)
     stops = clock.earlier(clock.or_never(ends), clock.or_never(cancelled))
     order = np.lexsort((known, starts, stops, client))

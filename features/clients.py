@@ -39,7 +39,9 @@ def client_signals(snapshot: Snapshot, rows: Rows) -> pd.DataFrame:
             columns |= group(snapshot, rows)
     if snapshot.has("activities"):
         columns |= _attention(snapshot, rows)
-    names = [signal.name for signal in catalog.live(catalog.CLIENT_SIGNALS, {*snapshot.dataset.tables, "orders"})]
+    # Won deals are the orders of a source that has neither orders nor contracts.
+    there = {*snapshot.dataset.tables} | (set() if snapshot.has("contracts") else {"orders"})
+    names = [signal.name for signal in catalog.live(catalog.CLIENT_SIGNALS, there)]
     return pd.DataFrame({name: columns[name] for name in names}, index=snapshot.dataset.client_ids[rows].rename("account_id"))
 
 
@@ -69,14 +71,16 @@ def _orders(snapshot: Snapshot, rows: Rows) -> Columns:
         gap = np.where(counted > 1, (first - last) / (counted - 1), np.nan)
         mean = np.where(counted > 0, _summed(log.client, log.amount, known, n)[rows] / counted, np.nan)
         ratio = np.where(gap > 0, last / gap, np.nan)
+    table = "orders" if snapshot.has("orders") else "deals"
     recent = {days: known & clock.within(log.time, clock.after_days(snapshot.at, -days), snapshot.at) for days in (90, 365)}
+    whole = {days: snapshot.whole_window(table, days) for days in recent}
     return {
         "days_since_order": last,
         "client_age_days": first,
         "n_orders": counted,
         "order_band": _bands(counted),
-        **{f"n_orders_{days}d": count_rows(log.client, mask, n)[rows] for days, mask in recent.items()},
-        **{f"revenue_{days}d": _summed(log.client, log.amount, mask, n)[rows] for days, mask in recent.items()},
+        **{f"n_orders_{days}d": count_rows(log.client, mask, n)[rows] * whole[days] for days, mask in recent.items()},
+        **{f"revenue_{days}d": _summed(log.client, log.amount, mask, n)[rows] * whole[days] for days, mask in recent.items()},
         "mean_order": mean,
         "mean_gap_days": gap,
         "gap_ratio": ratio,
@@ -90,14 +94,19 @@ def _bands(counted: Floats) -> "np.ndarray[tuple[int], np.dtype[np.object_]]":
 
 
 def _contracts(snapshot: Snapshot, rows: Rows) -> Columns:
+    """Amount and end are those of the contracts in force; of those in their grace period where a client has no other."""
     log, n = snapshot.dataset.contract_log, _n(snapshot)
     known, running = clock.known(log.known, snapshot.at), _running(snapshot)
-    first = clock.time_at(log.starts, first_row(log.client, known, n))[rows]
-    latest = last_row(log.client, running, n)
+    in_force = running & log.running(snapshot.at, grace=-1)
+    served = np.asarray(count_rows(log.client, in_force, n) > 0)
+    counted = running & (in_force | ~served[log.client])
+    first, last = clock.repeated(clock.NEVER, n), clock.repeated(clock.UNKNOWN, n)
+    np.minimum.at(first, log.client[known], log.starts[known])
+    np.maximum.at(last, log.client[counted], clock.or_never(log.ends[counted]))
     return {
-        "contract_age_days": clock.days_between(first, snapshot.at),
-        "contract_days_left": clock.days_between(snapshot.at, clock.time_at(log.ends, latest)[rows]),
-        "monthly_amount": _summed(log.client, log.monthly, running, n)[rows],
+        "contract_age_days": clock.days_between(clock.never_as_unknown(first)[rows], snapshot.at),
+        "contract_days_left": clock.days_between(snapshot.at, clock.never_as_unknown(last)[rows]),
+        "monthly_amount": _summed(log.client, log.monthly, counted, n)[rows],
         "n_contracts": count_rows(log.client, known, n)[rows],
     }
 
@@ -110,13 +119,17 @@ def _tickets(snapshot: Snapshot, rows: Rows) -> Columns:
     closed = clock.to_micros(tickets["closed_at"]) if "closed_at" in tickets else np.full(len(tickets), clock.UNKNOWN)
     recent = known & clock.within(opened, clock.after_days(snapshot.at, -90), snapshot.at)
     still = known & ~clock.known(closed, snapshot.at)
-    return {"n_tickets_90d": count_rows(client, recent, n)[rows], "n_open_tickets": count_rows(client, still, n)[rows]}
+    return {
+        "n_tickets_90d": count_rows(client, recent, n)[rows] * snapshot.whole_window("tickets", 90),
+        "n_open_tickets": count_rows(client, still, n)[rows],
+    }
 
 
 def _surveys(snapshot: Snapshot, rows: Rows) -> Columns:
     """The last answer on its own scale, 0 the worst and 1 the best."""
     known = snapshot.frame("surveys")
     known = known[known["account_id"].notna()] if "account_id" in known else known.iloc[:0].assign(account_id="")
+    known = known.sort_values(["answered_at", "response_id"], kind="stable")
     share = (known["score"] - known["scale_min"]) / (known["scale_max"] - known["scale_min"])
     latest = share.groupby(known["account_id"]).last() if len(known) else share
     ids = snapshot.dataset.client_ids[rows]
@@ -132,7 +145,7 @@ def _attention(snapshot: Snapshot, rows: Rows) -> Columns:
     latest = np.full(n, clock.UNKNOWN, dtype=np.int64)
     np.maximum.at(latest, client[known], logged[known])
     return {
-        "n_contacts_90d": count_rows(client, recent, n)[rows],
+        "n_contacts_90d": count_rows(client, recent, n)[rows] * snapshot.whole_window("activities", 90),
         "days_since_contact": clock.days_between(latest[rows], snapshot.at),
     }
 

@@ -28,8 +28,10 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 MICROS_PER_DAY: Final = 86_400_000_000
 UNKNOWN: Final = int(np.iinfo(np.int64).min)
+ALWAYS: Final = UNKNOWN + 1
 NEVER: Final = int(np.iinfo(np.int64).max)
 STALE_AFTER_DAYS: Final = 3
+YEARS: Final = range(1900, 2200)
 
 
 def micros(instant: pd.Timestamp) -> int:
@@ -56,11 +58,6 @@ def dates_to_micros(dates: pd.Series, zone: str) -> Micros:
     """Calendar dates (naive, at midnight) as the microsecond at which the organisation's day begins."""
     local = dates.dt.as_unit("us").dt.tz_localize(zone, nonexistent="shift_forward", ambiguous=True)
     return to_micros(local.dt.tz_convert("UTC"))
-
-
-def end_of_dates(dates: pd.Series, zone: str) -> Micros:
-    """Calendar dates as the microsecond at which the organisation's day is over."""
-    return dates_to_micros(dates + pd.Timedelta(days=1), zone)
 
 
 def time_at(times: Micros, rows: npt.NDArray[np.int64]) -> Micros:
@@ -98,6 +95,11 @@ def earlier(first: Micros, second: Micros) -> Micros:
 def or_never(times: Micros) -> Micros:
     """Unknown times read as `NEVER`: an end that was not set does not come."""
     return np.where(times == UNKNOWN, NEVER, times)
+
+
+def never_as_unknown(times: Micros) -> Micros:
+    """The inverse of `or_never`."""
+    return np.where(times == NEVER, UNKNOWN, times)
 
 
 def plus_days(times: Micros, days: float) -> Micros:
@@ -138,6 +140,8 @@ def parse_as_of(text: str, zone: str) -> pd.Timestamp:
         parsed = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"'{text}' is not a date; write 2026-04-01 or 2026-04-01T09:00+02:00") from None
+    if parsed.year not in YEARS:
+        raise UsageError(f"'{text}' lies outside the years {YEARS[0]} to {YEARS[-1]}")
     if parsed.tzinfo is None and len(text) > len("2026-04-01"):
         raise UsageError(f"'{text}' has a time of day but no offset; write for instance {text}+00:00")
     aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=ZoneInfo(zone))
@@ -183,7 +187,7 @@ class FiscalCalendar:
     def parse_quarter(self, text: str) -> Period:
         """`2026Q4` as a Period. Raises UsageError for anything else."""
         year, _, number = text.upper().partition("Q")
-        if not (year.isdigit() and len(year) == 4 and number in {"1", "2", "3", "4"}):
+        if not (year.isdecimal() and len(year) == 4 and number in {"1", "2", "3", "4"} and int(year) in YEARS):
             raise UsageError(f"'{text}' is not a quarter; write for instance 2026Q4")
         return self._quarter(int(year) * 4 + int(number) - 1)
 

@@ -1,10 +1,8 @@
 """Dataset: the validated tables together, immutable, sorted once.
 
 A CRM's export shows each deal as it is now. What it was at an earlier moment comes from the change history, and the history has a
-beginning. So a Dataset carries, beside the tables, the **openings**: for each deal and tracked field, the value with which its
-history begins, and since when. Example: a deal is created on 3 March in stage Discovery and moves to Proposal on 9 March. The
-export says Proposal; the history says Discovery → Proposal on 9 March; the opening is Discovery since 3 March. For a field
-without any history the opening is the exported value, known since the moment of the export and not a microsecond earlier.
+beginning. So a Dataset carries, beside the tables, the openings (`features.openings`), and compiles tables and openings into flat
+arrays the first time they are asked for.
 """
 
 from collections.abc import Mapping
@@ -22,12 +20,12 @@ from features.client_history import ContractLog, OrderLog, contract_log, order_l
 from features.clock import Micros
 from features.errors import DataError
 from features.history import FieldHistory, Rows, Transitions
+from features.openings import derive_openings, prefer
 from features.organisation import Organisation
-from features.tables import TABLES, TEXTUAL, TRACKED, Kind
+from features.recorded import first_changes, first_records, newest_fact, recorded
+from features.tables import TABLES, TEXTUAL, Kind
 
 KINDS: Final = {"open": history.OPEN, "won": history.WON, "lost": history.LOST}
-FACTS: Final = ("deals", "deal_changes", "activities", "leads", "orders", "contracts", "tickets", "surveys")
-"""The tables whose rows are dated events: the newest of them says how far the data reaches."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +71,14 @@ class Dataset:
             raise DataError("deals", "the table is missing", "a source needs deals, or orders or contracts of clients")
         checked = {name: _sorted(name, contracts.conform(name, frame)) for name, frame in tables.items()}
         checked.setdefault("deals", no_deals())
-        checked.setdefault("stages", infer_stages(checked["deals"]))
+        checked.setdefault("stages", infer_stages(checked["deals"], checked.get("deal_changes")))
         checked["deals"] = _with_outcome(checked["deals"], checked["stages"])
         contracts.check_together(checked, organisation or Organisation())
         taken = extracted_at or newest_fact(checked)
         since = {**first_changes(checked), **(tracked_since or {})}
         derived = derive_openings(checked, taken, static, since)
         if openings is not None:
-            derived = _prefer(openings, derived)
+            derived = prefer(openings, derived)
         first = {**first_records(checked), **(begins or {})}
         return cls(organisation or Organisation(), MappingProxyType(checked), derived, taken, static, since, first)
 
@@ -166,11 +164,8 @@ class Dataset:
             return order_log(self.clients_of("orders"), clock.to_micros(frame["ordered_at"]), recorded("orders", frame), amount)
         moves = self.transitions
         won = (moves.state == history.WON) & ("contracts" not in self.tables)
-        amount = self.deals["amount"] if "amount" in self.deals else pd.Series(0.0, index=self.deals.index)
-        deal = moves.deal[won]
-        return order_log(
-            self.clients_of("deals")[deal], moves.time[won], moves.known[won], amount.fillna(0.0).to_numpy(np.float64)[deal]
-        )
+        amounts = history.value_at(self.history("amount"), moves.deal[won], moves.known[won])
+        return order_log(self.clients_of("deals")[moves.deal[won]], moves.time[won], moves.known[won], np.nan_to_num(amounts))
 
     @cached_property
     def contract_log(self) -> ContractLog:
@@ -242,94 +237,30 @@ class Dataset:
         kinds = dict(zip(self.tables["stages"]["stage"], self.tables["stages"]["kind"].map(KINDS), strict=True))
         closed = pd.DataFrame(
             {
-                "time": clock.to_micros(self.deals["closed_at"]),
+                "time": clock.to_micros(self.deals["closed_at"].fillna(self.extracted_at)),
                 "state": self.deals["outcome"].map(history.OUTCOMES).fillna(history.OPEN).astype(np.int32),
             }
         )
         return history.transitions(self.history("stage"), kinds, closed)
 
 
-def recorded(table: str, frame: pd.DataFrame) -> Micros:
-    """When each row came on record: its own time, or `recorded_at` where that is later. Undated rows always were."""
-    time = TABLES[table].time
-    if time is None or time not in frame:
-        return np.full(len(frame), clock.UNKNOWN + 1, dtype=np.int64)
-    happened = clock.to_micros(frame[time])
-    if "recorded_at" in frame:
-        happened = clock.later(happened, clock.to_micros(frame["recorded_at"]))
-    return happened
+def infer_stages(deals: pd.DataFrame, changes: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The stages in use, where the source has no table of them.
 
-
-def newest_fact(tables: Mapping[str, pd.DataFrame]) -> pd.Timestamp:
-    """The instant of the newest dated fact in the data."""
-    newest = [int(recorded(name, tables[name]).max()) for name in FACTS if name in tables and len(tables[name])]
-    ends = [clock.to_micros(tables["deals"]["closed_at"]).max(initial=clock.UNKNOWN)] if "closed_at" in tables["deals"] else []
-    return clock.instant(max([*newest, *map(int, ends)]))
-
-
-def infer_stages(deals: pd.DataFrame) -> pd.DataFrame:
-    """The stages in use, where the source has no table of them: a stage is closed when its deals have an outcome."""
+    A stage is closed when all of its deals have the same outcome and no change ever leaves it; some CRMs keep a lost deal in its
+    stage, and such a stage is open.
+    """
     outcome = deals["outcome"] if "outcome" in deals else pd.Series(None, index=deals.index, dtype="str")
-    seen = pd.DataFrame({"stage": deals["stage"], "kind": outcome.fillna("open")}).dropna()
-    counted = seen.value_counts().rename("n").reset_index().sort_values(["n", "stage", "kind"], ascending=[False, True, True])
-    kinds = counted.drop_duplicates("stage").sort_values("stage")[["stage", "kind"]]
-    return contracts.conform("stages", kinds.reset_index(drop=True))
-
-
-def derive_openings(
-    tables: Mapping[str, pd.DataFrame],
-    extracted_at: pd.Timestamp,
-    static: frozenset[str],
-    tracked_since: Mapping[str, pd.Timestamp],
-) -> pd.DataFrame:
-    """For each deal and tracked field its first value and since when it is known; see the module's example."""
-    deals = tables["deals"]
-    begins = recorded("deals", deals)
-    columns: dict[str, object] = {"deal_id": deals["deal_id"]}
-    for name in TRACKED:
-        changes = _changes_of(tables, name)
-        kind = TABLES["deals"].column(name).kind
-        current = deals[name] if name in deals else pd.Series(None, index=deals.index, dtype=contracts.DTYPES[kind])
-        first = changes.drop_duplicates("deal_id").set_index("deal_id")["old_value"]
-        changed = deals["deal_id"].isin(first.index).to_numpy()
-        old = contracts.parse(first.reindex(deals["deal_id"]).reset_index(drop=True), kind)
-        columns[name] = current.reset_index(drop=True).mask(changed, old)
-        if f"deals.{name}" in static:
-            since = begins
-        elif name in tracked_since:
-            since = clock.later(begins, clock.repeated(clock.micros(tracked_since[name]), len(deals)))
-        elif name in deals:
-            since = clock.repeated(clock.micros(extracted_at), len(deals))
-        else:
-            since = clock.repeated(clock.UNKNOWN, len(deals))
-        columns[f"{name}_since"] = since
-    return pd.DataFrame(columns)
-
-
-def first_changes(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.Timestamp]:
-    """When the history of each field begins: its first change."""
-    if "deal_changes" not in tables:
-        return {}
-    return {str(name): first for name, first in tables["deal_changes"].groupby("field")["changed_at"].min().items()}
-
-
-def first_records(tables: Mapping[str, pd.DataFrame]) -> dict[str, int]:
-    """When the first row of each dated table was recorded, in microseconds."""
-    return {name: int(recorded(name, tables[name]).min()) for name in FACTS if name in tables and len(tables[name])}
+    kinds = outcome.fillna("open").groupby(deals["stage"]).agg(lambda kind: kind.iloc[0] if kind.nunique() == 1 else "open")
+    left: set[str] = set() if changes is None else set(changes.loc[changes["field"] == "stage", "old_value"].dropna())
+    table = pd.DataFrame({"stage": kinds.index, "kind": ["open" if stage in left else kind for stage, kind in kinds.items()]})
+    return contracts.conform("stages", table)
 
 
 def no_deals() -> pd.DataFrame:
     """An empty deals table."""
     required = [column for column in TABLES["deals"].columns if column.required]
     return pd.DataFrame({column.name: pd.Series(dtype=contracts.DTYPES[column.kind]) for column in required})
-
-
-def _changes_of(tables: Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
-    """One field's changes, the earliest first."""
-    if "deal_changes" not in tables:
-        return pd.DataFrame({"deal_id": [], "changed_at": [], "old_value": []})
-    changes = tables["deal_changes"]
-    return changes[changes["field"] == name].sort_values(["deal_id", "changed_at"], kind="stable")
 
 
 def _sorted(name: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -346,14 +277,6 @@ def _with_outcome(deals: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
     outcome = deals["outcome"].fillna(closed) if "outcome" in deals else closed
     closed_at = deals["closed_at"] if "closed_at" in deals else pd.Series(pd.NaT, index=deals.index, dtype="datetime64[us, UTC]")
     return deals.assign(outcome=outcome.astype("str"), closed_at=closed_at)
-
-
-def _prefer(given: pd.DataFrame, derived: pd.DataFrame) -> pd.DataFrame:
-    """Stored openings win over derived ones; a deal without stored ones keeps the derived."""
-    kept = given[given["deal_id"].isin(derived["deal_id"])]
-    fresh = derived[~derived["deal_id"].isin(kept["deal_id"])]
-    joined = pd.concat([kept.astype(derived.dtypes.to_dict()), fresh]) if len(kept) else fresh
-    return joined.sort_values("deal_id", ignore_index=True)
 
 
 def _as_days(dates: pd.Series, zone: str) -> pd.Series:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from features import catalog, clock, money
 from features.clock import Floats, Mask
-from features.history import LOST, WON, Rows, count_rows, last_row
+from features.history import LOST, WON, FieldHistory, Rows, count_rows, last_row
 from features.rates import Rates, rates
 from features.snapshot import Snapshot
 
@@ -56,31 +56,40 @@ def _pace(snapshot: Snapshot, cohort: Rows) -> Columns:
 
 
 def _moves(snapshot: Snapshot, cohort: Rows) -> Columns:
-    """Changes of any tracked field, counted together."""
+    """Changes of stage, owner, amount and expected close, counted together."""
     n = snapshot.dataset.n_deals
     since = clock.after_days(snapshot.at, -30)
     recent, latest = np.zeros(n), np.full(n, clock.UNKNOWN, dtype=np.int64)
     for field in TRACKED_MOVES:
         past = snapshot.dataset.history(field)
         changed = clock.known(past.known, snapshot.at) & ~past.first
-        recent += count_rows(past.deal, changed & clock.within(past.known, since, snapshot.at), n)
+        recent += count_rows(past.deal, changed & clock.within(past.time, since, snapshot.at), n)
         latest = clock.later(latest, clock.time_at(past.time, last_row(past.deal, changed, n)))
     last = np.where(latest == clock.UNKNOWN, snapshot.dataset.deal_created, latest)
+    recent *= snapshot.whole_window("deal_changes", 30)
     return {"n_changes_30d": recent[cohort], "days_since_change": clock.days_between(last[cohort], snapshot.at)}
 
 
 def _time(snapshot: Snapshot, cohort: Rows) -> Columns:
     past = snapshot.dataset.history("expected_close_on")
     n = snapshot.dataset.n_deals
-    moved = np.concatenate([[0.0], np.diff(past.value)]) / clock.MICROS_PER_DAY
-    later = clock.known(past.known, snapshot.at) & ~past.first & (moved > 0)
     expected = snapshot.values("expected_close_on")[cohort]
     return {
         "age_days": clock.days_between(snapshot.dataset.deal_created[cohort], snapshot.at),
         "days_to_expected_close": (expected - snapshot.at) / clock.MICROS_PER_DAY,
-        "n_pushes": np.where(np.isnan(expected), np.nan, count_rows(past.deal, later, n)[cohort]),
+        "n_pushes": np.where(np.isnan(expected), np.nan, count_rows(past.deal, _rises(past, snapshot.at), n)[cohort]),
         "pushed_days": (expected - _opening_values(snapshot, "expected_close_on")[cohort]) / clock.MICROS_PER_DAY,
     }
+
+
+def _rises(past: FieldHistory, as_of: int) -> Mask:
+    """Which known changes of a numeric field raised it, compared with the deal's known value before."""
+    rows = np.flatnonzero(clock.known(past.known, as_of))
+    rose = np.zeros(len(past.deal), dtype=bool)
+    if len(rows) > 1:
+        before, after = rows[:-1], rows[1:]
+        rose[after] = (past.deal[before] == past.deal[after]) & (past.value[after] > past.value[before]) & ~past.first[after]
+    return rose
 
 
 def _size(snapshot: Snapshot, cohort: Rows) -> Columns:
@@ -103,8 +112,9 @@ def _opening_values(snapshot: Snapshot, field: str) -> Floats:
 def _owner(snapshot: Snapshot, cohort: Rows) -> Columns:
     past = snapshot.dataset.history("owner_id")
     changed = clock.known(past.known, snapshot.at) & ~past.first
+    owned = np.where(snapshot.codes("owner_id")[cohort] >= 0, 1.0, np.nan)
     return {
-        "n_owner_changes": count_rows(past.deal, changed, snapshot.dataset.n_deals)[cohort],
+        "n_owner_changes": count_rows(past.deal, changed, snapshot.dataset.n_deals)[cohort] * owned,
         "days_with_owner": clock.days_between(snapshot.held_since("owner_id")[cohort], snapshot.at),
     }
 
@@ -124,12 +134,13 @@ def _client(snapshot: Snapshot, cohort: Rows) -> Columns:
     is_open[snapshot.open_deals] = True
     won = count_rows(account, snapshot.exists & (snapshot.state == WON), n)
     lost = count_rows(account, snapshot.exists & (snapshot.state == LOST), n)
-    others = count_rows(account, is_open, n) - 1
+    opened = count_rows(account, is_open, n)
     own = account[cohort]
-    return {
+    columns = {
         name: np.where(own >= 0, np.append(counted, np.nan)[own], np.nan)
-        for name, counted in (("client_n_won", won), ("client_n_lost", lost), ("client_n_open", others))
+        for name, counted in (("client_n_won", won), ("client_n_lost", lost), ("client_n_open", opened))
     }
+    return columns | {"client_n_open": columns["client_n_open"] - is_open[cohort]}
 
 
 def _context(snapshot: Snapshot, cohort: Rows) -> Columns:
@@ -158,9 +169,8 @@ def _contact(snapshot: Snapshot, cohort: Rows) -> Columns:
         return count_rows(log.deal, mask, n)[cohort]
 
     def recent(mask: Mask, days: int) -> Floats:
-        start = clock.after_days(snapshot.at, -days)
-        counted = count(mask & clock.within(log.known, start, snapshot.at))
-        return counted if snapshot.reaches_back("activities", start) else np.full(len(cohort), np.nan)
+        window = clock.within(log.time, clock.after_days(snapshot.at, -days), snapshot.at)
+        return count(mask & window) * snapshot.whole_window("activities", days)
 
     return {
         "n_activities": count(known),

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from features import clock
+from features import clock, contracts
 from features.dataset import Dataset
+from features.openings import derive_openings
 
 HISTORY = ("deal_changes", "activities")
 
@@ -30,15 +31,20 @@ def excerpt(dataset: Dataset, posted: Mapping[str, pd.DataFrame], as_of: pd.Time
         if name in tables:
             others = tables[name][~tables[name]["deal_id"].isin(ids)]
             tables[name] = pd.concat([others, posted[name]], ignore_index=True) if name in posted else others
+    fresh = derive_openings(_conformed(posted), clock.instant(clock.micros(as_of) - 1), dataset.static, dataset.tracked_since)
     return Dataset.of(
         tables,
         dataset.organisation,
         static=dataset.static,
         tracked_since=dataset.tracked_since,
-        extracted_at=clock.instant(clock.micros(as_of) - 1),
-        openings=dataset.openings[dataset.openings["deal_id"].isin(kept["deal_id"])],
+        extracted_at=dataset.extracted_at,
+        openings=pd.concat([dataset.openings[dataset.openings["deal_id"].isin(kept["deal_id"])], fresh]),
         begins=dataset.begins,
     )
+
+
+def _conformed(posted: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    return {name: contracts.conform(name, frame) for name, frame in posted.items() if len(frame)}
 
 
 def _of_accounts(name: str, frame: pd.DataFrame, accounts: set[str], deals: set[str]) -> pd.DataFrame:

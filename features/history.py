@@ -43,7 +43,7 @@ class FieldHistory:
 
 @dataclass(frozen=True)
 class Transitions:
-    """Closes and re-openings, sorted by deal and time. `state` is WON, LOST, or OPEN for a re-opening."""
+    """Every change of stage with what it left a deal in: WON, LOST or OPEN; sorted by deal and time."""
 
     deal: Rows
     time: Micros
@@ -73,6 +73,14 @@ def count_rows(group: Rows, keep: Mask, n_groups: int) -> Floats:
     return np.bincount(rows[rows >= 0], minlength=n_groups).astype(np.float64)
 
 
+def value_at(past: FieldHistory, deal: Rows, moments: Micros) -> Floats:
+    """A numeric field of each given deal as known at that deal's own moment (included), NaN where nothing was known."""
+    asked = pd.DataFrame({"deal": deal, "known": moments, "row": np.arange(len(deal))}).sort_values("known", kind="stable")
+    held = pd.DataFrame({"deal": past.deal, "known": past.known, "value": past.value}).sort_values("known", kind="stable")
+    found = pd.merge_asof(asked, held, on="known", by="deal")
+    return found.sort_values("row")["value"].to_numpy(dtype=np.float64)
+
+
 def field_history(openings: pd.DataFrame, changes: pd.DataFrame, *, textual: bool) -> FieldHistory:
     """Put one field's opening values and changes into one sorted history.
 
@@ -80,38 +88,37 @@ def field_history(openings: pd.DataFrame, changes: pd.DataFrame, *, textual: boo
     `known`, `old_value` and `new_value`, already of the field's type. A value that holds since an unknown time is left out.
     """
     begun = (openings["since"] != clock.UNKNOWN).to_numpy()
-    ordered = _in_order(changes)
+    ordered = _in_order(changes, openings["value"])
     deal = np.concatenate([np.flatnonzero(begun), ordered["deal"].to_numpy()])
     time = np.concatenate([openings["since"].to_numpy()[begun], ordered["time"].to_numpy()])
     known = np.concatenate([openings["since"].to_numpy()[begun], ordered["known"].to_numpy()])
     first = np.concatenate([np.ones(begun.sum(), dtype=bool), np.zeros(len(ordered), dtype=bool)])
     values = pd.concat([openings["value"][begun], ordered["new_value"]], ignore_index=True)
-    # A stable sort: the opening stands first in its deal, and changes keep the order found for equal instants.
-    order = np.lexsort((~first, time, deal))
+    # A stable sort: the opening stands first in its deal, even when the deal was entered late and its history begins earlier;
+    # changes keep the order found for equal instants.
+    order = np.lexsort((np.where(first, clock.UNKNOWN, time), deal))
     coded, labels = _coded(values) if textual else (values.to_numpy(dtype=np.float64), None)
     return FieldHistory(deal[order], time[order], known[order], coded[order], first[order], labels)
 
 
 def transitions(stages: FieldHistory, kinds: dict[str, int], closed: pd.DataFrame) -> Transitions:
-    """Closes and re-openings from the stage history, completed by the outcome columns of deals without a closing change.
+    """The stage history as states, completed by the outcome columns of deals whose history shows no close.
 
-    `kinds` maps a stage to OPEN, WON or LOST; `closed` has a row for each deal: `time` of its close and `state` (OPEN: none).
+    `kinds` maps a stage to OPEN, WON or LOST; `closed` has a row for each deal: `time` of its close and `state` (OPEN: none). All
+    changes are kept, whether or not they change the state: which of them were known, each Snapshot decides for itself.
     """
     labels = stages.labels if stages.labels is not None else np.array([], dtype=object)
     kind_of = np.array([*(kinds.get(label, OPEN) for label in labels), OPEN], dtype=np.int32)
-    state = kind_of[stages.value.astype(np.int64)]
-    before = np.concatenate([[OPEN], state[:-1]]).astype(np.int32)
-    before[np.concatenate([[True], stages.deal[1:] != stages.deal[:-1]])] = OPEN
-    moved = (state != before) & ~stages.first
-    final = np.full(len(closed), OPEN, dtype=np.int32)
-    final[stages.deal[moved]] = state[moved]
-    # A close that the history does not show (no stage history, or one that begins after the close).
-    unseen = np.flatnonzero((closed["state"].to_numpy() != OPEN) & (final == OPEN))
+    changed = ~stages.first
+    state = kind_of[stages.value.astype(np.int64)][changed]
+    shown = np.zeros(len(closed), dtype=bool)
+    shown[stages.deal[changed][state != OPEN]] = True
+    unseen = np.flatnonzero((closed["state"].to_numpy() != OPEN) & ~shown)
     at = closed["time"].to_numpy()[unseen]
-    deal = np.concatenate([stages.deal[moved], unseen])
-    time = np.concatenate([stages.time[moved], at])
-    known = np.concatenate([stages.known[moved], at])
-    became = np.concatenate([state[moved], closed["state"].to_numpy()[unseen]]).astype(np.int32)
+    deal = np.concatenate([stages.deal[changed], unseen])
+    time = np.concatenate([stages.time[changed], at])
+    known = np.concatenate([stages.known[changed], at])
+    became = np.concatenate([state, closed["state"].to_numpy()[unseen]]).astype(np.int32)
     order = np.lexsort((time, deal))
     return Transitions(deal[order], time[order], known[order], became[order])
 
@@ -121,7 +128,7 @@ def _coded(values: pd.Series) -> tuple[Floats, npt.NDArray[np.object_]]:
     return codes.astype(np.float64), np.asarray(labels, dtype=object)
 
 
-def _in_order(changes: pd.DataFrame) -> pd.DataFrame:
+def _in_order(changes: pd.DataFrame, openings: pd.Series) -> pd.DataFrame:
     """Sort by deal and time. Changes in the same instant are chained: each starts from the value the one before it left."""
     ordered = changes.sort_values(["deal", "time", "old_value", "new_value"], kind="stable").reset_index(drop=True)
     same = (ordered["deal"].diff() == 0) & (ordered["time"].diff() == 0)
@@ -130,16 +137,38 @@ def _in_order(changes: pd.DataFrame) -> pd.DataFrame:
     tied = ordered[same | same.shift(-1, fill_value=False)]
     index = ordered.index.to_numpy().copy()
     for _, group in tied.groupby(["deal", "time"], sort=False):
-        index[group.index] = _chain(group)
+        deal, before = int(group["deal"].iloc[0]), int(group.index[0]) - 1
+        earlier = before >= 0 and int(ordered["deal"].iloc[before]) == deal
+        held = ordered["new_value"].iloc[index[before]] if earlier else openings.iloc[deal]
+        index[group.index] = _chain(group, held)
     return ordered.iloc[index].reset_index(drop=True)
 
 
-def _chain(group: pd.DataFrame) -> list[int]:
-    """The order in which each change starts where the one before it ended; the given order where there is no such chain."""
-    links = {row: (old, new) for row, old, new in zip(group.index, group["old_value"], group["new_value"], strict=True)}
-    ends = {new for _, new in links.values()}
-    chain = [next((row for row, (old, _) in links.items() if old not in ends), group.index[0])]
-    while len(chain) < len(links):
-        left = [row for row in links if row not in chain]
-        chain.append(next((row for row in left if links[row][0] == links[chain[-1]][1]), left[0]))
-    return chain
+def _chain(group: pd.DataFrame, held: object) -> list[int]:
+    """Rows of changes in one instant in an order in which each starts from what the one before it left, beginning from `held`.
+
+    Values are nodes and changes edges of a graph; the order is an Euler path (Hierholzer 1873). Rows off the path come last.
+    """
+    values = zip(group.index, group["old_value"], group["new_value"], strict=True)
+    links = {int(row): (_node(old), _node(new)) for row, old, new in values}
+    leaving: dict[object, list[int]] = {}
+    for row, (old, _) in links.items():
+        leaving.setdefault(old, []).append(row)
+    starts = [old for old, rows in leaving.items() if len(rows) > sum(new == old for _, new in links.values())]
+    start = _node(held) if _node(held) in leaving else next(iter(starts), links[int(group.index[0])][0])
+    stack: list[tuple[object, int | None]] = [(start, None)]
+    path: list[int] = []
+    while stack:
+        node, led_here = stack[-1]
+        if leaving.get(node):
+            following = leaving[node].pop(0)
+            stack.append((links[following][1], following))
+        else:
+            stack.pop()
+            path += [] if led_here is None else [led_here]
+    return [*path[::-1], *(row for row in links if row not in path)]
+
+
+def _node(value: object) -> object:
+    """A value that equals itself: an empty cell is None."""
+    return None if value is None or value != value else value

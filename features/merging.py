@@ -72,7 +72,9 @@ def upsert(connection: sa.Connection, name: str, rows: pa.Table) -> None:
     same = sa.and_(*(_same(part, incoming) for part in key))
     values = {column: incoming.c[column] for column in rows.column_names if column not in {part.name for part in key}}
     if values:
-        connection.execute(sa.update(table).values(values).where(same))
+        # Most rows of a repeated export are as they were, and writing costs far more than comparing.
+        differs = sa.or_(*(table.c[column].is_distinct_from(value) for column, value in values.items()))
+        connection.execute(sa.update(table).values(values).where(same, differs))
     new = sa.select(*incoming.c).where(~sa.exists(sa.select(sa.literal(1)).select_from(table).where(same).correlate(incoming)))
     connection.execute(sa.insert(table).from_select(rows.column_names, new))
     incoming.drop(connection)

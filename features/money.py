@@ -27,4 +27,5 @@ def latest_rates(snapshot: Snapshot) -> pd.Series:
         return pd.Series(dtype="float64")
     table = snapshot.dataset.tables["rates"]
     begun = clock.known(clock.dates_to_micros(table["date"], snapshot.dataset.organisation.timezone), snapshot.at)
+    begun &= snapshot.known_rows("rates")
     return table[begun].sort_values("date").groupby("currency")["rate"].last()

@@ -93,8 +93,7 @@ def parse_column(values: pd.Series, kind: Kind, dialect: Dialect = CANONICAL) ->
 
 def text(values: pd.Series) -> pd.Series:
     """Any column as clean text: NFC, stripped, empty as null; whole numbers without a decimal point, flags as true and false."""
-    plain = pc.utf8_normalize(_arrow(_written(values)), "NFC")
-    stripped = pc.utf8_trim_whitespace(plain)
+    stripped = pc.utf8_trim_whitespace(_arrow(_composed(_written(values))))
     return _series(pc.if_else(pc.equal(stripped, ""), pa.scalar(None, stripped.type), stripped), values)
 
 
@@ -116,6 +115,13 @@ def _written(values: pd.Series) -> pd.Series:
     if pd.api.types.is_float_dtype(values.dtype) and (values.dropna() % 1 == 0).all():
         return values.astype("Int64").astype("str")
     return values.astype("str")
+
+
+def _composed(values: pd.Series) -> pd.Series:
+    """Text in Unicode's composed form, in which é is one character; ASCII is so already."""
+    # Not pyarrow's utf8_normalize: up to version 25 it decomposes, whatever form is asked for.
+    accented = ~np.asarray(pc.fill_null(pc.string_is_ascii(_arrow(values)), True))
+    return values.mask(accented, values[accented].str.normalize("NFC")) if accented.any() else values
 
 
 def _arrow(values: pd.Series) -> Any:

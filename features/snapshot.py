@@ -13,9 +13,10 @@ import pandas as pd
 
 from features import clock, history
 from features.clock import Floats, Mask, Micros
-from features.dataset import Dataset, recorded
+from features.dataset import Dataset
 from features.history import Codes, FieldHistory, Rows
-from features.tables import CHANGES, CLOSE, EXPORT, TABLES, TEXTUAL, TRACKED, Column, Kind
+from features.recorded import recorded
+from features.tables import ALWAYS, CHANGES, CLOSE, EXPORT, TABLES, TEXTUAL, TRACKED, Column, Kind
 
 NEVER: Final = -1
 
@@ -50,7 +51,7 @@ class Snapshot:
 
     @cached_property
     def state_since(self) -> Micros:
-        """When each deal was last closed or re-opened; `UNKNOWN` for one that never was."""
+        """When each deal's stage last changed its state; for a closed deal, when it closed."""
         return np.asarray(_pick(self.dataset.transitions.time, self._last_transition, clock.UNKNOWN), dtype=np.int64)
 
     @cached_property
@@ -86,9 +87,10 @@ class Snapshot:
         """Whether the source has this table at all."""
         return table in self.dataset.tables
 
-    def reaches_back(self, table: str, start: int) -> bool:
-        """Whether the table's first record lies before `start`, so that a window from there on is complete."""
-        return self.dataset.begins.get(table, clock.NEVER) < start
+    def whole_window(self, table: str, days: float) -> float:
+        """The factor for a count over the last days: 1, or NaN where the window reaches back before the table's first row."""
+        start = clock.after_days(self.at, -days)
+        return 1.0 if clock.known(np.array([self.dataset.begins.get(table, clock.NEVER)]), start).all() else float("nan")
 
     def known_rows(self, table: str) -> Mask:
         """Which rows of a table were on record."""
@@ -111,17 +113,28 @@ class Snapshot:
             return self._tracked(column, keep)
         values = rows[column.name]
         if column.revealed_by == CLOSE:
-            return values.where(self.state[keep] != history.OPEN)
+            return self._close(column, values, keep)
         if column.revealed_by == EXPORT:
             return values if self.sees_export(f"{table}.{column.name}") else values.mask(np.ones(len(values), dtype=bool))
         gate = column.revealed_by
-        if gate == TABLES[table].time or gate not in rows:
+        if gate in {TABLES[table].time, ALWAYS}:
             return values
-        return values.where(clock.known(clock.to_micros(rows[gate]), self.at))
+        seen = clock.known(clock.to_micros(rows[gate]), self.at) if gate in rows else np.zeros(len(rows), dtype=bool)
+        return values.where(seen)
 
     def sees_export(self, column: str) -> bool:
         """Whether a column without a history is known: it is static, or the export had been taken."""
         return column in self.dataset.static or self.at > clock.micros(self.dataset.extracted_at)
+
+    def _close(self, column: Column, values: pd.Series, keep: Mask) -> pd.Series:
+        """The close as it was known: of a deal that was re-opened later, the earlier close and not the final one."""
+        state, closed_at = self.state[keep], np.where(self.state[keep] == history.OPEN, clock.UNKNOWN, self.state_since[keep])
+        if column.name == "closed_at":
+            return clock.to_series(closed_at)
+        if column.name == "outcome":
+            return pd.Series(np.array([None, "won", "lost"], dtype=object)[state], dtype="str")
+        final = clock.known(clock.to_micros(self.dataset.deals["closed_at"])[keep], self.at)
+        return values.where(final & (state != history.OPEN))
 
     def _tracked(self, column: Column, keep: Mask) -> Any:
         if column.kind in TEXTUAL:
@@ -131,7 +144,7 @@ class Snapshot:
             return pd.Series(values)
         missing = np.isnan(values)
         instants = clock.to_series(np.where(missing, clock.UNKNOWN, np.nan_to_num(values)).astype(np.int64))
-        return instants.dt.tz_convert(self.dataset.organisation.timezone).dt.tz_localize(None)
+        return instants.dt.tz_convert(self.dataset.organisation.timezone).dt.tz_localize(None).dt.normalize()
 
 
 def decode(past: FieldHistory, codes: Rows) -> npt.NDArray[np.object_]:

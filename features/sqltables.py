@@ -29,7 +29,6 @@ CUSTOM: Final = "custom"
 OCCURRENCE: Final = "occurrence"
 _SINCE: Final = "_since"
 _CHUNK: Final = 100_000
-_INDEXED: Final = ("deal_id", "account_id")
 
 _ARROW: Final = {Kind.INSTANT: pa.int64(), Kind.FLAG: pa.int8()} | dict.fromkeys(NUMERIC, pa.float64())
 _SQL: Final[Mapping[Kind, sa.types.TypeEngine[Any]]] = {
@@ -54,12 +53,11 @@ def sql_tables() -> Mapping[str, sa.Table]:
 
 
 def _sql_column(column: Column, key: Sequence[str]) -> "sa.Column[Any]":
-    """A column of a table; the key is a primary key where none of its parts may be missing, and is one column."""
+    """A column of a table. A key of one column is primary; of a key of several, some of them nullable, the first is indexed."""
     primary = (column.name,) == tuple(key)
-    indexed = column.name in _INDEXED and not primary
-    return sa.Column(
-        column.name, _SQL.get(column.kind, sa.Text()), primary_key=primary, nullable=not column.required, index=indexed
-    )
+    indexed = column.name == key[0] and not primary
+    kind = _SQL.get(column.kind, sa.Text())
+    return sa.Column(column.name, kind, primary_key=primary, nullable=not column.required, index=indexed)
 
 
 def _opening_columns() -> Iterator["sa.Column[Any]"]:

@@ -133,6 +133,8 @@ def _prepare_sqlite(driver: Any, _record: object) -> None:
     driver.isolation_level = None
     driver.execute("PRAGMA journal_mode=WAL")
     driver.execute("PRAGMA busy_timeout=30000")
+    driver.execute("PRAGMA cache_size=-200000")
+    driver.execute("PRAGMA temp_store=MEMORY")
 
 
 def _remember(connection: sa.Connection, state: StoreState) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-NEARLY_NOTHING: Final = 0.05
+NEARLY_NOTHING: Final = 0.1
 LABEL_GAP: Final = 17.0
 TICK_STEPS: Final = (1, 2, 5, 7, 10, 15, 30, 60, 90, 120, 180, 365, 730)
 
@@ -143,4 +143,4 @@ def _apart(middles: Sequence[float], top: float) -> list[float]:
 def _day_ticks(last_day: float, most: int) -> list[float]:
     """At most `most` steps of a round number of days, from 0 up to the last day."""
     step = next((step for step in TICK_STEPS if last_day / step <= most), last_day / most)
-    return [step * n for n in range(int(last_day / step + 0.01) + 1)]
+    return [step * n for n in range(int(last_day / step) + 1)]

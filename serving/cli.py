@@ -7,6 +7,7 @@ something that must exist first does not. What is slow to import is imported ins
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from features.errors import DealcastError, NotReadyError, UsageError
+from features.errors import DealcastError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,9 @@ def ingest(
     from features.ingest import ingest as load
     from features.store import Store
 
-    typer.echo(str(load(source, mapping, Store(_prepared(_read()).store_url), replace=replace)))
+    settings = _prepared(_read())
+    with closing(Store(settings.store_url, settings.store_cache)) as store:
+        typer.echo(str(load(source, mapping, store, replace=replace)))
 
 
 @app.command()
@@ -180,10 +183,8 @@ def _prepared(settings: "Settings") -> "Settings":
 def _dataset(settings: "Settings") -> "Dataset":
     from features.store import Store
 
-    store = Store(_prepared(settings).store_url)
-    if store.revision() == 0:
-        raise NotReadyError("There is no data yet. Load some with 'dealcast ingest SOURCE', or run 'dealcast demo'.")
-    return store.load()
+    with closing(Store(_prepared(settings).store_url, settings.store_cache)) as store:
+        return store.load()
 
 
 def _instant(text: str | None, dataset: "Dataset") -> "pd.Timestamp":

@@ -10,11 +10,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from features.dataset import Dataset
 from features.errors import DealcastError, UsageError
+from features.sources import IngestReport, SourceData, TableReport
 from features.store import Store
 from features.synthetic import Settings as CompanySettings
 from features.synthetic import generate
@@ -45,15 +47,29 @@ def run(settings: Settings, n_deals: int | None, say: Say) -> None:
 
 def fill(settings: Settings, n_deals: int | None, say: Say) -> None:
     """Put the synthetic company into the store, unless it is there. Raises UsageError for a store with other data."""
-    store, marker = Store(settings.store_url), settings.home / "demo.json"
-    if store.revision():
-        _check_same(settings, _made(marker), n_deals)
-        say("The synthetic company is there already")
-        return
-    wanted = n_deals or N_DEALS
-    with _step(f"Synthetic company of {wanted:,} deals made and stored", say):
-        marker.write_text(json.dumps({"n_deals": wanted}), encoding="utf-8")
-        store.save(generate(CompanySettings(n_deals=wanted)).dataset())
+    marker = settings.home / "demo.json"
+    with closing(Store(settings.store_url, settings.store_cache)) as store:
+        if store.revision():
+            _check_same(settings, _made(marker), n_deals)
+            say("The synthetic company is there already")
+            return
+        wanted = n_deals or N_DEALS
+        with _step(f"Synthetic company of {wanted:,} deals made and stored", say):
+            marker.write_text(json.dumps({"n_deals": wanted}), encoding="utf-8")
+            store.replace(source_of(generate(CompanySettings(n_deals=wanted)).dataset()))
+
+
+def source_of(dataset: Dataset) -> SourceData:
+    """A dataset as something to ingest."""
+    tables = {name: TableReport(len(frame), len(frame)) for name, frame in dataset.tables.items()}
+    return SourceData(
+        dataset.tables,
+        dataset.organisation,
+        dataset.static,
+        dataset.tracked_since,
+        IngestReport("dealcast demo", tables),
+        dataset.extracted_at,
+    )
 
 
 def _made(marker: Path) -> int | None:

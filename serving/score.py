@@ -174,7 +174,8 @@ def _leaves(curves: Curves, regime: str, days: float) -> clock.Floats:
 def _yearly_value(signals: pd.DataFrame, regime: str) -> clock.Floats:
     if regime == clients.CONTRACTS:
         return signals["monthly_amount"].to_numpy(dtype=np.float64) * YEAR_MONTHS
-    return signals["revenue_365d"].to_numpy(dtype=np.float64)
+    quarterly = signals["revenue_90d"] * (365 / 90)
+    return signals["revenue_365d"].fillna(quarterly).to_numpy(dtype=np.float64)
 
 
 def _curves(model: HazardModel, signals: pd.DataFrame, as_of: pd.Timestamp) -> Curves:

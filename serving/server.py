@@ -1,7 +1,10 @@
 """A listening socket and the server behind it."""
 
 import errno
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
@@ -42,7 +45,20 @@ def address(listener: socket.socket) -> str:
 
 def open_runtime(settings: Settings) -> Runtime:
     """The runtime on the store and the cached champions of these settings; nothing is loaded yet."""
-    return Runtime(Store(settings.store_url), Champions(settings.home))
+    return Runtime(Store(settings.store_url, settings.store_cache), Champions(settings.home))
+
+
+class Server(uvicorn.Server):
+    """Ends with exit code 0 when a signal asks it to; uvicorn's own kills itself with the signal after a clean shutdown."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def run(held: Runtime, settings: Settings, listener: socket.socket) -> None:
@@ -54,4 +70,4 @@ def run(held: Runtime, settings: Settings, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    Server(config).run(sockets=[listener])

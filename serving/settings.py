@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
 
+    @property
+    def store_cache(self) -> Path:
+        """Where a fast copy of the store's current revision is kept."""
+        return self.home / "cache" / "store"
+
     @classmethod
     def settings_customise_sources(
         cls,

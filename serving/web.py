@@ -5,7 +5,7 @@ content security policy forbids everything but the one own style sheet, and the 
 """
 
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.responses import RedirectResponse, Response
@@ -103,9 +103,9 @@ def login_page(view: Bare) -> Response:
 @open_pages.post("/login")
 async def log_in(view: Bare) -> Response:
     """Trade the key for a cookie."""
-    form = parse_qs((await view.request.body()).decode("utf-8", "replace"), max_num_fields=10)
+    form = dict(parse_qsl((await view.request.body()).decode("utf-8", "replace")))
     answer = RedirectResponse("/", 303)
-    if not auth.log_in(view.request, answer, form.get("key", [""])[0]):
+    if not auth.log_in(view.request, answer, form.get("key", "")):
         return view.render("login.html", status=401, wrong=True)
     return answer
 

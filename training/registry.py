@@ -110,13 +110,13 @@ class MlflowRegistry:
         found = self._alias(client, errors, target)
         if found is None:
             return None
-        folder = self.home / "cache" / "downloads" / target / found.version
+        folder = self.home / "cache" / "downloads" / target / str(found.version)
         folder.mkdir(parents=True, exist_ok=True)
         try:
             path = client.download_artifacts(found.run_id, "bundle", str(folder))
         except errors as error:
             raise self._not_ready(error) from error
-        return Champion(target, found.version, Path(path))
+        return Champion(target, str(found.version), Path(path))
 
     def _client(self) -> tuple[Any, type[Exception]]:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

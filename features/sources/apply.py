@@ -5,8 +5,7 @@ text becomes values, lines are aggregated, and the contract is checked. The deal
 says so, the close of each deal is taken from it. The first broken rule stops everything.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -14,24 +13,14 @@ import pandas as pd
 from features import contracts
 from features.errors import MappingError
 from features.sources import changes, closing, rules
-from features.sources.columns import Reading, Sheet, column_of, mapped
+from features.sources.columns import Reading, column_of, mapped
 from features.sources.files import Reader
-from features.sources.loading import did_you_mean
 from features.sources.mapping import Aggregate, SourceMapping, Spec, TableKeys
 from features.sources.result import IngestReport, SourceData, TableReport
+from features.sources.sheets import Ruled, read, ruled
 from features.tables import TABLES, Kind
 
 REFERENCES = {"deal_id": "deals", "account_id": "accounts"}
-
-
-@dataclass(frozen=True)
-class _Ruled:
-    """One table's files after its row rules."""
-
-    sheets: list[Sheet]
-    read: int
-    dropped: Counter[str]
-    nulled: Counter[str]
 
 
 @dataclass
@@ -49,12 +38,12 @@ def apply(reader: Reader, mapping: SourceMapping) -> SourceData:
 
     Raises DataError where the data breaks a contract, MappingError where the mapping names what the export does not have.
     """
-    ruled = {name: found for name, keys in mapping.tables.items() if (found := _ruled(reader, name, keys, mapping))}
-    if not ruled:
+    files = {name: found for name in mapping.tables if (found := ruled(reader, name, mapping))}
+    if not files:
         raise MappingError(f"{reader.place} has none of the files that the mapping names; it has {', '.join(reader.names())}")
-    reading = _reading(ruled, mapping)
+    reading = _reading(files, mapping)
     notes = _Notes()
-    tables = {name: _typed(name, found, mapping, reading, notes) for name, found in ruled.items()}
+    tables = {name: _typed(name, found, mapping, reading, notes) for name, found in files.items()}
     tables = _completed(_with_states(reader, tables, mapping, reading, notes), mapping)
     for name, frame in tables.items():
         contracts.check(name, frame)
@@ -63,66 +52,17 @@ def apply(reader: Reader, mapping: SourceMapping) -> SourceData:
         organisation=mapping.organisation.organisation() if mapping.organisation else None,
         static=frozenset(f"{name}.{column}" for name, keys in mapping.tables.items() for column in keys.static),
         tracked_since=_tracked_since(mapping),
-        report=_report(reader, mapping, ruled, tables, notes),
+        report=_report(reader, mapping, files, tables, notes),
         extracted_at=pd.Timestamp(mapping.extracted_at).tz_convert("UTC").as_unit("us") if mapping.extracted_at else None,
         custom=tuple(contracts.custom_columns("deals", tables["deals"], mapping.custom)) if "deals" in tables else (),
     )
 
 
-def _ruled(reader: Reader, name: str, keys: TableKeys, mapping: SourceMapping) -> _Ruled | None:
-    """The table's files with its rules carried out; None where an optional table has none."""
-    sheets = _sheets(reader, name, keys.file or (name,), optional=keys.optional)
-    if not sheets:
-        return None
-    _require(reader, name, keys, sheets)
-    ruled = _Ruled([], sum(len(sheet.frame) for sheet in sheets), Counter(), Counter())
-    for sheet in sheets:
-        left, dropped, nulled = rules.apply(name, keys, sheet, mapping.dialect)
-        ruled.sheets.append(left)
-        ruled.dropped.update(dropped)
-        ruled.nulled.update(nulled)
-    return ruled
-
-
-def _sheets(reader: Reader, name: str, wanted: Sequence[str], *, optional: bool) -> list[Sheet]:
-    present = {stem.lower(): stem for stem in reader.names()}
-    found = [Sheet(file, reader.read(present[file.lower()])) for file in wanted if file.lower() in present]
-    missing = [file for file in wanted if file.lower() not in present]
-    if missing and not optional:
-        near = did_you_mean(missing[0], list(present.values()))
-        raise MappingError(f"{reader.place} has no '{missing[0]}', which [tables.{name}] is read from{near}")
-    return found
-
-
-def _require(reader: Reader, name: str, keys: TableKeys, sheets: list[Sheet]) -> None:
-    """What the mapping insists on has to be in one of the table's files at least."""
-    present = {column for sheet in sheets for column in map(str, sheet.frame.columns)}
-    for column, foreign in _insisted(name, keys):
-        if not any(set(alternative) <= present for alternative in foreign):
-            wanted = next(one for one in foreign[0] if one not in present)
-            place = " and ".join(sheet.file for sheet in sheets)
-            near = did_you_mean(wanted, frozenset(present), cutoff=0.5)
-            raise MappingError(
-                f"{reader.place}: {place} has no column '{wanted}', which the mapping names for {name}.{column}{near}"
-            )
-
-
-def _insisted(name: str, keys: TableKeys) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
-    """What has to be there: for whom, and the sets of foreign columns of which one must be complete."""
-    required = set(TABLES[name].required)
-    for column, specs in (keys.columns | {custom: spec.column for custom, spec in keys.custom.items()}).items():
-        if specs and (column in required or not all(spec.optional for spec in specs)):
-            yield column, [spec.foreign for spec in specs]
-    for rule in (*keys.drop, *keys.null):
-        if not rule.optional:
-            yield f"rule '{rule.name}'", [rule.used]
-
-
-def _reading(ruled: Mapping[str, _Ruled], mapping: SourceMapping) -> Reading:
+def _reading(files: Mapping[str, Ruled], mapping: SourceMapping) -> Reading:
     """How cells are read, with the ids of each table that columns refer to."""
     plain = Reading(mapping.dialect, mapping.ids)
-    referred = {spec.refers_to for name in ruled for spec in _specs(mapping.tables[name]) if spec.refers_to}
-    known = {name: _keys(name, ruled[name], mapping.tables[name], plain) for name in sorted(referred) if name in ruled}
+    referred = {spec.refers_to for name in files for spec in _specs(mapping.tables[name]) if spec.refers_to}
+    known = {name: _keys(name, files[name], mapping.tables[name], plain) for name in sorted(referred) if name in files}
     return Reading(mapping.dialect, mapping.ids, known)
 
 
@@ -130,14 +70,14 @@ def _specs(keys: TableKeys) -> Iterator[Spec]:
     return (spec for specs in keys.columns.values() for spec in specs)
 
 
-def _keys(name: str, found: _Ruled, keys: TableKeys, reading: Reading) -> pd.Series:
+def _keys(name: str, found: Ruled, keys: TableKeys, reading: Reading) -> pd.Series:
     key = TABLES[name].key[0]
     parts = [column_of(name, sheet.frame, keys.columns[key], Kind.ID, {}, reading) for sheet in found.sheets]
     known: pd.Series = pd.concat([part for part in parts if part is not None])
     return known
 
 
-def _typed(name: str, found: _Ruled, mapping: SourceMapping, reading: Reading, notes: _Notes) -> pd.DataFrame:
+def _typed(name: str, found: Ruled, mapping: SourceMapping, reading: Reading, notes: _Notes) -> pd.DataFrame:
     """One table in the contract's form, its values parsed and its lines aggregated, not checked yet."""
     keys, keep = mapping.tables[name], mapping.unmapped == "keep"
     parts = [mapped(name, keys, sheet, reading, keep_others=keep) for sheet in found.sheets]
@@ -169,7 +109,7 @@ def _with_states(
     """The changes that a history of states tells, in place of what the field history says of the same fields."""
     keys = mapping.tables.get(changes.CHANGES, TableKeys())
     columns = changes.fields(mapping.custom)
-    for sheet in _sheets(reader, changes.CHANGES, keys.states.file, optional=True):
+    for sheet in read(reader, changes.CHANGES, keys.states.file, keys):
         left, dropped, _ = rules.apply(changes.CHANGES, keys, sheet, mapping.dialect)
         found, told = changes.from_states(left, keys.states.columns, mapping.tables["deals"].values, columns, reading)
         notes.states[f"{changes.CHANGES} from {sheet.file}"] = TableReport(len(sheet.frame), len(found), dict(dropped))
@@ -201,7 +141,7 @@ def _tracked_since(mapping: SourceMapping) -> dict[str, pd.Timestamp]:
 
 
 def _report(
-    reader: Reader, mapping: SourceMapping, ruled: Mapping[str, _Ruled], tables: Mapping[str, pd.DataFrame], notes: _Notes
+    reader: Reader, mapping: SourceMapping, files: Mapping[str, Ruled], tables: Mapping[str, pd.DataFrame], notes: _Notes
 ) -> IngestReport:
     reports = {
         name: TableReport(
@@ -212,7 +152,7 @@ def _report(
             notes.aggregated.get(name, 0),
             _unmapped(found, mapping, mapping.tables[name]),
         )
-        for name, found in ruled.items()
+        for name, found in files.items()
     }
     named = {file.lower() for name, keys in mapping.tables.items() for file in (*(keys.file or (name,)), *keys.states.file)}
     return IngestReport(
@@ -224,7 +164,7 @@ def _report(
     )
 
 
-def _unmapped(found: _Ruled, mapping: SourceMapping, keys: TableKeys) -> tuple[str, ...]:
+def _unmapped(found: Ruled, mapping: SourceMapping, keys: TableKeys) -> tuple[str, ...]:
     if mapping.unmapped == "keep":
         return ()
     foreign = {column for sheet in found.sheets for column in map(str, sheet.frame.columns)}

@@ -27,9 +27,10 @@ def complete(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     told = (
         deals["closed_at"] if "closed_at" in deals else pd.Series(pd.NaT, index=deals.index, dtype=contracts.DTYPES[Kind.INSTANT])
     )
-    witnessed = deals["deal_id"].map(_closes(tables["deal_changes"], kinds)) if "deal_changes" in tables else told
-    closed_at = witnessed.where(witnessed.notna(), told).where(outcome.notna())
-    return deals.assign(outcome=outcome, closed_at=closed_at)
+    if "deal_changes" in tables:
+        witnessed = _closes(tables["deal_changes"], kinds).reindex(deals["deal_id"]).set_axis(deals.index)
+        told = witnessed.where(witnessed.notna(), told)
+    return deals.assign(outcome=outcome, closed_at=told.where(outcome.notna()))
 
 
 def known_stages(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

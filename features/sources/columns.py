@@ -106,9 +106,8 @@ def _source(table: str, frame: pd.DataFrame, spec: Spec, kind: Kind, reading: Re
 
 
 def _joined(parts: Sequence[pd.Series], separator: str) -> pd.Series:
-    arrays = [pa.array(part, from_pandas=True, type=pa.large_string()) for part in parts]
-    text = pc.binary_join_element_wise(*arrays, pa.scalar(separator, pa.large_string()), null_handling="skip")
-    return parsing.text(pd.Series(text, index=parts[0].index, dtype="str"))
+    """Texts put together; where one is missing, the others."""
+    return reduce(lambda first, second: (first + separator + second).fillna(first).fillna(second), parts)
 
 
 def _not_before(table: str, values: pd.Series, floor: pd.Series, dialect: Dialect) -> pd.Series:

@@ -33,10 +33,10 @@ def load(name: str | Path) -> SourceMapping:
     for layer, place in _layers(str(name), Path.cwd()):
         _validated(layer, place)
         merged = _laid_over(layer, merged) if merged else layer
-    mapping = _validated(merged, str(name))
+    mapping = _validated(merged, Path(name).name)
     problems = [*_zone_problems(mapping), *(p for table, keys in mapping.tables.items() for p in _problems(mapping, table, keys))]
     if problems:
-        raise MappingError(f"{name}: {problems[0]}")
+        raise MappingError(f"{Path(name).name}: {problems[0]}")
     return mapping
 
 
@@ -112,13 +112,18 @@ def _validated(raw: dict[str, Any], place: str) -> SourceMapping:
 
 
 def _sentence(loc: tuple[int | str, ...], kind: str, message: str) -> str:
-    *parents, key = loc
-    place = f"[{'.'.join(map(str, parents))}]" if parents else "the top of the file"
+    *parents, last = loc
+    place = f"in [{'.'.join(map(_named, parents))}]" if parents else "at the top of the file"
     if kind == "extra_forbidden":
-        return f"unknown key '{key}' in {place}{did_you_mean(str(key), list(_model_at(parents).model_fields))}"
+        return f"unknown key '{last}' {place}{did_you_mean(str(last), list(_model_at(parents).model_fields))}"
     if kind == "missing":
-        return f"the key '{key}' is missing in {place}"
-    return f"{key} in {place}: {message.removeprefix('Value error, ')}"
+        return f"the key '{last}' is missing {place}"
+    return f"{_named(last)} {place}: {message.removeprefix('Value error, ')}"
+
+
+def _named(part: int | str) -> str:
+    """One of several rules or alternatives by its number, counted from 1."""
+    return f"#{part + 1}" if isinstance(part, int) else part
 
 
 def _model_at(loc: list[int | str]) -> type[BaseModel]:

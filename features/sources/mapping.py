@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from features.organisation import Organisation
 from features.parsing import Dialect
@@ -188,11 +188,12 @@ class TableKeys(Keys):
     close: Literal["column", "history"] = "column"
     fields: dict[str, Annotated[FieldSpec, BeforeValidator(_field)]] = {}
     states: States = States()
-    tracked_since: dict[str, datetime] = {}
+    tracked_since: dict[str, AwareDatetime] = {}
 
     def used(self) -> frozenset[str]:
         """Every column of the export that the table reads."""
-        specs = [*self.columns.values(), *(custom.column for custom in self.custom.values())]
+        own = (custom.column for custom in self.custom.values())
+        specs = [*self.columns.values(), *own, *self.states.columns.values()]
         read = {name for alternatives in specs for spec in alternatives for name in spec.used}
         return frozenset(read.union(*(rule.used for rule in (*self.drop, *self.null))))
 
@@ -223,7 +224,7 @@ class SourceMapping(Keys):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     ids: Literal["as_written", "salesforce"] = "as_written"
     unmapped: Literal["list", "keep"] = "list"
-    extracted_at: datetime | None = None
+    extracted_at: AwareDatetime | None = None
     organisation: OrganisationKeys | None = None
     tables: dict[str, TableKeys] = {}
 

@@ -66,7 +66,7 @@ class Deals(Batch):
         cold_and_large = (self.source == OUTBOUND) & (PRODUCT_STRIDE[self.product] > 1.2)
         misfit = np.minimum(np.abs(self.misfit / AMOUNT_SD), 2.5)
         known = SOURCE_MERIT[self.source] + PRODUCT_MERIT[self.product] + TYPE_MERIT[self.type]
-        return np.asarray(known - 0.22 * cold_and_large - 0.09 * misfit**2 + 0.08)
+        return np.asarray(known - 0.22 * cold_and_large - 0.09 * misfit**2 + 0.05)
 
     @property
     def stride(self) -> Floats:

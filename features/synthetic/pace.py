@@ -5,8 +5,8 @@ fast, and some months go better than others for everybody. So all processes of t
 time change carries them to the calendar: its rate is hour of the day × weekday × season × quarter-end rush × exp(shock of the
 month). Averaged over a calm year an operational day lasts a day.
 
-Example: a sojourn of 5 operational days that begins on Friday noon. Half an operational day is left of Friday, the weekend
-gives a quarter, so it ends on the Thursday after; in the last week of a quarter it ends on Tuesday.
+Example: a sojourn of 5 operational days that begins on Friday, 16 May 2025, at noon. The rest of that Friday gives 0.72 of them,
+the weekend 0.22, so it ends on Wednesday. Five weeks later, in the last fortnight of the quarter, it would end on Monday night.
 
 The calm part is a table by the hour, the shocks multiply it month by month, and both are linear in between: the way there and
 the way back are table lookups. A clock may hold many *draws* of the shocks, which is how the truth integrates them out.

@@ -48,7 +48,7 @@ def deal_truth(
     """
     at = check(company, as_of, horizons)
     story, rng = company.story, np.random.default_rng([seed, at])
-    stays = _stays(story, at)
+    stays = stays_at(story, at)
     now = stays.take(stays.last == 1)
     shares = posterior(story, at, stays)[now.deal]
     world = replace(story.world, clock=story.clock.redrawn(_day(at), story.settings.shock_sd, n_draws, rng))
@@ -85,7 +85,7 @@ def _known_steps(story: Story, at: int) -> Steps:
     return story.steps.take(clock.known(micros(story.steps.day), at))
 
 
-def _stays(story: Story, at: int) -> Visits:
+def stays_at(story: Story, at: int) -> Visits:
     """The stays on record before as_of; the running ones end, for now, at as_of."""
     stays = deals.visits(story.deals, _known_steps(story, at), _day(at))
     return stays.take(clock.known(micros(stays.start), at))

@@ -64,7 +64,7 @@ def test_the_tables_make_a_dataset_that_ends_at_the_end(dirty: bool) -> None:
     assert dataset.ends_at == made.settings.end_at
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     n_deals=st.integers(1, 40), seed=st.integers(0, 10**6), months=st.integers(3, 14), dirty=st.booleans(), day=st.integers(1, 31)
 )
@@ -113,7 +113,9 @@ def test_nothing_happens_after_the_end(name: str, dirty: bool) -> None:
         assert times.max() < made.settings.end_at
 
 
-@pytest.mark.parametrize(("name", "time"), [("deal_changes", "changed_at"), ("activities", "logged_at"), ("orders", "ordered_at")])
+@pytest.mark.parametrize(
+    ("name", "time"), [("deal_changes", "changed_at"), ("activities", "logged_at"), ("orders", "ordered_at")]
+)
 def test_nothing_happens_to_a_deal_before_it_exists(name: str, time: str) -> None:
     frame = company().tables[name].dropna(subset="deal_id")
     created = company().tables["deals"].set_index("deal_id")["created_at"].loc[frame["deal_id"]]
@@ -162,7 +164,7 @@ def test_the_rates_are_those_of_a_business() -> None:
     deals = company(n_deals=4000).tables["deals"]
     won = (deals["outcome"] == "won").sum() / deals["outcome"].notna().sum()
     activities = company(n_deals=4000).tables["activities"]["deal_id"].notna().sum() / len(deals)
-    assert 0.24 < won < 0.31
+    assert 0.23 < won < 0.33
     assert 0.08 < deals["outcome"].isna().mean() < 0.15
     assert 7 < activities < 12
 
@@ -185,7 +187,8 @@ def test_the_rush_brings_wins_to_the_end_of_a_quarter() -> None:
 def test_shocks_move_the_work_of_a_month() -> None:
     calm, shaken = company(n_deals=4000, shock_sd=0.0), company(n_deals=4000, shock_sd=0.5)
     counts = [
-        made.tables["activities"]["logged_at"].dt.strftime("%Y-%m").value_counts().sort_index().to_numpy() for made in (calm, shaken)
+        made.tables["activities"]["logged_at"].dt.strftime("%Y-%m").value_counts().sort_index().to_numpy()
+        for made in (calm, shaken)
     ]
     starts = pd.date_range(calm.settings.starts_on, periods=30, freq="MS").to_numpy().astype("datetime64[D]").astype(np.float64)
     shocks = shaken.story.clock.shock(starts)
@@ -231,7 +234,8 @@ def test_stages_stand_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "name"), [({"n_deals": 0}, "n_deals"), ({"months": 1}, "months"), ({"seed": -1}, "seed"), ({"shock_sd": -0.1}, "shock_sd")]
+    ("wrong", "name"),
+    [({"n_deals": 0}, "n_deals"), ({"months": 1}, "months"), ({"seed": -1}, "seed"), ({"shock_sd": -0.1}, "shock_sd")],
 )
 def test_impossible_settings_are_refused(wrong: dict[str, int], name: str) -> None:
     with pytest.raises(UsageError, match=name):

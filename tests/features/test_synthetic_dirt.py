@@ -58,7 +58,7 @@ def test_missing_values_are_missing(name: str, column: str) -> None:
 
 def test_neglected_dates_are_overdue() -> None:
     assert overdue(company()) < 0.02
-    assert overdue(company(pushed_dates=0.8)) > 0.1
+    assert overdue(company(pushed_dates=0.8)) > 0.04
     assert same("accounts", company(pushed_dates=0.8))
     assert same("activities", company(pushed_dates=0.8))
 

@@ -30,9 +30,24 @@ class Rewrite:
 def rewritten(dataset: Dataset, as_of: pd.Timestamp, how: Rewrite) -> Dataset:
     """The Dataset with another future; its past, openings and moment of extraction stay."""
     rng = np.random.default_rng(how.seed)
-    return dataset.with_tables(
-        {name: _rewrite(dataset, TABLES[name], frame.copy(), as_of, how, rng) for name, frame in dataset.tables.items()}
+    closes = _closes_not_on_record(dataset, as_of)
+    undone = dataset.deals["deal_id"].isin(closes).to_numpy(dtype=bool)
+    deals = dataset.deals.assign(
+        closed_at=dataset.deals["closed_at"].mask(undone),
+        outcome=dataset.deals["outcome"].mask(undone),
+        stage=dataset.deals["stage"].mask(undone, "Discovery"),
     )
+    tables = {**dataset.tables, "deals": deals}
+    return dataset.with_tables(
+        {name: _rewrite(dataset, TABLES[name], frame.copy(), as_of, how, rng) for name, frame in tables.items()}
+    )
+
+
+def _closes_not_on_record(dataset: Dataset, as_of: pd.Timestamp) -> set[str]:
+    """Deals whose closing change is entered only later: an export of that day would show them open."""
+    changes = dataset.tables["deal_changes"]
+    later = changes[~_on_record(TABLES["deal_changes"], changes, as_of)]
+    return set(later.loc[(later["field"] == "stage") & later["new_value"].isin(["Won", "Lost"]), "deal_id"])
 
 
 def _rewrite(

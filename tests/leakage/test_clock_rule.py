@@ -43,7 +43,7 @@ moments = st.builds(
 futures = st.builds(Rewrite, st.integers(0, 10**6), st.booleans(), st.booleans(), st.booleans()).filter(
     lambda how: how.delete or how.alter or how.append
 )
-thorough = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def matrices(snapshot: Snapshot) -> list[pd.DataFrame]:

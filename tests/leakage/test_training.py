@@ -23,16 +23,16 @@ def text(bundle: Bundle) -> list[str]:
 
 @pytest.mark.parametrize("target", ["deals", "clients"])
 def test_later_data_leaves_the_model_as_it_was(target: str) -> None:
-    before = fit(COMPANY, target, AS_OF)
+    before = fit(COMPANY, target, AS_OF, threads=1)
     other = rewritten(COMPANY, AS_OF, Rewrite(9, delete=True, alter=True, append=True))
-    after = fit(other, target, AS_OF)
+    after = fit(other, target, AS_OF, threads=1)
     assert text(before) == text(after)
-    assert before.meta == after.meta
+    assert repr(before.meta) == repr(after.meta)
 
 
 def test_earlier_data_does_move_it() -> None:
     fewer = COMPANY.deals[COMPANY.deals["created_at"] >= COMPANY.deals["created_at"].quantile(0.1)]
-    assert text(fit(COMPANY, "deals", AS_OF)) != text(fit(_with_deals(fewer), "deals", AS_OF))
+    assert text(fit(COMPANY, "deals", AS_OF, threads=1)) != text(fit(_with_deals(fewer), "deals", AS_OF, threads=1))
 
 
 def _with_deals(deals: pd.DataFrame) -> Dataset:

@@ -44,10 +44,8 @@ class MemorySource:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of the machine reaches a test, and nothing lands in the working directory."""
-    for name in ("HOME", "API_KEY", "STORE_URL", "TRACKING_URI", "PORT", "HOST", "DEMO", "LANGUAGE"):
-        monkeypatch.delenv(f"DEALCAST_{name}", raising=False)
+def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No settings file of the working directory reaches a test, and nothing lands there."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -62,7 +60,7 @@ def trained_home(company: Dataset, tmp_path_factory: pytest.TempPathFactory) -> 
     home = tmp_path_factory.mktemp("home")
     for target in TARGETS:
         folder = cache_below(home) / target
-        bundle.save(fit(company, target, clock.now(company.ends_at)), folder / "1")
+        bundle.save(fit(company, target, clock.now(company.ends_at), threads=1), folder / "1")
         (folder / "current").write_text("1", encoding="utf-8")
     return home
 

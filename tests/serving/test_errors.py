@@ -106,7 +106,7 @@ def test_a_failure_inside_says_nothing_about_the_inside(
 
 
 def test_a_pointer_leads_to_the_field_and_stops_before_names_that_the_sender_made_up() -> None:
-    errors = [
+    errors: list[dict[str, Any]] = [
         {"type": "float_type", "loc": ("body", "deals", 0, "amount"), "msg": "Input should be a valid number"},
         {"type": "extra_forbidden", "loc": ("body", "deals", 0, CANARY), "msg": "Extra inputs are not permitted"},
         {"type": "missing", "loc": ("query", "a/b~c"), "msg": "Field required"},

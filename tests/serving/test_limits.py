@@ -15,7 +15,7 @@ async def _echo(_: Any, receive: Any, send: Any) -> None:
 
 
 def exchange(app: Any, parts: Iterable[bytes], headers: dict[str, str] | None = None) -> tuple[int, bytes, dict[bytes, bytes]]:
-    """Send a body in parts, as a chunked request arrives; then the connection falls silent for good if the body is not complete."""
+    """Send a body in parts, as a chunked request; an empty part ends it, without one the connection falls silent."""
     pending = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
     sent: list[dict[str, Any]] = []
 

@@ -78,6 +78,8 @@ def test_a_cursor_holds_what_was_put_in(value: float, key: str) -> None:
 
 
 def test_plain_values_know_one_kind_of_missing() -> None:
-    frame = pd.DataFrame({"number": [1.5, np.nan], "text": ["a", None], "day": pd.to_datetime(["2026-04-01", None])})
+    frame = pd.DataFrame(
+        {"number": [1.5, np.nan], "text": ["a", None], "day": pd.Series(["2026-04-01", None]).astype("datetime64[us]")}
+    )
     assert [plain(frame[name])[1] for name in frame] == [None, None, None]
     assert str(plain(frame["day"])[0]) == "2026-04-01"

@@ -16,7 +16,7 @@ from training.labels import Outcomes
 from training.run import fit
 from training.targets import DEALS, LOST, WON
 
-QUICK = Parameters(learning_rate=0.1)
+QUICK = Parameters(learning_rate=0.1, threads=1)
 
 
 def learned(n: int, *, signal: bool, seed: int = 5, wins: bool = True) -> tuple[Examples, HazardModel]:
@@ -96,7 +96,7 @@ def deals_alone(dataset: Dataset) -> Dataset:
 
 def test_a_list_of_deals_without_any_history_is_enough() -> None:
     dataset = deals_alone(company())
-    bundle = fit(dataset, "deals", midway(dataset))
+    bundle = fit(dataset, "deals", midway(dataset), threads=1)
     rows = examples(dataset, [midway(dataset)], dataset.ends_at)
     won = bundle.models["deals"].curves(rows.signals, rows.as_of).by(60.0, WON)
     assert len(won) > 10
@@ -109,7 +109,7 @@ def test_a_handful_of_closed_deals_is_enough(closed: int) -> None:
     done = full[full["outcome"].notna()].nsmallest(closed, "closed_at")
     still = full[full["outcome"].isna()].head(20)
     dataset = Dataset.of({"deals": pd.concat([done, still])})
-    model = fit(dataset, "deals", dataset.ends_at).models["deals"]
+    model = fit(dataset, "deals", dataset.ends_at, threads=1).models["deals"]
     rows = examples(dataset, [dataset.ends_at], dataset.ends_at)
     assert model.booster is None
     assert np.isfinite(model.curves(rows.signals, rows.as_of).by(30.0, WON)).all()

@@ -1,0 +1,111 @@
+"""The kernels against their slow oracles: every signal, for every open deal and active client, at several moments."""
+
+import os
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features import catalog, clients, sources
+from features.catalog import Signal
+from features.dataset import Dataset
+from features.deals import deal_signals
+from features.snapshot import Snapshot
+from features.synthetic import Company, Dirt, Settings, generate
+from tests import oracles
+from tests.oracles import client_signals as client_oracle
+from tests.oracles import deal_signals as deal_oracle
+
+MOMENTS = ("2025-03-15T00:00Z", "2026-01-01T00:00Z", "2026-09-30T17:45:00.123456Z")
+REAL_MOMENTS = ("2011-10-20T00:00Z", "2012-01-10T12:00Z")
+
+
+@cache
+def company() -> Company:
+    return generate(Settings(n_deals=200, seed=23, dirt=Dirt.all()))
+
+
+@cache
+def dataset() -> Dataset:
+    return company().dataset()
+
+
+@cache
+def records() -> oracles.Records:
+    """From the tables as exported, not as the Dataset holds them."""
+    known = dataset()
+    return oracles.records(company().tables, known.organisation, known.extracted_at, known.static, known.tracked_since)
+
+
+def agree(signals: Iterable[Signal], expected: dict[str, dict[str, Any]], actual: pd.DataFrame) -> None:
+    """Every live signal of every row; what differs is shown beside what it should be."""
+    assert sorted(actual.index) == sorted(expected)
+    assert list(actual) == [signal.name for signal in signals if signal.name in next(iter(expected.values()))]
+    rows = pd.DataFrame.from_dict(expected, orient="index", dtype="object").reindex(actual.index)
+    wrong = {name: differing(rows[name], actual[name]) for name in actual}
+    report = "\n".join(f"{name}\n{found}" for name, found in wrong.items() if len(found))
+    assert not report, report
+
+
+def differing(expected: pd.Series, actual: pd.Series) -> pd.DataFrame:
+    if catalog.SIGNALS[str(actual.name)].is_category:
+        same = expected.fillna("").eq(actual.astype(object).fillna("")).to_numpy()
+    else:
+        same = np.isclose(actual, expected.astype("float64"), rtol=1e-9, atol=1e-9, equal_nan=True)
+    return pd.DataFrame({"oracle": expected[~same], "kernel": actual[~same]})
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_deal_signals(moment: str) -> None:
+    at = pd.Timestamp(moment).as_unit("us")
+    actual = deal_signals(Snapshot(dataset(), at))
+    as_of = at.to_pydatetime()
+    others = deal_oracle.company(records(), as_of)
+    cohort = deal_oracle.open_deals(records(), others)
+    expected = {deal["deal_id"]: deal_oracle.deal_signals(records(), deal, as_of, others) for deal in cohort}
+    assert len(actual) > 5
+    agree(catalog.DEAL_SIGNALS, expected, actual)
+
+
+@pytest.mark.parametrize("regime", [clients.CONTRACTS, clients.ORDERS])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_client_signals(moment: str, regime: str) -> None:
+    at = pd.Timestamp(moment).as_unit("us")
+    snapshot = Snapshot(dataset(), at)
+    actual = clients.client_signals(snapshot, clients.cohort(snapshot, regime))
+    as_of = at.to_pydatetime()
+    cohort = client_oracle.cohorts(records(), as_of)[regime]
+    expected = {client: client_oracle.client_signals(records(), client, as_of) for client in cohort}
+    assert len(actual) > 1
+    agree(catalog.CLIENT_SIGNALS, expected, actual)
+
+
+@cache
+def export() -> tuple[Dataset, oracles.Records]:
+    """Real sales: the BPI Challenge 2012 written as a Salesforce export. It has no table of stages; these close a deal."""
+    folder = Path(os.environ.get("DEALCAST_REAL_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
+    if not (folder / "bpic2012_salesforce").is_dir():
+        pytest.skip(f"no bpic2012_salesforce in {folder}; set DEALCAST_REAL_DATA to the folder that holds it")
+    source = sources.read(str(folder / "bpic2012_salesforce"), "salesforce")
+    closing = pd.DataFrame({"stage": ["Closed Won", "Closed Lost"], "kind": ["won", "lost"]})
+    known = source.dataset()
+    tables = {**source.tables, "stages": closing}
+    return known, oracles.records(tables, known.organisation, known.extracted_at, source.static, source.tracked_since)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("moment", REAL_MOMENTS)
+def test_deal_signals_of_a_real_export(moment: str) -> None:
+    known, rows = export()
+    at = pd.Timestamp(moment).as_unit("us")
+    as_of = at.to_pydatetime()
+    others = deal_oracle.company(rows, as_of)
+    cohort = deal_oracle.open_deals(rows, others)
+    actual = deal_signals(Snapshot(known, at))
+    assert sorted(actual.index) == [deal["deal_id"] for deal in cohort]
+    sample = {deal["deal_id"]: deal_oracle.deal_signals(rows, deal, as_of, others) for deal in cohort[:: len(cohort) // 25]}
+    agree(catalog.DEAL_SIGNALS, sample, actual.loc[list(sample)])
