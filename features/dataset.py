@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from features import clock, contracts, history
+from features import clock, contracts, history, money
 from features.activity import ActivityLog, activity_log
 from features.client_history import ContractLog, OrderLog, contract_log, order_log
 from features.clock import Micros
@@ -69,7 +69,8 @@ class Dataset:
         """
         if not {"deals", "orders", "contracts"} & tables.keys():
             raise DataError("deals", "the table is missing", "a source needs deals, or orders or contracts of clients")
-        checked = {name: _sorted(name, contracts.conform(name, frame)) for name, frame in tables.items()}
+        given = {name: frame for name, frame in tables.items() if len(frame) or name != "deals" or len(tables) == 1}
+        checked = {name: _sorted(name, contracts.conform(name, frame)) for name, frame in given.items()}
         checked.setdefault("deals", no_deals())
         checked.setdefault("stages", infer_stages(checked["deals"], checked.get("deal_changes")))
         checked["deals"] = _with_outcome(checked["deals"], checked["stages"])
@@ -163,9 +164,14 @@ class Dataset:
             amount = frame["amount"].to_numpy(dtype=np.float64)
             return order_log(self.clients_of("orders"), clock.to_micros(frame["ordered_at"]), recorded("orders", frame), amount)
         moves = self.transitions
-        won = (moves.state == history.WON) & ("contracts" not in self.tables)
-        amounts = history.value_at(self.history("amount"), moves.deal[won], moves.known[won])
-        return order_log(self.clients_of("deals")[moves.deal[won]], moves.time[won], moves.known[won], np.nan_to_num(amounts))
+        everything = np.ones(len(moves.deal), dtype=bool)
+        won = (moves.state == history.WON) & moves.begins_run(everything) & ("contracts" not in self.tables)
+        deal, time, known = moves.deal[won], moves.time[won], moves.known[won]
+        amounts = history.value_at(self.history("amount"), deal, known + 1)
+        if "currency" in self.deals:
+            own = self.organisation
+            amounts = money.converted(amounts, self.deals["currency"].iloc[deal], known, self.tables.get("rates"), own)
+        return order_log(self.clients_of("deals")[deal], time, known, np.nan_to_num(amounts))
 
     @cached_property
     def contract_log(self) -> ContractLog:
@@ -247,14 +253,15 @@ class Dataset:
 def infer_stages(deals: pd.DataFrame, changes: pd.DataFrame | None = None) -> pd.DataFrame:
     """The stages in use, where the source has no table of them.
 
-    A stage is closed when all of its deals have the same outcome and no change ever leaves it; some CRMs keep a lost deal in its
-    stage, and such a stage is open.
+    A stage is closed when all of its deals have the same outcome and fewer changes left it than deals stand in it. Some CRMs keep
+    a lost deal in its stage: such a stage is open. A deal re-opened now and then leaves a closed stage closed.
     """
     outcome = deals["outcome"] if "outcome" in deals else pd.Series(None, index=deals.index, dtype="str")
-    kinds = outcome.fillna("open").groupby(deals["stage"]).agg(lambda kind: kind.iloc[0] if kind.nunique() == 1 else "open")
-    left: set[str] = set() if changes is None else set(changes.loc[changes["field"] == "stage", "old_value"].dropna())
-    table = pd.DataFrame({"stage": kinds.index, "kind": ["open" if stage in left else kind for stage, kind in kinds.items()]})
-    return contracts.conform("stages", table)
+    stages = outcome.fillna("open").groupby(deals["stage"]).agg(["first", "nunique", "size"])
+    moves = pd.Series(dtype="str") if changes is None else changes.loc[changes["field"] == "stage", "old_value"]
+    left = moves.value_counts().reindex(stages.index).fillna(0)
+    kinds = stages["first"].where((stages["nunique"] == 1) & (left < stages["size"]), "open")
+    return contracts.conform("stages", pd.DataFrame({"stage": kinds.index, "kind": kinds.to_numpy()}))
 
 
 def no_deals() -> pd.DataFrame:
@@ -276,7 +283,9 @@ def _with_outcome(deals: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
     closed = kinds.where(kinds.isin(list(history.OUTCOMES)))
     outcome = deals["outcome"].fillna(closed) if "outcome" in deals else closed
     closed_at = deals["closed_at"] if "closed_at" in deals else pd.Series(pd.NaT, index=deals.index, dtype="datetime64[us, UTC]")
-    return deals.assign(outcome=outcome.astype("str"), closed_at=closed_at)
+    whole = deals.assign(outcome=outcome.astype("str"), closed_at=closed_at)
+    ordered = [name for name in TABLES["deals"].names if name in whole]
+    return whole[[*ordered, *(name for name in whole if name not in ordered)]]
 
 
 def _as_days(dates: pd.Series, zone: str) -> pd.Series:

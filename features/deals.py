@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from features import catalog, clock, money
+from features import catalog, clock
 from features.clock import Floats, Mask
 from features.history import LOST, WON, FieldHistory, Rows, count_rows, last_row
 from features.rates import Rates, rates
@@ -98,7 +98,7 @@ def _size(snapshot: Snapshot, cohort: Rows) -> Columns:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(opening > 0, amount / opening, np.nan)
     if "currency" in snapshot.dataset.deals:
-        amount = money.converted(snapshot, amount, snapshot.dataset.deals["currency"].iloc[cohort])
+        amount = snapshot.converted(amount, snapshot.dataset.deals["currency"].iloc[cohort])
     return {"amount": amount, "amount_ratio": ratio}
 
 

@@ -50,6 +50,15 @@ class Transitions:
     known: Micros
     state: Codes
 
+    def begins_run(self, keep: Mask) -> Mask:
+        """Which kept rows leave their deal in another state than the kept row before: the moments of closing and re-opening."""
+        rows = np.flatnonzero(keep)
+        begins = np.zeros(len(self.deal), dtype=bool)
+        before, after = rows[:-1], rows[1:]
+        begins[rows[:1]] = True
+        begins[after] = (self.deal[before] != self.deal[after]) | (self.state[before] != self.state[after])
+        return begins
+
 
 def last_row(group: Rows, keep: Mask, n_groups: int) -> Rows:
     """For each group the last row that is kept, -1 where none is. `group` is ascending."""
@@ -74,11 +83,14 @@ def count_rows(group: Rows, keep: Mask, n_groups: int) -> Floats:
 
 
 def value_at(past: FieldHistory, deal: Rows, moments: Micros) -> Floats:
-    """A numeric field of each given deal as known at that deal's own moment (included), NaN where nothing was known."""
+    """A numeric field of each given deal as known strictly before that deal's own moment, NaN where nothing was."""
     asked = pd.DataFrame({"deal": deal, "known": moments, "row": np.arange(len(deal))}).sort_values("known", kind="stable")
-    held = pd.DataFrame({"deal": past.deal, "known": past.known, "value": past.value}).sort_values("known", kind="stable")
-    found = pd.merge_asof(asked, held, on="known", by="deal")
-    return found.sort_values("row")["value"].to_numpy(dtype=np.float64)
+    held = pd.DataFrame({"deal": past.deal, "known": past.known, "last": np.arange(len(past.deal))})
+    held = held.sort_values("known", kind="stable")
+    # A value entered late does not replace one that came to hold after it.
+    held["last"] = held.groupby("deal")["last"].cummax()
+    last = pd.merge_asof(asked, held, on="known", by="deal", allow_exact_matches=False).sort_values("row")["last"]
+    return np.where(last.notna(), np.append(past.value, np.nan)[last.fillna(-1).astype(np.int64)], np.nan)
 
 
 def field_history(openings: pd.DataFrame, changes: pd.DataFrame, *, textual: bool) -> FieldHistory:
@@ -111,9 +123,9 @@ def transitions(stages: FieldHistory, kinds: dict[str, int], closed: pd.DataFram
     kind_of = np.array([*(kinds.get(label, OPEN) for label in labels), OPEN], dtype=np.int32)
     changed = ~stages.first
     state = kind_of[stages.value.astype(np.int64)][changed]
-    shown = np.zeros(len(closed), dtype=bool)
-    shown[stages.deal[changed][state != OPEN]] = True
-    unseen = np.flatnonzero((closed["state"].to_numpy() != OPEN) & ~shown)
+    final = np.full(len(closed), OPEN, dtype=np.int32)
+    final[stages.deal[changed]] = state
+    unseen = np.flatnonzero((closed["state"].to_numpy() != OPEN) & (final == OPEN))
     at = closed["time"].to_numpy()[unseen]
     deal = np.concatenate([stages.deal[changed], unseen])
     time = np.concatenate([stages.time[changed], at])

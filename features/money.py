@@ -1,31 +1,36 @@
-"""Money in one currency: amounts converted by the rate table, as it stood at as_of."""
+"""Money in one currency: amounts converted by the rate table, as it stood at a moment."""
 
 import numpy as np
 import pandas as pd
 
 from features import clock
-from features.clock import Floats
-from features.snapshot import Snapshot
+from features.clock import Floats, Micros
+from features.history import FieldHistory, value_at
+from features.organisation import Organisation
+from features.recorded import recorded
 
 
-def converted(snapshot: Snapshot, amounts: Floats, currencies: pd.Series) -> Floats:
-    """Amounts in the organisation's currency, by the newest rate of a day that had begun at as_of.
+def converted(
+    amounts: Floats, currencies: pd.Series, moments: Micros, rates: pd.DataFrame | None, organisation: Organisation
+) -> Floats:
+    """Amounts in the organisation's currency, each by the newest rate of a day that had begun, and was on record, at its moment.
 
-    An amount without a currency is in the organisation's; one whose currency has no rate by then is NaN.
+    An amount without a currency is in the organisation's; one whose currency had no rate by then is NaN.
     """
-    own = snapshot.dataset.organisation.currency
-    foreign = (currencies.notna() & (currencies != own)).to_numpy(dtype=bool)
+    foreign = (currencies.notna() & (currencies != organisation.currency)).to_numpy(dtype=bool)
     if not foreign.any():
         return amounts
-    factors = currencies.map(latest_rates(snapshot)).to_numpy(dtype=np.float64)
+    factors = np.full(len(amounts), np.nan)
+    if rates is not None:
+        factors[foreign] = _factors(currencies[foreign], moments[foreign], rates, organisation.timezone)
     return np.where(foreign, amounts * factors, amounts)
 
 
-def latest_rates(snapshot: Snapshot) -> pd.Series:
-    """The factor to the organisation's currency, by currency."""
-    if not snapshot.has("rates"):
-        return pd.Series(dtype="float64")
-    table = snapshot.dataset.tables["rates"]
-    begun = clock.known(clock.dates_to_micros(table["date"], snapshot.dataset.organisation.timezone), snapshot.at)
-    begun &= snapshot.known_rows("rates")
-    return table[begun].sort_values("date").groupby("currency")["rate"].last()
+def _factors(currencies: pd.Series, moments: Micros, rates: pd.DataFrame, zone: str) -> Floats:
+    """Rates as the history of a value that each currency has."""
+    ordered = rates.sort_values(["currency", "date"], kind="stable")
+    codes, names = pd.factorize(ordered["currency"])
+    begun = clock.dates_to_micros(ordered["date"], zone)
+    known = clock.later(begun, recorded("rates", ordered))
+    past = FieldHistory(codes, begun, known, ordered["rate"].to_numpy(dtype=np.float64), np.zeros(len(codes), dtype=bool), None)
+    return value_at(past, pd.Index(names).get_indexer(pd.Index(currencies)), moments)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features import clock, history
+from features import clock, history, money
 from features.clock import Floats, Mask, Micros
 from features.dataset import Dataset
 from features.history import Codes, FieldHistory, Rows
@@ -52,7 +52,9 @@ class Snapshot:
     @cached_property
     def state_since(self) -> Micros:
         """When each deal's stage last changed its state; for a closed deal, when it closed."""
-        return np.asarray(_pick(self.dataset.transitions.time, self._last_transition, clock.UNKNOWN), dtype=np.int64)
+        moves = self.dataset.transitions
+        begun = moves.begins_run(clock.known(moves.known, self.at))
+        return clock.time_at(moves.time, history.last_row(moves.deal, begun, self.dataset.n_deals))
 
     @cached_property
     def open_deals(self) -> Rows:
@@ -91,6 +93,11 @@ class Snapshot:
         """The factor for a count over the last days: 1, or NaN where the window reaches back before the table's first row."""
         start = clock.after_days(self.at, -days)
         return 1.0 if clock.known(np.array([self.dataset.begins.get(table, clock.NEVER)]), start).all() else float("nan")
+
+    def converted(self, amounts: Floats, currencies: pd.Series) -> Floats:
+        """Amounts in the organisation's currency, by the rates of as_of; NaN where there is no rate."""
+        moments = clock.repeated(self.at, len(amounts))
+        return money.converted(amounts, currencies, moments, self.dataset.tables.get("rates"), self.dataset.organisation)
 
     def known_rows(self, table: str) -> Mask:
         """Which rows of a table were on record."""

@@ -13,7 +13,6 @@ of the current revision, which loads several times as fast as SQL; without one n
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace as with_
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +73,14 @@ class Store:
                 raise NotReadyError("the store holds no data yet; run: dealcast ingest SOURCE")
             stored = self._stored(connection, state)
         tables = {name: sqltables.decode(name, stored[name], state.custom) for name in state.columns}
-        dataset = Dataset.of(tables, state.organisation, static=state.static, extracted_at=state.extracted_at)
-        openings = sqltables.decode_openings(stored[OPENINGS]).set_index("deal_id").reindex(dataset.openings["deal_id"])
-        return with_(dataset, openings=openings.reset_index())
+        return Dataset.of(
+            tables,
+            state.organisation,
+            static=state.static,
+            tracked_since=state.tracked_since,
+            extracted_at=state.extracted_at,
+            openings=sqltables.decode_openings(stored[OPENINGS]),
+        )
 
     def _stored(self, connection: sa.Connection, state: StoreState) -> dict[str, pa.Table]:
         copied = load_copy(self._cache, state) if self._cache else None

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import sqlalchemy as sa
 
-from features import clock
+from features import clock, contracts
 from features.errors import NotReadyError
 from features.organisation import Organisation
 from features.sources.result import SourceData
@@ -48,6 +48,7 @@ class StoreState:
     def filled_by(self, source: SourceData, extracted_at: pd.Timestamp) -> "StoreState":
         """The state when nothing but this source is stored."""
         columns = {name: tuple(c for c in TABLES[name].names if c in frame) for name, frame in source.tables.items()}
+        deals = source.tables.get("deals", pd.DataFrame())
         return StoreState(
             self.store_id,
             self.revision,
@@ -56,7 +57,7 @@ class StoreState:
             source.static,
             dict(source.tracked_since),
             columns,
-            source.custom,
+            tuple(contracts.custom_columns("deals", deals, source.custom)),
         )
 
     def grown_by(self, source: SourceData, extracted_at: pd.Timestamp) -> "StoreState":

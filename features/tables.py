@@ -9,6 +9,7 @@
   static, which makes it known from the row's first moment on.
 
 Every table may carry `recorded_at` as well: then a row counts from the moment it was recorded, even if it happened earlier.
+Spans of days are half-open: `ends_on` and `period_end` are the first day that no longer belongs to the contract or the period.
 """
 
 from collections.abc import Mapping

@@ -18,14 +18,16 @@ from features.dataset import Dataset
 from features.errors import DealcastError, UsageError
 from features.sources import IngestReport, SourceData, TableReport
 from features.store import Store
+from features.synthetic import Dirt, generate
 from features.synthetic import Settings as CompanySettings
-from features.synthetic import generate
 from serving import server
 from serving.champions import TARGETS, Champions, quiet_environment
 from serving.settings import Settings, check_servable
 
 PORTS_TRIED: Final = 50
 N_DEALS: Final = 2000
+DIRT: Final = Dirt(late_entry=0.05, missing_values=0.03, pushed_dates=0.35, reopened=0.03, leavers=0.1)
+"""A demo of a tidy CRM would be a lie: here dates are overdue, deals come back and people leave."""
 
 Say = Callable[[str], None]
 
@@ -56,7 +58,7 @@ def fill(settings: Settings, n_deals: int | None, say: Say) -> None:
         wanted = n_deals or N_DEALS
         with _step(f"Synthetic company of {wanted:,} deals made and stored", say):
             marker.write_text(json.dumps({"n_deals": wanted}), encoding="utf-8")
-            store.replace(source_of(generate(CompanySettings(n_deals=wanted)).dataset()))
+            store.replace(source_of(generate(CompanySettings(n_deals=wanted, dirt=DIRT)).dataset()))
 
 
 def source_of(dataset: Dataset) -> SourceData:

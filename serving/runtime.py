@@ -137,10 +137,9 @@ def build(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> Ser
 def _pipeline(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> pd.DataFrame:
     """The scored open deals with their signals; overdue once the whole day of the expected close has passed."""
     deals = score.pipeline(dataset, champion, as_of)
-    reasons = score.score_deals(dataset, champion, as_of, []).set_index("deal_id")["main_signals"]
     midnight = clock.dates_to_micros(deals["expected_close_on"], dataset.organisation.timezone)
     days = clock.days_between(clock.micros(as_of), midnight)
-    return deals.assign(main_signals=deals["deal_id"].map(reasons), days_to_expected_close=days, overdue=days <= -1)
+    return deals.assign(days_to_expected_close=days, overdue=days <= -1)
 
 
 def _clients(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> Ranking:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from features import clients, clock, money
+from features import clients, clock
 from features.dataset import Dataset
 from features.deals import deal_signals
 from features.errors import NotReadyError, UsageError
@@ -95,7 +95,7 @@ def curve(dataset: Dataset, bundle: Bundle, deal_id: str, as_of: pd.Timestamp) -
     )
 
 
-def pipeline(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp) -> pd.DataFrame:
+def pipeline(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp, *, reasons: bool = True) -> pd.DataFrame:
     """What a manager reads: scored open deals with their names, the largest expected value this quarter first.
 
     Adds to the columns of `score_deals`: name, account_id, account_name, owner_id, owner_name, team, stage, amount, currency,
@@ -103,9 +103,9 @@ def pipeline(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp) -> pd.DataFr
     null without an amount).
     """
     snapshot = Snapshot(dataset, as_of)
-    scored = _scored_deals(snapshot, bundle, (30.0, 90.0), deal_signals(snapshot), reasons=False)
+    scored = _scored_deals(snapshot, bundle, (30.0, 90.0), deal_signals(snapshot), reasons=reasons)
     described = scored.merge(_described(snapshot), on="deal_id", how="left")
-    described["value"] = money.converted(snapshot, described["amount"].to_numpy(dtype=np.float64), described["currency"])
+    described["value"] = snapshot.converted(described["amount"].to_numpy(dtype=np.float64), described["currency"])
     described["expected_value"] = described["value"] * described["p_won_this_quarter"]
     order = ["expected_value", "p_won_this_quarter", "deal_id"]
     return described.sort_values(order, ascending=[False, False, True], ignore_index=True)
@@ -129,7 +129,22 @@ def _scored_deals(
     columns["life_table_weight"] = model.life_table_weight
     columns["main_signals"] = _main_signals(model, signals, as_of) if reasons else None
     columns["reason"] = None
-    return pd.DataFrame(columns).astype({"deal_id": "str", "reason": "str", "main_signals": "str"})
+    table = pd.DataFrame(columns).astype({"deal_id": "str", "reason": "str", "main_signals": "str"})
+    return table if _has_closed_deals(bundle) else _without_closed_deals(table, snapshot)
+
+
+def _has_closed_deals(bundle: Bundle) -> bool:
+    counted = bundle.meta["regimes"][DEALS]
+    return int(counted["n_won"]) + int(counted["n_lost"]) > 0
+
+
+def _without_closed_deals(table: pd.DataFrame, snapshot: Snapshot) -> pd.DataFrame:
+    """Before the first close there is nothing to learn from: the CRM's own probability, marked as such, or no number at all."""
+    own = pd.Series(snapshot.values("crm_probability"), index=snapshot.dataset.deals["deal_id"]).reindex(table["deal_id"])
+    blank = [name for name in map(str, table) if name.startswith("p_") or name == "predicted_close_on"]
+    table[blank] = table[blank].mask(np.ones((len(table), len(blank)), dtype=bool))
+    reason = np.where(own.notna().to_numpy(), "crm_probability", "no_closed_deals")
+    return table.assign(p_won=own.to_numpy(), reason=pd.Series(reason, dtype="str"))
 
 
 def _quarters(snapshot: Snapshot, curves: Curves) -> dict[str, Any]:

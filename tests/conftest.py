@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A shared machine is slow now and then; a property that is slow is still a property.
+settings.register_profile("dealcast", deadline=None)
+settings.load_profile("dealcast")
 
 ROOT = Path(__file__).resolve().parent.parent
 

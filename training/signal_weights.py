@@ -37,4 +37,4 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     number = float(value) if isinstance(value, (int, float, np.floating)) else float("nan")
-    return "" if np.isnan(number) else f"{number:.4g}"
+    return "" if np.isnan(number) else f"{number:.10g}"

@@ -47,6 +47,7 @@ def apply(reader: Reader, mapping: SourceMapping) -> SourceData:
     tables = _completed(_with_states(reader, tables, mapping, reading, notes), mapping)
     for name, frame in tables.items():
         contracts.check(name, frame)
+    contracts.check_filled(tables)
     return SourceData(
         tables=tables,
         organisation=mapping.organisation.organisation() if mapping.organisation else None,

@@ -131,14 +131,15 @@ def _model_at(loc: list[int | str]) -> type[BaseModel]:
     model: type[BaseModel] = SourceMapping
     for part in loc:
         if isinstance(part, str) and part in model.model_fields:
-            model = _nested(model.model_fields[part].annotation) or model
+            model = nested_model(model.model_fields[part].annotation) or model
     return model
 
 
-def _nested(annotation: Any) -> type[BaseModel] | None:
+def nested_model(annotation: Any) -> type[BaseModel] | None:
+    """The model of keys in a field's annotation, wherever it stands in it."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((model for part in get_args(annotation) if (model := _nested(part))), None)
+    return next((model for part in get_args(annotation) if (model := nested_model(part))), None)
 
 
 def _zone_problems(mapping: SourceMapping) -> Iterator[str]:

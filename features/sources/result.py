@@ -60,8 +60,8 @@ class IngestReport:
                 yield f"  {table.aggregated:,} folded into other rows"
             if table.unmapped:
                 yield f"  not mapped: {', '.join(table.unmapped)}"
-        yield from (f"deal_changes: {count:,} rows of '{name}', which is not tracked" for name, count in self.untracked.items())
-        yield from (f"{place}: {count:,} rows name something that is not in the data" for place, count in self.unknown.items())
+        yield from (f"deal_changes: '{name}' is not tracked, rows left out: {count:,}" for name, count in self.untracked.items())
+        yield from (f"{place} names what is not in the data, rows: {count:,}" for place, count in self.unknown.items())
         if self.unread:
             yield f"not read: {', '.join(self.unread)}"
 

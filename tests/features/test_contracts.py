@@ -70,7 +70,6 @@ BROKEN = [
     ("nonsense", {"a": [1]}, None, "there is no such table"),
     ("deals", {"deal_id": ["D1"], "created_at": [AT]}, "stage", "the column is missing"),
     ("accounts", {"account_id": ["A1"], "colour": ["red"]}, "colour", "the column is unknown"),
-    ("deals", {"deal_id": [], "created_at": [], "stage": []}, None, "the table is empty"),
     ("accounts", {"account_id": ["A1", "A1"]}, "account_id", "the key stands more than once"),
     ("stages", {"stage": ["A", "A"], "kind": ["open", "open"]}, "pipeline, stage", "the key stands more than once"),
     ("accounts", {"account_id": ["A1", " "]}, "account_id", "the value is missing"),
@@ -122,6 +121,13 @@ def test_a_deal_is_not_closed_before_it_was_created() -> None:
 
 def test_a_deal_may_close_in_the_instant_of_its_creation() -> None:
     contracts.conform("deals", deals(closed_at=[AT, None], outcome=["won", None]))
+
+
+def test_a_source_with_a_table_of_deals_has_deals() -> None:
+    none = contracts.conform("deals", pd.DataFrame({"deal_id": [], "created_at": [], "stage": []}))
+    with pytest.raises(DataError, match="deals: the table is empty"):
+        contracts.check_filled({"deals": none})
+    contracts.check_filled({"orders": none})
 
 
 def test_an_outcome_has_a_date() -> None:

@@ -185,6 +185,18 @@ def test_a_value_at_a_moment_of_each_deal() -> None:
     assert found[1:].tolist() == [1000, 1500, 800]
 
 
+def test_a_value_entered_late_is_not_taken_for_the_newest() -> None:
+    deals = "deal_id | created_at | stage | amount\nD1 | 2026-01-01 | A | 300"
+    changes = """
+        deal_id | changed_at | field  | old_value | new_value | recorded_at
+        D1      | 2026-01-05 | amount | 100       | 200       | 2026-01-20
+        D1      | 2026-01-10 | amount | 200       | 300       | 2026-01-12
+    """
+    past = dataset(deals=deals, deal_changes=changes, tracked_since="2026-01-01").history("amount")
+    moments = np.array([clock.micros(moment(each)) for each in ("2026-01-11", "2026-01-15", "2026-01-25")])
+    assert value_at(past, np.array([0, 0, 0]), moments).tolist() == [100, 300, 300]
+
+
 def test_a_change_to_a_closed_stage_closes_a_deal() -> None:
     known = one_deal("2026-01-05 A B\n2026-01-09 B Won", stage="Won", closed_at="2026-01-09")
     assert moves(known) == [("2026-01-09", "2026-01-09", WON)]

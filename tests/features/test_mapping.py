@@ -4,10 +4,13 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from pydantic import BaseModel
 
 from features.errors import MappingError
 from features.organisation import Organisation
+from features.sources import loading
 from features.sources.loading import load, presets
+from features.sources.mapping import NullRule, SourceMapping
 from features.tables import CHANGES, TABLES, Column, Kind
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "mappings"
@@ -124,3 +127,23 @@ SLIPS = [
 @pytest.mark.parametrize(("text", "said"), SLIPS)
 def test_a_slip_is_answered_with_its_place_and_the_nearest_name(tmp_path: Path, text: str, said: str) -> None:
     assert said in slip(tmp_path, text)
+
+
+def models(model: type[BaseModel]) -> set[type[BaseModel]]:
+    """A model of the mapping's keys and all those below it."""
+    found = {model}
+    for field in model.model_fields.values():
+        nested = loading.nested_model(field.annotation)
+        found |= models(nested) if nested else set()
+    return found
+
+
+def test_every_key_is_documented() -> None:
+    text = (EXAMPLES.parents[1] / "docs" / "mappings.md").read_text(encoding="utf-8")
+    keys = {name for model in models(SourceMapping) | {NullRule} for name in model.model_fields}
+    assert sorted(name for name in keys if f"`{name}`" not in text) == []
+
+
+def test_every_preset_is_documented() -> None:
+    text = (EXAMPLES.parents[1] / "docs" / "mappings.md").read_text(encoding="utf-8")
+    assert [name for name in presets() if f"| `{name}` |" not in text] == []

@@ -6,7 +6,6 @@ import pytest
 
 from features.clock import Floats
 from features.dataset import Dataset
-from features.money import converted, latest_rates
 from features.organisation import Organisation
 from features.snapshot import Snapshot
 from tests.features.companies import AS_OF, MICROSECOND, ORDERS, RATES, dataset, moment
@@ -16,7 +15,7 @@ KNOWN = dataset(orders=ORDERS, rates=RATES)
 
 def euros(known: Dataset, as_of: pd.Timestamp, *amounts: tuple[float, str | None]) -> Floats:
     values = np.array([amount for amount, _ in amounts])
-    return converted(Snapshot(known, as_of), values, pd.Series([currency for _, currency in amounts], dtype="str"))
+    return Snapshot(known, as_of).converted(values, pd.Series([currency for _, currency in amounts], dtype="str"))
 
 
 def test_the_newest_rate_whose_day_has_begun() -> None:
@@ -64,8 +63,4 @@ def test_a_rate_of_the_own_currency_changes_nothing() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_order_of_rates_does_not_matter(seed: int) -> None:
     shuffled = KNOWN.with_tables({**KNOWN.tables, "rates": KNOWN.tables["rates"].sample(frac=1.0, random_state=seed)})
-    assert latest_rates(Snapshot(shuffled, AS_OF)).to_dict() == {"USD": 0.9}
-
-
-def test_no_table_no_rates() -> None:
-    assert latest_rates(Snapshot(dataset(orders=ORDERS), AS_OF)).empty
+    assert euros(shuffled, AS_OF, (100, "USD")).tolist() == [90]

@@ -64,6 +64,16 @@ def test_rates_hold_no_outcome_of_a_deal_that_is_still_open() -> None:
     np.testing.assert_array_equal(other.owners.to_numpy(), NOW.owners.to_numpy())
 
 
+def test_a_deal_that_was_entered_after_its_close_counts_once_it_is_on_record() -> None:
+    deals = """
+        deal_id | created_at | recorded_at | stage | outcome | closed_at
+        D1      | 2026-01-01 |             | Won   | won     | 2026-02-01
+        D2      | 2026-01-01 | 2026-04-01  | Lost  | lost    | 2026-02-01
+    """
+    known = dataset(deals=deals)
+    assert [rates(Snapshot(known, each)).overall for each in (AS_OF, AS_OF + MICROSECOND)] == [1, 0.5]
+
+
 def test_a_company_without_owners() -> None:
     deals = "deal_id | created_at | stage | closed_at | outcome\nD1 | 2026-01-01 | A | 2026-02-01 | won\nD2 | 2026-01-01 | B | |"
     found = rates(Snapshot(dataset(deals=deals), AS_OF))

@@ -50,6 +50,7 @@ def test_a_wholesalers_invoices_become_orders(real_data: Path) -> None:
     assert report.read == report.kept + report.aggregated + sum(report.dropped.values())
     assert orders["account_id"].nunique() == 5_878
     assert not orders["account_id"].str.contains(".", regex=False).any()
+    assert len(data.dataset().client_ids) == 5_878
 
 
 def test_its_cohort_is_that_of_the_published_comparison(real_data: Path) -> None:

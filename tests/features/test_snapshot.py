@@ -220,7 +220,13 @@ def test_accounts_in_a_frame() -> None:
     assert accounts["account_id"].tolist() == ["A1"]  # A2 was created at as_of
     assert one(accounts["industry"]) == "Energy"  # declared static
     assert one(accounts["region"]) is None  # known since the export, a month later
-    assert one(frame(sales(), "accounts", "2026-05-02").iloc[:1]["region"]) == "North"
+
+
+def test_what_only_the_export_tells_is_known_one_microsecond_after_it() -> None:
+    at = Snapshot(sales(), sales().extracted_at).frame("accounts")
+    later = Snapshot(sales(), sales().extracted_at + MICROSECOND).frame("accounts")
+    assert at["region"].isna().all()
+    assert later["region"].tolist() == ["North", "South"]
 
 
 def test_users_in_a_frame() -> None:

@@ -248,7 +248,7 @@ def test_the_report_counts_references_to_deals_and_accounts_that_were_not_read(t
     data = own(tmp_path, deals=DEALS, activities=activities)
     assert data.report.unknown == {"activities.deal_id": 1}
     assert len(data.tables["activities"]) == 2
-    assert "activities.deal_id: 1 rows name something that is not in the data" in str(data.report)
+    assert "activities.deal_id names what is not in the data, rows: 1" in str(data.report)
 
 
 def test_when_and_since_when_an_export_speaks_may_be_declared(tmp_path: Path) -> None:

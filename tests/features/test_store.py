@@ -75,7 +75,8 @@ def assert_same(one: Dataset, other: Dataset) -> None:
     for name, frame in one.tables.items():
         pd.testing.assert_frame_equal(frame, other.tables[name], check_exact=True)
     pd.testing.assert_frame_equal(one.openings, other.openings, check_exact=True)
-    assert (one.extracted_at, one.static, one.organisation) == (other.extracted_at, other.static, other.organisation)
+    for facts in ("extracted_at", "static", "organisation", "tracked_since", "begins"):
+        assert getattr(one, facts) == getattr(other, facts), facts
 
 
 def amounts(store: Store, deal_id: str = "D1") -> list[tuple[object, ...]]:
@@ -104,8 +105,18 @@ def test_what_goes_in_comes_out(store: Store, tmp_path: Path) -> None:
         stages="stage,kind,is_offer\nProposal,open,true\nWon,won,\n",
     )
     data = replace(data, organisation=Organisation(timezone="Asia/Tokyo"), static=frozenset({"deals.amount"}))
+    data = replace(data, tracked_since={"stage": MAY_1}, extracted_at=MAY_8)
     assert store.replace(data) == store.revision() == 1
     assert_same(store.load(), data.dataset())
+
+
+def test_clients_without_deals_come_out_too(store: Store) -> None:
+    order = {"order_id": "O1", "account_id": "A1", "ordered_at": "2026-04-01T00:00:00Z", "amount": 5}
+    first = source(MAY_1, orders=[order])
+    store.merge(first)
+    assert_same(store.load(), first.dataset())
+    store.merge(source(MAY_8, orders=[order | {"order_id": "O2"}]))
+    assert store.load().tables["orders"]["order_id"].tolist() == ["O1", "O2"]
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"])).map(str.strip)

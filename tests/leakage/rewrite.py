@@ -128,7 +128,7 @@ def _move_future_rows(
     if table.name == "deals":
         return frame
     rows = np.flatnonzero(~past)
-    moved = frame.loc[rows, table.time].clip(lower=as_of)
+    moved = frame.loc[rows, table.time].where(frame.loc[rows, table.time] > as_of, as_of)
     moved.iloc[: len(EDGES)] = [as_of + edge for edge in EDGES][: len(moved)]
     frame.loc[rows, table.time] = moved
     for column in table.columns:
@@ -145,14 +145,13 @@ def _new_rows(table: Table, past: pd.DataFrame, as_of: pd.Timestamp, rng: np.ran
         return past
     picked = past.sample(n=min(len(past), 6), random_state=int(rng.integers(1 << 30))).reset_index(drop=True)
     picked[table.time] = [as_of + EDGES[i % 3] for i in range(len(picked))]
-    for column in (*table.key, "recorded_at"):
-        if column in picked and column != table.time:
-            renamed = [f"new-{rng.integers(1 << 40)}" for _ in range(len(picked))]
-            picked[column] = pd.NaT if column == "recorded_at" else (renamed if table.name != "deal_changes" else picked[column])
+    for key in table.key:
+        if table.name != "deal_changes":
+            picked[key] = [f"new-{rng.integers(1 << 40)}" for _ in range(len(picked))]
     for column in table.columns:
         if column.name in picked and column.kind is Kind.INSTANT and column.name != table.time:
             picked[column.name] = pd.Series(pd.NaT, index=picked.index, dtype="datetime64[us, UTC]")
-        if column.name in picked and column.revealed_by == CLOSE:
+        if column.name in picked and column.revealed_by == CLOSE and column.kind is not Kind.INSTANT:
             picked[column.name] = picked[column.name].mask(np.ones(len(picked), dtype=bool))
     if table.name == "deals":
         picked["stage"] = "Discovery"

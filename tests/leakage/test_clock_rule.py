@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from features import clients
@@ -98,7 +98,7 @@ def leaky(snapshot: Snapshot) -> list[pd.DataFrame]:
 
 
 def test_a_planted_leak_is_found() -> None:
-    @thorough
+    @settings(thorough, phases=[Phase.generate])
     @given(moments, futures)
     def property_with_leak(as_of: pd.Timestamp, how: Rewrite) -> None:
         check(COMPANY, rewritten(COMPANY, as_of, how), as_of, leaky)

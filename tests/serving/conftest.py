@@ -1,10 +1,10 @@
 """A small real company, trained once for all tests of a session, and the app on top of it."""
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from features import clock
 from features.dataset import Dataset
@@ -16,11 +16,6 @@ from serving.runtime import Runtime
 from serving.settings import Settings
 from training import bundle
 from training.run import fit
-
-with warnings.catch_warnings():
-    # Starlette's client runs on httpx and asks for its successor; it does so with a warning at import.
-    warnings.simplefilter("ignore")
-    from starlette.testclient import TestClient
 
 KEY = "0123456789-abcdefghij"
 

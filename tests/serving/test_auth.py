@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -21,7 +23,7 @@ PAGES = ["/", "/clients", "/deals/D-1"]
         {"Cookie": f"{COOKIE}={session(KEY)}"},
     ],
 )
-def test_data_needs_the_key(keyed: TestClient, path: str, headers: dict[str, str | bytes]) -> None:
+def test_data_needs_the_key(keyed: TestClient, path: str, headers: dict[str, Any]) -> None:
     answer = keyed.request("POST" if path == "/v1/score" else "GET", path, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "key_required")
     assert answer.headers["www-authenticate"] == "Bearer"
