@@ -23,6 +23,7 @@ from features.history import FieldHistory, Rows, Transitions
 from features.openings import derive_openings, prefer
 from features.organisation import Organisation
 from features.recorded import first_changes, first_records, newest_fact, recorded
+from features.stages import infer_stages, with_outcome
 from features.tables import TABLES, TEXTUAL, Kind
 
 KINDS: Final = {"open": history.OPEN, "won": history.WON, "lost": history.LOST}
@@ -67,21 +68,47 @@ class Dataset:
         that have none get theirs derived. `tracked_since` and `begins` default to the first row of each history and table. A
         source of orders or contracts alone, without deals, is a Dataset too. Raises DataError when a table breaks its contract.
         """
-        if not {"deals", "orders", "contracts"} & tables.keys():
-            raise DataError("deals", "the table is missing", "a source needs deals, or orders or contracts of clients")
         given = {name: frame for name, frame in tables.items() if len(frame) or name != "deals" or len(tables) == 1}
-        checked = {name: _sorted(name, contracts.conform(name, frame)) for name, frame in given.items()}
-        checked.setdefault("deals", no_deals())
-        checked.setdefault("stages", infer_stages(checked["deals"], checked.get("deal_changes")))
-        checked["deals"] = _with_outcome(checked["deals"], checked["stages"])
-        contracts.check_together(checked, organisation or Organisation())
-        taken = extracted_at or newest_fact(checked)
-        since = {**first_changes(checked), **(tracked_since or {})}
-        derived = derive_openings(checked, taken, static, since)
-        if openings is not None:
-            derived = prefer(openings, derived)
-        first = {**first_records(checked), **(begins or {})}
-        return cls(organisation or Organisation(), MappingProxyType(checked), derived, taken, static, since, first)
+        if not {"deals", "orders", "contracts"} & given.keys():
+            raise DataError("deals", "the table is missing", "a source needs deals, or orders or contracts of clients")
+        own = organisation or Organisation()
+        checked = {name: contracts.conform(name, frame) for name, frame in given.items()}
+        contracts.check_together(checked, own)
+        return cls.of_checked(
+            checked,
+            own,
+            static=static,
+            tracked_since=tracked_since or {},
+            extracted_at=extracted_at,
+            openings=openings,
+            begins=begins or {},
+        )
+
+    @classmethod
+    def of_checked(
+        cls,
+        tables: Mapping[str, pd.DataFrame],
+        organisation: Organisation,
+        *,
+        static: frozenset[str],
+        tracked_since: Mapping[str, pd.Timestamp],
+        extracted_at: pd.Timestamp | None,
+        openings: pd.DataFrame | None,
+        begins: Mapping[str, int],
+    ) -> "Dataset":
+        """As `of`, for tables that have passed their contracts already."""
+        whole = {name: _sorted(name, frame) for name, frame in tables.items()}
+        whole.setdefault("deals", no_deals())
+        whole.setdefault("stages", infer_stages(whole["deals"], whole.get("deal_changes")))
+        taken = extracted_at or newest_fact(whole)
+        whole["deals"] = with_outcome(whole["deals"], whole["stages"], taken)
+        since = {**first_changes(whole), **tracked_since}
+        if openings is None or not whole["deals"]["deal_id"].isin(openings["deal_id"]).all():
+            derived = derive_openings(whole, taken, static, since)
+            openings = derived if openings is None else prefer(openings, derived)
+        ordered = openings[openings["deal_id"].isin(whole["deals"]["deal_id"])].sort_values("deal_id", ignore_index=True)
+        first = {**first_records(whole), **begins}
+        return cls(organisation, MappingProxyType(whole), ordered, taken, static, since, first)
 
     def with_tables(self, tables: Mapping[str, pd.DataFrame]) -> "Dataset":
         """The same organisation, openings and moment of extraction, with other rows."""
@@ -243,25 +270,11 @@ class Dataset:
         kinds = dict(zip(self.tables["stages"]["stage"], self.tables["stages"]["kind"].map(KINDS), strict=True))
         closed = pd.DataFrame(
             {
-                "time": clock.to_micros(self.deals["closed_at"].fillna(self.extracted_at)),
+                "time": clock.to_micros(self.deals["closed_at"]),
                 "state": self.deals["outcome"].map(history.OUTCOMES).fillna(history.OPEN).astype(np.int32),
             }
         )
         return history.transitions(self.history("stage"), kinds, closed)
-
-
-def infer_stages(deals: pd.DataFrame, changes: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The stages in use, where the source has no table of them.
-
-    A stage is closed when all of its deals have the same outcome and fewer changes left it than deals stand in it. Some CRMs keep
-    a lost deal in its stage: such a stage is open. A deal re-opened now and then leaves a closed stage closed.
-    """
-    outcome = deals["outcome"] if "outcome" in deals else pd.Series(None, index=deals.index, dtype="str")
-    stages = outcome.fillna("open").groupby(deals["stage"]).agg(["first", "nunique", "size"])
-    moves = pd.Series(dtype="str") if changes is None else changes.loc[changes["field"] == "stage", "old_value"]
-    left = moves.value_counts().reindex(stages.index).fillna(0)
-    kinds = stages["first"].where((stages["nunique"] == 1) & (left < stages["size"]), "open")
-    return contracts.conform("stages", pd.DataFrame({"stage": kinds.index, "kind": kinds.to_numpy()}))
 
 
 def no_deals() -> pd.DataFrame:
@@ -275,17 +288,6 @@ def _sorted(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     table = TABLES[name]
     keys = [column for column in (*table.key, *table.names) if column in frame]
     return frame.sort_values(list(dict.fromkeys(keys)), kind="stable", ignore_index=True)
-
-
-def _with_outcome(deals: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
-    """Fill `outcome` from the stage's kind where the source gives none; add the close columns where it has none at all."""
-    kinds = deals["stage"].map(dict(zip(stages["stage"], stages["kind"], strict=True)))
-    closed = kinds.where(kinds.isin(list(history.OUTCOMES)))
-    outcome = deals["outcome"].fillna(closed) if "outcome" in deals else closed
-    closed_at = deals["closed_at"] if "closed_at" in deals else pd.Series(pd.NaT, index=deals.index, dtype="datetime64[us, UTC]")
-    whole = deals.assign(outcome=outcome.astype("str"), closed_at=closed_at)
-    ordered = [name for name in TABLES["deals"].names if name in whole]
-    return whole[[*ordered, *(name for name in whole if name not in ordered)]]
 
 
 def _as_days(dates: pd.Series, zone: str) -> pd.Series:

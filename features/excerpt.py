@@ -21,8 +21,9 @@ def excerpt(dataset: Dataset, posted: Mapping[str, pd.DataFrame], as_of: pd.Time
     `posted` holds `deals` and, optionally, `deal_changes` and `activities`; stored rows of the same deal_id count for nothing.
     What is posted without a history is known as of now: the moment just before as_of.
     """
-    ids = set(posted["deals"]["deal_id"])
-    accounts = set(posted["deals"]["account_id"].dropna()) if "account_id" in posted["deals"] else set()
+    checked = {name: contracts.conform(name, frame) for name, frame in posted.items() if len(frame)}
+    ids = set(checked["deals"]["deal_id"])
+    accounts = set(checked["deals"]["account_id"].dropna()) if "account_id" in checked["deals"] else set()
     stored = dataset.deals
     beside = stored["account_id"].isin(accounts) if "account_id" in stored else pd.Series(False, index=stored.index)
     kept = stored[beside & ~stored["deal_id"].isin(ids)]
@@ -30,9 +31,9 @@ def excerpt(dataset: Dataset, posted: Mapping[str, pd.DataFrame], as_of: pd.Time
     for name in ("deals", *HISTORY):
         if name in tables:
             others = tables[name][~tables[name]["deal_id"].isin(ids)]
-            tables[name] = pd.concat([others, posted[name]], ignore_index=True) if name in posted else others
-    fresh = derive_openings(_conformed(posted), clock.instant(clock.micros(as_of) - 1), dataset.static, dataset.tracked_since)
-    return Dataset.of(
+            tables[name] = pd.concat([others, checked[name]], ignore_index=True) if name in checked else others
+    fresh = derive_openings(checked, clock.instant(clock.micros(as_of) - 1), dataset.static, dataset.tracked_since)
+    return Dataset.of_checked(
         tables,
         dataset.organisation,
         static=dataset.static,
@@ -41,10 +42,6 @@ def excerpt(dataset: Dataset, posted: Mapping[str, pd.DataFrame], as_of: pd.Time
         openings=pd.concat([dataset.openings[dataset.openings["deal_id"].isin(kept["deal_id"])], fresh]),
         begins=dataset.begins,
     )
-
-
-def _conformed(posted: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    return {name: contracts.conform(name, frame) for name, frame in posted.items() if len(frame)}
 
 
 def _of_accounts(name: str, frame: pd.DataFrame, accounts: set[str], deals: set[str]) -> pd.DataFrame:

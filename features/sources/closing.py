@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from features import clock, contracts
-from features.dataset import infer_stages
 from features.history import OUTCOMES
+from features.stages import infer_stages
 from features.tables import Kind
 
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features import clock
@@ -26,7 +26,6 @@ def times(*values: int) -> clock.Micros:
     return np.array(values, dtype=np.int64)
 
 
-@settings(deadline=None)
 @given(instants)
 def test_an_instant_survives_the_way_through_microseconds(at: pd.Timestamp) -> None:
     assert clock.instant(clock.micros(at)) == at
@@ -55,7 +54,6 @@ def test_an_unknown_time_lies_in_no_window() -> None:
     assert not clock.within(times(UNKNOWN), UNKNOWN, NEVER).any()
 
 
-@settings(deadline=None)
 @given(instants, instants, st.floats(0.001, 400))
 def test_an_event_is_known_or_in_the_outcome_window_or_after_it(event: pd.Timestamp, as_of: pd.Timestamp, horizon: float) -> None:
     at, end = clock.micros(as_of), clock.after_days(clock.micros(as_of), horizon)
@@ -122,7 +120,6 @@ def grouped_times(draw: st.DrawFn) -> tuple[list[int], list[int]]:
     return sorted(group for group, _ in pairs), [time for _, time in pairs]
 
 
-@settings(deadline=None)
 @given(grouped_times())
 def test_earliest_later_in_group_looks_at_the_rows_that_follow(drawn: tuple[list[int], list[int]]) -> None:
     groups, values = drawn
@@ -214,7 +211,6 @@ def test_a_quarter_that_begins_where_there_is_no_midnight() -> None:
     assert calendar.quarter(moment("2017-10-01T04:00")).label == "2017Q4"
 
 
-@settings(deadline=None)
 @given(instants, st.sampled_from(ZONES), st.integers(1, 12), st.integers(-9, 9))
 def test_quarters_hold_their_instants_and_adjoin(at: pd.Timestamp, zone: str, month: int, ahead: int) -> None:
     calendar = FiscalCalendar(zone, month)

@@ -308,6 +308,18 @@ def test_won_deals_are_the_orders_where_there_are_no_others() -> None:
     assert instants(log.time) == [moment("2026-03-01"), moment("2026-03-31T12:00"), moment("2026-04-10")]
 
 
+def test_a_deal_won_again_after_it_came_back_is_a_second_order() -> None:
+    deals = "deal_id | account_id | created_at | stage | amount | closed_at\nD1 | A1 | 2026-01-01 | Won | 5 | 2026-03-01"
+    changes = """
+        deal_id | changed_at | field | old_value | new_value
+        D1      | 2026-02-01 | stage | Discovery | Won
+        D1      | 2026-02-10 | stage | Won       | Discovery
+        D1      | 2026-03-01 | stage | Discovery | Won
+    """
+    log = dataset(deals=deals, deal_changes=changes, stages=STAGES, tracked_since="2026-01-01").order_log
+    assert instants(log.time) == [moment("2026-02-01"), moment("2026-03-01")]
+
+
 def test_contracts_alone_make_no_orders() -> None:
     assert len(dataset(contracts=CONTRACTS).order_log.client) == 0
     assert len(dataset(contracts=CONTRACTS, deals=DEALS.replace("USD", "EUR"), stages=STAGES).order_log.client) == 0

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features import clock
 from features.clock import Floats
 from features.dataset import Dataset
+from features.money import converted
 from features.organisation import Organisation
 from features.snapshot import Snapshot
 from tests.features.companies import AS_OF, MICROSECOND, ORDERS, RATES, dataset, moment
@@ -14,6 +16,7 @@ KNOWN = dataset(orders=ORDERS, rates=RATES)
 
 
 def euros(known: Dataset, as_of: pd.Timestamp, *amounts: tuple[float, str | None]) -> Floats:
+    """Amounts with their currencies, as a Snapshot converts them."""
     values = np.array([amount for amount, _ in amounts])
     return Snapshot(known, as_of).converted(values, pd.Series([currency for _, currency in amounts], dtype="str"))
 
@@ -64,3 +67,10 @@ def test_a_rate_of_the_own_currency_changes_nothing() -> None:
 def test_the_order_of_rates_does_not_matter(seed: int) -> None:
     shuffled = KNOWN.with_tables({**KNOWN.tables, "rates": KNOWN.tables["rates"].sample(frac=1.0, random_state=seed)})
     assert euros(shuffled, AS_OF, (100, "USD")).tolist() == [90]
+
+
+def test_each_amount_may_have_a_moment_of_its_own() -> None:
+    days = ["2026-03-31", "2026-04-01", "2026-04-02", "2025-01-01"]
+    moments = np.array([clock.micros(moment(day)) for day in days])
+    found = converted(np.full(4, 100.0), pd.Series(["USD"] * 4), moments, KNOWN.tables["rates"], KNOWN.organisation)
+    np.testing.assert_array_equal(found, [70, 90, 80, np.nan])

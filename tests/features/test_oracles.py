@@ -1,6 +1,5 @@
 """The kernels against their slow oracles: every signal, for every open deal and active client, at several moments."""
 
-import os
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -85,12 +84,9 @@ def test_client_signals(moment: str, regime: str) -> None:
 
 
 @cache
-def export() -> tuple[Dataset, oracles.Records]:
+def export(folder: str) -> tuple[Dataset, oracles.Records]:
     """Real sales: the BPI Challenge 2012 written as a Salesforce export. It has no table of stages; these close a deal."""
-    folder = Path(os.environ.get("DEALCAST_REAL_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
-    if not (folder / "bpic2012_salesforce").is_dir():
-        pytest.skip(f"no bpic2012_salesforce in {folder}; set DEALCAST_REAL_DATA to the folder that holds it")
-    source = sources.read(str(folder / "bpic2012_salesforce"), "salesforce")
+    source = sources.read(folder, "salesforce")
     closing = pd.DataFrame({"stage": ["Closed Won", "Closed Lost"], "kind": ["won", "lost"]})
     known = source.dataset()
     tables = {**source.tables, "stages": closing}
@@ -99,8 +95,8 @@ def export() -> tuple[Dataset, oracles.Records]:
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("moment", REAL_MOMENTS)
-def test_deal_signals_of_a_real_export(moment: str) -> None:
-    known, rows = export()
+def test_deal_signals_of_a_real_export(moment: str, real_data: Path) -> None:
+    known, rows = export(str(real_data / "bpic2012_salesforce"))
     at = pd.Timestamp(moment).as_unit("us")
     as_of = at.to_pydatetime()
     others = deal_oracle.company(rows, as_of)
