@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from features import clock
-from features.dataset import Dataset, infer_stages
+from features.dataset import Dataset
 from features.errors import DataError
 from features.organisation import Organisation
 from features.recorded import newest_fact, recorded
+from features.stages import infer_stages
 from features.tables import TABLES
 from tests.features.companies import (
     ACCOUNTS,
