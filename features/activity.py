@@ -1,6 +1,7 @@
 """Activities as flat arrays, sorted by deal, then by when they happened; built once, read by every Snapshot."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -8,28 +9,39 @@ import pandas as pd
 from features import clock
 from features.clock import Mask, Micros
 from features.history import Rows
+from features.tables import TABLES
+
+KINDS: Final = TABLES["activities"].column("kind").values
 
 
 @dataclass(frozen=True)
 class ActivityLog:
     """One entry an activity.
 
-    deal     row of its deal, ascending; -1 where it belongs to none
-    time     when it was logged
-    known    when that came on record: never earlier than `time`
-    done     when it was completed, `UNKNOWN` where it never was
-    user     number of the person, -1 where there is none
-    inbound  whether it came from the client
-    meeting  whether it is a meeting or a demo
+    deal      row of its deal, ascending; -1 where it belongs to none
+    time      when it was logged
+    known     when that came on record: never earlier than `time`
+    due       when it is to be done, `UNKNOWN` where that is not said
+    done      when it was completed, `UNKNOWN` where it never was
+    user      number of the person, -1 where there is none
+    contact   number of the client's person, -1 where there is none
+    kind      index into KINDS
+    inbound   whether it came from the client
+    outbound  whether it went to the client
+    columns   the columns that the source has: what it has no column for is unknown, and not none
     """
 
     deal: Rows
     time: Micros
     known: Micros
+    due: Micros
     done: Micros
     user: Rows
+    contact: Rows
+    kind: Rows
     inbound: Mask
-    meeting: Mask
+    outbound: Mask
+    columns: frozenset[str]
 
 
 def activity_log(frame: pd.DataFrame, deal: Rows, known: Micros) -> ActivityLog:
@@ -37,10 +49,26 @@ def activity_log(frame: pd.DataFrame, deal: Rows, known: Micros) -> ActivityLog:
     time = clock.to_micros(frame["logged_at"])
     order = np.lexsort((known, time, deal))
     missing = pd.Series(None, index=frame.index, dtype="str")
-    user, _ = pd.factorize(frame.get("user_id", missing), sort=True)
-    done = clock.to_micros(frame["done_at"]) if "done_at" in frame else np.full(len(frame), clock.UNKNOWN, dtype=np.int64)
-    inbound = frame.get("direction", missing).eq("in").to_numpy(dtype=bool, na_value=False)
-    meeting = frame["kind"].isin(["meeting", "demo"]).to_numpy(dtype=bool)
+    direction = frame.get("direction", missing)
     return ActivityLog(
-        deal[order], time[order], known[order], done[order], user.astype(np.int64)[order], inbound[order], meeting[order]
+        deal=deal[order],
+        time=time[order],
+        known=known[order],
+        due=_times(frame, "due_at")[order],
+        done=_times(frame, "done_at")[order],
+        user=_numbers(frame.get("user_id", missing))[order],
+        contact=_numbers(frame.get("contact_id", missing))[order],
+        kind=np.asarray(pd.Index(KINDS).get_indexer(pd.Index(frame["kind"])), dtype=np.int64)[order],
+        inbound=direction.eq("in").to_numpy(dtype=bool, na_value=False)[order],
+        outbound=direction.eq("out").to_numpy(dtype=bool, na_value=False)[order],
+        columns=frozenset(map(str, frame)),
     )
+
+
+def _times(frame: pd.DataFrame, name: str) -> Micros:
+    return clock.to_micros(frame[name]) if name in frame else clock.repeated(clock.UNKNOWN, len(frame))
+
+
+def _numbers(ids: pd.Series) -> Rows:
+    codes, _ = pd.factorize(ids, sort=True)
+    return np.asarray(codes, dtype=np.int64)

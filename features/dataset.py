@@ -16,15 +16,16 @@ import pandas as pd
 
 from features import clock, contracts, history, money
 from features.activity import ActivityLog, activity_log
-from features.client_history import ContractLog, OrderLog, contract_log, order_log
+from features.client_history import CLIENT_TABLES, ClientLogs, ContractLog, OrderLog, contract_log, order_log
 from features.clock import Micros
 from features.errors import DataError
 from features.history import FieldHistory, Rows, Transitions
-from features.openings import derive_openings, prefer
+from features.openings import derive_openings, lacks, prefer
 from features.organisation import Organisation
 from features.recorded import first_changes, first_records, newest_fact, recorded
 from features.stages import infer_stages, with_outcome
-from features.tables import TABLES, TEXTUAL, Kind
+from features.tables import TABLES, Column, Kind
+from features.tracking import check_own_changes, compiled_changes, tracked_kinds, typed_history
 
 KINDS: Final = {"open": history.OPEN, "won": history.WON, "lost": history.LOST}
 
@@ -39,6 +40,7 @@ class Dataset:
     static        columns that the mapping declares unchanging, as "table.column"
     tracked_since when the change history of a field begins; a field that is not named has none
     begins        when the first row of each dated table was recorded (microseconds): before it nothing is known, not even "none"
+    custom        the organisation's own columns of the deals, and what reveals each; see features.custom
     """
 
     organisation: Organisation
@@ -48,6 +50,7 @@ class Dataset:
     static: frozenset[str] = frozenset()
     tracked_since: Mapping[str, pd.Timestamp] = field(default_factory=dict)
     begins: Mapping[str, int] = field(default_factory=dict)
+    custom: tuple[Column, ...] = ()
     _cache: dict[str, FieldHistory] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -61,6 +64,7 @@ class Dataset:
         extracted_at: pd.Timestamp | None = None,
         openings: pd.DataFrame | None = None,
         begins: Mapping[str, int] | None = None,
+        custom: tuple[Column, ...] = (),
     ) -> "Dataset":
         """Validate, sort and complete the tables.
 
@@ -72,8 +76,11 @@ class Dataset:
         if not {"deals", "orders", "contracts"} & given.keys():
             raise DataError("deals", "the table is missing", "a source needs deals, or orders or contracts of clients")
         own = organisation or Organisation()
-        checked = {name: contracts.conform(name, frame) for name, frame in given.items()}
+        checked = {
+            name: contracts.conform(name, frame, custom=custom if name == "deals" else ()) for name, frame in given.items()
+        }
         contracts.check_together(checked, own)
+        check_own_changes(checked, custom)
         return cls.of_checked(
             checked,
             own,
@@ -82,6 +89,7 @@ class Dataset:
             extracted_at=extracted_at,
             openings=openings,
             begins=begins or {},
+            custom=custom,
         )
 
     @classmethod
@@ -95,6 +103,7 @@ class Dataset:
         extracted_at: pd.Timestamp | None,
         openings: pd.DataFrame | None,
         begins: Mapping[str, int],
+        custom: tuple[Column, ...] = (),
     ) -> "Dataset":
         """As `of`, for tables that have passed their contracts already."""
         whole = {name: _sorted(name, frame) for name, frame in tables.items()}
@@ -103,12 +112,12 @@ class Dataset:
         taken = extracted_at or newest_fact(whole)
         whole["deals"] = with_outcome(whole["deals"], whole["stages"], taken)
         since = {**first_changes(whole), **tracked_since}
-        if openings is None or not whole["deals"]["deal_id"].isin(openings["deal_id"]).all():
-            derived = derive_openings(whole, taken, static, since)
+        if openings is None or lacks(openings, whole["deals"], custom):
+            derived = derive_openings(whole, taken, static, since, custom)
             openings = derived if openings is None else prefer(openings, derived)
         ordered = openings[openings["deal_id"].isin(whole["deals"]["deal_id"])].sort_values("deal_id", ignore_index=True)
         first = {**first_records(whole), **begins}
-        return cls(organisation, MappingProxyType(whole), ordered, taken, static, since, first)
+        return cls(organisation, MappingProxyType(whole), ordered, taken, static, since, first, custom)
 
     def with_tables(self, tables: Mapping[str, pd.DataFrame]) -> "Dataset":
         """The same organisation, openings and moment of extraction, with other rows."""
@@ -120,6 +129,7 @@ class Dataset:
             extracted_at=self.extracted_at,
             openings=self.openings,
             begins=self.begins,
+            custom=self.custom,
         )
 
     @property
@@ -132,8 +142,8 @@ class Dataset:
 
     @property
     def ends_at(self) -> pd.Timestamp:
-        """The first instant at which everything in the data is known."""
-        return clock.instant(clock.micros(max(self.extracted_at, newest_fact(self.tables))) + 1)
+        """The first instant after the source was read. A fact dated later than that does not stretch the data."""
+        return clock.instant(clock.micros(self.extracted_at) + 1)
 
     @cached_property
     def deal_known(self) -> Micros:
@@ -187,9 +197,7 @@ class Dataset:
     def order_log(self) -> OrderLog:
         """The orders; won deals where the source has neither orders nor contracts; empty where it has contracts alone."""
         if "orders" in self.tables:
-            frame = self.tables["orders"]
-            amount = frame["amount"].to_numpy(dtype=np.float64)
-            return order_log(self.clients_of("orders"), clock.to_micros(frame["ordered_at"]), recorded("orders", frame), amount)
+            return self.client_logs.orders
         moves = self.transitions
         everything = np.ones(len(moves.deal), dtype=bool)
         won = (moves.state == history.WON) & moves.begins_run(everything) & ("contracts" not in self.tables)
@@ -198,7 +206,13 @@ class Dataset:
         if "currency" in self.deals:
             own = self.organisation
             amounts = money.converted(amounts, self.deals["currency"].iloc[deal], known, self.tables.get("rates"), own)
-        return order_log(self.clients_of("deals")[deal], time, known, np.nan_to_num(amounts))
+        return order_log(self.clients_of("deals")[deal], time, known, amounts)
+
+    @cached_property
+    def client_logs(self) -> ClientLogs:
+        """What clients ordered, returned, reported and answered, and the contacts with them."""
+        clients = {name: self.clients_of(name) for name in CLIENT_TABLES if name in self.tables}
+        return ClientLogs(self.tables, clients | ({"activities": self.clients_of_activities} if "activities" in clients else {}))
 
     @cached_property
     def contract_log(self) -> ContractLog:
@@ -222,47 +236,19 @@ class Dataset:
     def history(self, name: str) -> FieldHistory:
         """All values of one tracked field; a field that the source lacks has an empty history."""
         if name not in self._cache:
-            self._cache[name] = self._history(name)
+            zone = self.organisation.timezone
+            self._cache[name] = typed_history(self.openings, self._changes, name, self.tracked[name], zone)
         return self._cache[name]
 
-    def _history(self, name: str) -> FieldHistory:
-        kind = TABLES["deals"].column(name).kind
-        changes = self._changes[self._changes["field"] == name]
-        parsed = changes.assign(
-            old_value=contracts.parse(changes["old_value"], kind), new_value=contracts.parse(changes["new_value"], kind)
-        )
-        opening = pd.DataFrame({"value": self.openings[name], "since": self.openings[f"{name}_since"]})
-        if kind is Kind.DATE:
-            zone = self.organisation.timezone
-            opening["value"] = _as_days(opening["value"], zone)
-            parsed = parsed.assign(old_value=_as_days(parsed["old_value"], zone), new_value=_as_days(parsed["new_value"], zone))
-        return history.field_history(opening, parsed, textual=kind in TEXTUAL)
+    @cached_property
+    def tracked(self) -> Mapping[str, Kind]:
+        """The fields that have a change history, the organisation's own among them."""
+        return tracked_kinds(self.custom)
 
     @cached_property
     def _changes(self) -> pd.DataFrame:
-        if "deal_changes" not in self.tables:
-            return pd.DataFrame(
-                {
-                    "deal": pd.Series(dtype="int64"),
-                    "time": pd.Series(dtype="int64"),
-                    "known": pd.Series(dtype="int64"),
-                    "field": pd.Series(dtype="str"),
-                    "old_value": pd.Series(dtype="str"),
-                    "new_value": pd.Series(dtype="str"),
-                }
-            )
-        frame = self.tables["deal_changes"]
-        compiled = pd.DataFrame(
-            {
-                "deal": self.rows_of("deal_changes"),
-                "time": clock.to_micros(frame["changed_at"]),
-                "known": recorded("deal_changes", frame),
-                "field": frame["field"],
-                "old_value": frame["old_value"],
-                "new_value": frame["new_value"],
-            }
-        )
-        return compiled[compiled["deal"] >= 0]
+        deal = self.rows_of("deal_changes") if "deal_changes" in self.tables else np.array([], dtype=np.int64)
+        return compiled_changes(self.tables, deal)
 
     @cached_property
     def transitions(self) -> Transitions:
@@ -288,9 +274,3 @@ def _sorted(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     table = TABLES[name]
     keys = [column for column in (*table.key, *table.names) if column in frame]
     return frame.sort_values(list(dict.fromkeys(keys)), kind="stable", ignore_index=True)
-
-
-def _as_days(dates: pd.Series, zone: str) -> pd.Series:
-    """Calendar dates as float microseconds of their local midnight, NaN where empty."""
-    values = clock.dates_to_micros(dates, zone)
-    return pd.Series(np.where(values == clock.UNKNOWN, np.nan, values.astype(np.float64)), index=dates.index)

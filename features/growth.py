@@ -14,14 +14,13 @@ import pandas as pd
 from features import clock
 from features.clock import Micros
 from features.parsing import canonical_text
-from features.tables import CHANGES, TABLES, TRACKED, Column, Kind
+from features.tables import Column, Kind
+from features.tracking import tracked_kinds
 
 
 def tracked(stored: pd.DataFrame, incoming: pd.DataFrame, custom: Sequence[Column]) -> dict[str, Kind]:
     """The fields whose changes are kept and which both exports have, with their kinds."""
-    own = {column.name: column.kind for column in custom if column.revealed_by == CHANGES}
-    kinds = {name: TABLES["deals"].column(name).kind for name in TRACKED} | own
-    return {name: kind for name, kind in kinds.items() if name in stored and name in incoming}
+    return {name: kind for name, kind in tracked_kinds(custom).items() if name in stored and name in incoming}
 
 
 def differences(stored: pd.DataFrame, incoming: pd.DataFrame, kinds: dict[str, Kind]) -> pd.DataFrame:
@@ -51,14 +50,18 @@ def unexplained(found: pd.DataFrame, history: pd.DataFrame, at: pd.Timestamp) ->
     return rows.loc[~ends_so, ["deal_id", "changed_at", "field", "old_value", "new_value"]].reset_index(drop=True)
 
 
-def openings(stored: pd.DataFrame, derived: pd.DataFrame) -> pd.DataFrame:
+def openings(stored: pd.DataFrame, derived: pd.DataFrame, custom: Sequence[Column] = ()) -> pd.DataFrame:
     """For each derived row the opening of every field that is known since earlier; the stored one where both are.
 
-    What was known at the first ingest so stays known, and a history that a later export brings along reaches further back.
+    What was known at the first ingest so stays known, and a history that a later export brings along reaches further back. A
+    field that the later export lacks keeps what is stored.
     """
     kept = stored.set_index("deal_id").reindex(derived["deal_id"]).reset_index()
     columns: dict[str, pd.Series] = {"deal_id": derived["deal_id"].reset_index(drop=True)}
-    for name in TRACKED:
+    for name in tracked_kinds(custom):
+        if name not in derived:
+            columns[name], columns[f"{name}_since"] = kept[name], pd.Series(_since(kept[f"{name}_since"]))
+            continue
         new, old = (_since(side[f"{name}_since"]) for side in (derived, kept))
         better = (clock.days_between(new, old) > 0) | (old == clock.UNKNOWN)
         columns[name] = kept[name].mask(better, derived[name].reset_index(drop=True)).astype(derived[name].dtype)

@@ -82,6 +82,42 @@ def count_rows(group: Rows, keep: Mask, n_groups: int) -> Floats:
     return np.bincount(rows[rows >= 0], minlength=n_groups).astype(np.float64)
 
 
+def add_up(group: Rows, values: Floats, keep: Mask, n_groups: int) -> Floats:
+    """For each group the sum of its kept values, NaN where it has kept rows and none of them a value; 0 where it has no rows."""
+    there = keep & ~np.isnan(values)
+    total = np.bincount(group[there], weights=values[there], minlength=n_groups).astype(np.float64)
+    nothing = (count_rows(group, keep, n_groups) > 0) & (count_rows(group, there, n_groups) == 0)
+    return np.where(nothing, np.nan, total)
+
+
+def first_of_pair(group: Rows, member: Rows, keep: Mask) -> Mask:
+    """Marks one kept row for each distinct (group, member); rows without a member (-1) are not marked."""
+    rows = np.flatnonzero(keep & (member >= 0))
+    _, first = np.unique(group[rows] * (int(member.max(initial=0)) + 1) + member[rows], return_index=True)
+    marked = np.zeros(len(group), dtype=bool)
+    marked[rows[first]] = True
+    return marked
+
+
+def consecutive(group: Rows, keep: Mask) -> tuple[Rows, Rows]:
+    """Each kept row with the kept row that follows it in its group. `group` is ascending."""
+    rows = np.flatnonzero(keep)
+    same = group[rows[:-1]] == group[rows[1:]]
+    return rows[:-1][same], rows[1:][same]
+
+
+def held_days(past: FieldHistory, keep: Mask, ends: Micros, since: int = clock.ALWAYS) -> Floats:
+    """For each row how many days after `since` its value held, by the kept rows alone; never negative.
+
+    A value holds until the next kept row of its deal begins, the last one until the deal's own end.
+    """
+    until = ends[past.deal]
+    before, after = consecutive(past.deal, keep)
+    until[before] = past.time[after]
+    begun = clock.later(past.time, clock.repeated(since, len(past.time)))
+    return np.maximum(clock.days_between(begun, until), 0)
+
+
 def value_at(past: FieldHistory, deal: Rows, moments: Micros) -> Floats:
     """A numeric field of each given deal as known strictly before that deal's own moment, NaN where nothing was."""
     asked = pd.DataFrame({"deal": deal, "known": moments, "row": np.arange(len(deal))}).sort_values("known", kind="stable")

@@ -30,7 +30,7 @@ def fill(connection: sa.Connection, state: StoreState, source: SourceData, datas
         connection.execute(sa.delete(table))
     for name, frame in source.tables.items():
         sqltables.write(connection, sql_tables()[name], sqltables.encode(name, frame))
-    sqltables.write(connection, sql_tables()[OPENINGS], sqltables.encode_openings(dataset.openings))
+    sqltables.write(connection, sql_tables()[OPENINGS], sqltables.encode_openings(dataset.openings, dataset.custom))
     return state.filled_by(source, dataset.extracted_at)
 
 
@@ -40,16 +40,19 @@ def grow(connection: sa.Connection, state: StoreState, source: SourceData, datas
     Raises DataError where the result mixes currencies, UsageError for an export that says it is older than what is stored.
     """
     _refuse_older(state, source)
-    tables, at = dict(source.tables), dataset.extracted_at
+    source, dataset = _as_declared(state, source, dataset)
+    tables, at = dict(source.tables), _moment(state, dataset, changed=False)
     if "deals" in tables:
         tables, at = _with_growth(connection, state, source, dataset)
         if at is not dataset.extracted_at:
             dataset = replace(source, extracted_at=at).dataset()
-        before = sqltables.decode_openings(stored(connection, state, OPENINGS, _ids(tables["deals"])))
-        upsert(connection, OPENINGS, sqltables.encode_openings(growth.openings(before, dataset.openings)))
+    grown = state.grown_by(replace(source, tables=tables), at)
+    if "deals" in tables:
+        before = sqltables.decode_openings(stored(connection, state, OPENINGS, _ids(tables["deals"])), grown.custom)
+        openings = growth.openings(before, dataset.openings, grown.custom)
+        upsert(connection, OPENINGS, sqltables.encode_openings(openings, grown.custom))
     for name, frame in tables.items():
         upsert(connection, name, sqltables.encode(name, frame))
-    grown = state.grown_by(replace(source, tables=tables), at)
     contracts.check_together(_currencies(connection, grown), grown.organisation or Organisation())
     return grown
 
@@ -96,6 +99,19 @@ def _refuse_older(state: StoreState, source: SourceData) -> None:
             f"this export is of {source.extracted_at:%Y-%m-%d %H:%M}Z, the store already holds one of "
             f"{state.extracted_at:%Y-%m-%d %H:%M}Z; ingest exports in their order, or replace all with --replace"
         )
+
+
+def _as_declared(state: StoreState, source: SourceData, dataset: Dataset) -> tuple[SourceData, Dataset]:
+    """The source with its own columns read as an earlier one declared them: an upsert need not bring the declarations along."""
+    if "deals" not in source.tables:
+        return source, dataset
+    declarations = state.custom_with(source.custom)
+    own = tuple(contracts.custom_columns("deals", source.tables["deals"], declarations))
+    if own == source.custom:
+        return source, dataset
+    deals = contracts.conform("deals", source.tables["deals"], custom=own)
+    declared = replace(source, custom=own, tables={**source.tables, "deals": deals})
+    return declared, declared.dataset()
 
 
 def _with_growth(

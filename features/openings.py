@@ -5,7 +5,7 @@ Discovery → Proposal on 9 March; the opening is Discovery since 3 March. For a
 exported value, known since the moment of the export and not a microsecond earlier, unless the mapping declares it static.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,8 @@ import pandas as pd
 from features import clock, contracts
 from features.clock import Mask, Micros
 from features.recorded import recorded
-from features.tables import TABLES, TRACKED
+from features.tables import Column, Kind
+from features.tracking import tracked_kinds
 
 SET_BY_CLOSE: Final = ("stage", "forecast_category", "crm_probability")
 """Fields that closing sets: a closed deal without a change of its own did not hold the exported value before it closed."""
@@ -25,32 +26,39 @@ def derive_openings(
     extracted_at: pd.Timestamp,
     static: frozenset[str],
     tracked_since: Mapping[str, pd.Timestamp],
+    custom: Sequence[Column] = (),
 ) -> pd.DataFrame:
     """One row a deal: deal_id, and for each tracked field `f` its first value `f` and `f_since` in microseconds."""
     deals = tables["deals"]
     columns: dict[str, object] = {"deal_id": deals["deal_id"]}
-    for name in TRACKED:
+    for name, kind in tracked_kinds(custom).items():
         first = _first_changes_of(tables, name).set_index("deal_id")["old_value"]
         changed = deals["deal_id"].isin(first.index).to_numpy()
         since = _since(deals, name, extracted_at, static, tracked_since)
         if name in SET_BY_CLOSE:
             since = np.where(changed, since, _not_before_close(deals, since, extracted_at))
-        columns[name] = _first_values(deals, name, first, changed)
+        columns[name] = _first_values(deals, name, kind, first, changed)
         columns[f"{name}_since"] = since
     return pd.DataFrame(columns)
 
 
+def lacks(openings: pd.DataFrame, deals: pd.DataFrame, custom: Sequence[Column]) -> bool:
+    """Whether a deal or a tracked field has no opening yet."""
+    return not (set(tracked_kinds(custom)) <= set(openings) and deals["deal_id"].isin(openings["deal_id"]).all())
+
+
 def prefer(given: pd.DataFrame, derived: pd.DataFrame) -> pd.DataFrame:
-    """Stored openings win over derived ones; a deal without stored ones keeps the derived."""
+    """Stored openings win over derived ones; a deal or a field without stored ones keeps the derived."""
     kept = given[given["deal_id"].isin(derived["deal_id"])]
     fresh = derived[~derived["deal_id"].isin(kept["deal_id"])]
-    joined = pd.concat([kept.astype(derived.dtypes.to_dict()), fresh]) if len(kept) else fresh
+    new = derived[["deal_id", *(name for name in derived if name not in kept)]]
+    whole = kept.merge(new, on="deal_id")[list(derived)].astype(derived.dtypes.to_dict())
+    joined = pd.concat([whole, fresh]) if len(kept) else fresh
     return joined.sort_values("deal_id", ignore_index=True)
 
 
-def _first_values(deals: pd.DataFrame, name: str, first: pd.Series, changed: Mask) -> pd.Series:
+def _first_values(deals: pd.DataFrame, name: str, kind: Kind, first: pd.Series, changed: Mask) -> pd.Series:
     """What each deal's first change of a field started from; the current value of a deal without a change."""
-    kind = TABLES["deals"].column(name).kind
     current = deals[name] if name in deals else pd.Series(None, index=deals.index, dtype=contracts.DTYPES[kind])
     old = contracts.parse(first.reindex(deals["deal_id"]).reset_index(drop=True), kind)
     return current.reset_index(drop=True).mask(changed, old)

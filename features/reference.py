@@ -34,6 +34,7 @@ UNITS: Final[Mapping[str, Text]] = {
     "ratio": Text("one number over another", "отношение двух чисел"),
     "share": Text("a part of a whole, 0 to 1", "доля, от 0 до 1"),
     "money": Text("the organisation's currency", "валюта организации"),
+    "flag": Text("1 for yes, 0 for no", "1 — да, 0 — нет"),
     "category": Text("text, one of a few labels", "текст, одно из немногих значений"),
 }
 

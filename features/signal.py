@@ -2,7 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.clock import Floats
+
+Texts: TypeAlias = npt.NDArray[np.object_]
+Columns: TypeAlias = dict[str, "Floats | Texts"]
+"""Some columns of a matrix, one value a row: float64, or text with None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +28,10 @@ class Group:
 class Signal:
     """One column of the matrix.
 
-    unit         what the number counts: days, count, ratio, money, share, or category for text
+    unit         what the number counts: days, count, ratio, money, share, flag (1 or 0), or category for text
     tables       the tables without which the signal is absent
     actionable   whether somebody can do something about it this week
+    low, high    the valid values, both ends included; None: unbounded. NaN is valid everywhere and means unknown
     """
 
     name: str
@@ -30,6 +41,8 @@ class Signal:
     ru: str
     tables: tuple[str, ...] = ("deals",)
     actionable: bool = False
+    low: float | None = None
+    high: float | None = None
 
     @property
     def is_category(self) -> bool:
@@ -50,11 +63,17 @@ GROUPS: Final[Mapping[str, Group]] = {
         Group("frequency", "Frequency", "Частота"),
         Group("money", "Money", "Деньги"),
         Group("rhythm", "Rhythm", "Ритм"),
+        Group("trend", "Trend", "Динамика"),
         Group("contract", "Contract", "Договор"),
         Group("service", "Service", "Обслуживание"),
         Group("attention", "Attention", "Внимание"),
     )
 }
+
+
+def texts(values: pd.Series) -> Texts:
+    """A column of text as objects, None where it is empty."""
+    return np.asarray(values.astype(object).where(values.notna(), None), dtype=object)
 
 
 def live(signals: Iterable[Signal], tables: Iterable[str]) -> list[Signal]:

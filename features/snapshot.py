@@ -16,7 +16,7 @@ from features.clock import Floats, Mask, Micros
 from features.dataset import Dataset
 from features.history import Codes, FieldHistory, Rows
 from features.recorded import recorded
-from features.tables import ALWAYS, CHANGES, CLOSE, EXPORT, TABLES, TEXTUAL, TRACKED, Column, Kind
+from features.tables import ALWAYS, CHANGES, CLOSE, EXPORT, TABLES, TEXTUAL, Column, Kind
 
 NEVER: Final = -1
 
@@ -69,7 +69,7 @@ class Snapshot:
         return self._last[field]
 
     def values(self, field: str) -> Floats:
-        """A numeric field (dates: microseconds of their local midnight) of each deal, NaN where not known."""
+        """A numeric field of each deal (dates: microseconds of their local midnight; flags: 0 and 1), NaN where not known."""
         return np.asarray(_pick(self.dataset.history(field).value, self.last_value_row(field), np.nan), dtype=np.float64)
 
     def codes(self, field: str) -> Rows:
@@ -109,11 +109,12 @@ class Snapshot:
         """The rows of a table that were on record, each column as it was known."""
         keep = self.known_rows(table)
         rows = self.dataset.tables[table][keep].reset_index(drop=True)
-        served = [column for column in TABLES[table].columns if self._serves(table, column, rows)]
+        columns = (*TABLES[table].columns, *(self.dataset.custom if table == "deals" else ()))
+        served = [column for column in columns if self._serves(table, column, rows)]
         return pd.DataFrame({column.name: self._revealed(table, column, rows, keep) for column in served})
 
     def _serves(self, table: str, column: Column, rows: pd.DataFrame) -> bool:
-        return column.name in rows or (table == "deals" and column.name in TRACKED)
+        return column.name in rows or (table == "deals" and column.revealed_by == CHANGES)
 
     def _revealed(self, table: str, column: Column, rows: pd.DataFrame, keep: Mask) -> Any:
         if column.revealed_by == CHANGES:
@@ -147,6 +148,8 @@ class Snapshot:
         if column.kind in TEXTUAL:
             return pd.Series(self.texts(column.name)[keep], dtype="str")
         values = self.values(column.name)[keep]
+        if column.kind is Kind.FLAG:
+            return pd.Series(values, dtype="Float64").astype("boolean")
         if column.kind is not Kind.DATE:
             return pd.Series(values)
         missing = np.isnan(values)

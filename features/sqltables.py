@@ -2,7 +2,8 @@
 
 Instants are BIGINT microseconds since 1970 in UTC, dates ISO text, flags 0 and 1: the same in SQLite and PostgreSQL, exact, and
 readable by any tool. The deals' own columns stand in one JSON column. `openings` has a row for each deal: of every tracked field
-its first value and, as `<field>_since`, since when it is known. Equal changes of one instant are told apart by `occurrence`.
+its first value and, as `<field>_since`, since when it is known; those of own fields stand in a JSON column as well. Equal changes
+of one instant are told apart by `occurrence`.
 
 Between a DataFrame and a table stands an Arrow table in that stored form, so that the encoding is written once. SQLAlchemy writes
 the SQL; its row-by-row parameters, though, take nine times as long as the driver's own bulk call, which is used instead.
@@ -23,6 +24,7 @@ import sqlalchemy as sa
 from features import clock
 from features.parsing import DTYPES, canonical_text
 from features.tables import NUMERIC, TABLES, TRACKED, Column, Kind
+from features.tracking import tracked_kinds
 
 OPENINGS: Final = "openings"
 CUSTOM: Final = "custom"
@@ -64,6 +66,7 @@ def _opening_columns() -> Iterator["sa.Column[Any]"]:
     for name in TRACKED:
         yield sa.Column(name, _SQL.get(TABLES["deals"].column(name).kind, sa.Text()))
         yield sa.Column(name + _SINCE, sa.BigInteger, nullable=False)
+    yield sa.Column(CUSTOM, sa.Text)
 
 
 def key_of(name: str) -> list["sa.Column[Any]"]:
@@ -78,7 +81,8 @@ def encode(name: str, frame: pd.DataFrame) -> pa.Table:
     """A table of the contract in stored form; what the contract does not name goes into the JSON column of the deals."""
     columns = {column.name: _stored(frame[column.name], column.kind) for column in TABLES[name].columns if column.name in frame}
     if name == "deals":
-        columns[CUSTOM] = _json(frame.drop(columns=list(columns)))
+        own = frame.drop(columns=list(columns))
+        columns[CUSTOM] = _json(own, {str(part): _own_kind(own[part]) for part in own})
     if name == "deal_changes":
         columns[OCCURRENCE] = pa.array(frame.groupby(list(TABLES[name].key), dropna=False).cumcount())
     return pa.table(columns)
@@ -90,32 +94,41 @@ def decode(name: str, stored: pa.Table, custom: Sequence[Column] = ()) -> pd.Dat
     frame = pd.DataFrame({part: _restored(stored[part], kinds[part]) for part in stored.column_names if part in kinds})
     if name != "deals" or not custom:
         return frame
-    parsed = [json.loads(row) if row else {} for row in stored[CUSTOM].to_pylist()]
-    own = {
-        c.name: _restored(pa.array([row.get(c.name) for row in parsed], _ARROW.get(c.kind, pa.string())), c.kind) for c in custom
-    }
-    return frame.assign(**own)
+    return frame.assign(**_from_json(stored[CUSTOM], {column.name: column.kind for column in custom}))
 
 
-def encode_openings(openings: pd.DataFrame) -> pa.Table:
+def encode_openings(openings: pd.DataFrame, custom: Sequence[Column] = ()) -> pa.Table:
     """The openings in stored form."""
     columns = {"deal_id": _stored(openings["deal_id"], Kind.ID)}
     for name in TRACKED:
         columns[name] = _stored(openings[name], TABLES["deals"].column(name).kind)
         columns[name + _SINCE] = pa.array(openings[name + _SINCE])
+    kinds = {name: kind for name, kind in _own_openings(custom).items() if name in openings}
+    columns[CUSTOM] = _json(openings[list(kinds)], kinds)
     return pa.table(columns)
 
 
-def decode_openings(stored: pa.Table) -> pd.DataFrame:
-    """The openings from their stored form."""
+def decode_openings(stored: pa.Table, custom: Sequence[Column] = ()) -> pd.DataFrame:
+    """The openings from their stored form; an own field that was not stored is known since no time."""
     kinds = {"deal_id": Kind.ID} | {name: TABLES["deals"].column(name).kind for name in TRACKED}
     columns = {}
-    for name in stored.column_names:
+    for name in (part for part in stored.column_names if part != CUSTOM):
         columns[name] = _restored(stored[name], kinds[name]) if name in kinds else stored[name].to_pandas()
-    return pd.DataFrame(columns)
+    own = _own_openings(custom)
+    restored = _from_json(stored[CUSTOM], own) if own else {}
+    since = {
+        name: values.fillna(clock.UNKNOWN).astype("int64") if own[name] is None else values for name, values in restored.items()
+    }
+    return pd.DataFrame(columns | since)
 
 
-def _stored(values: pd.Series, kind: Kind) -> pa.Array:
+def _own_openings(custom: Sequence[Column]) -> dict[str, Kind | None]:
+    """The columns that hold the openings of own fields, with their kinds; None: since when, in microseconds."""
+    own = {name: kind for name, kind in tracked_kinds(custom).items() if name not in TRACKED}
+    return {part: given for name, kind in own.items() for part, given in ((name, kind), (name + _SINCE, None))}
+
+
+def _stored(values: pd.Series, kind: Kind | None) -> pa.Array:
     if kind is Kind.INSTANT:
         return pa.array(clock.to_micros(values), mask=values.isna().to_numpy())
     if kind is Kind.FLAG:
@@ -123,8 +136,10 @@ def _stored(values: pd.Series, kind: Kind) -> pa.Array:
     return pa.array(canonical_text(values, kind) if kind is Kind.DATE else values, from_pandas=True)
 
 
-def _restored(stored: Any, kind: Kind) -> pd.Series:
+def _restored(stored: Any, kind: Kind | None) -> pd.Series:
     array = stored.combine_chunks() if isinstance(stored, pa.ChunkedArray) else stored
+    if kind is None:
+        return pd.Series(array.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get), dtype="Int64")
     if kind is Kind.INSTANT:
         return pd.Series(array.cast(pa.int64()).cast(pa.timestamp("us", "UTC")).to_pandas(), dtype=DTYPES[kind])
     if kind is Kind.DATE:
@@ -134,9 +149,16 @@ def _restored(stored: Any, kind: Kind) -> pd.Series:
     return pd.Series(array.cast(_ARROW.get(kind, pa.string())).to_pandas(), dtype=DTYPES[kind])
 
 
-def _json(own: pd.DataFrame) -> pa.Array:
+def _from_json(stored: Any, kinds: Mapping[str, Kind | None]) -> dict[str, pd.Series]:
+    """Columns out of one JSON column; a kind of None is a whole number."""
+    parsed = [json.loads(row) if row else {} for row in stored.to_pylist()]
+    arrow = {name: pa.int64() if kind is None else _ARROW.get(kind, pa.string()) for name, kind in kinds.items()}
+    return {name: _restored(pa.array([row.get(name) for row in parsed], arrow[name]), kind) for name, kind in kinds.items()}
+
+
+def _json(own: pd.DataFrame, kinds: Mapping[str, Kind | None]) -> pa.Array:
     """One JSON object a row with the values that are there; null where there is none."""
-    stored = {str(name): _stored(own[name], _own_kind(own[name])).to_pylist() for name in own}
+    stored = {name: _stored(own[name], kind).to_pylist() for name, kind in kinds.items()}
     rows = zip(*stored.values(), strict=True) if stored else ([()] * len(own))
     objects = ({name: value for name, value in zip(stored, row, strict=True) if value is not None} for row in rows)
     return pa.array([json.dumps(one, ensure_ascii=False) if one else None for one in objects], pa.string())

@@ -77,9 +77,11 @@ class Store:
             tables,
             state.organisation,
             static=state.static,
-            tracked_since=state.tracked_since,
+            tracked_since=state.tracked(tables),
             extracted_at=state.extracted_at,
-            openings=sqltables.decode_openings(stored[OPENINGS]),
+            openings=sqltables.decode_openings(stored[OPENINGS], state.custom),
+            begins=state.begins(tables),
+            custom=state.custom,
         )
 
     def _stored(self, connection: sa.Connection, state: StoreState) -> dict[str, pa.Table]:

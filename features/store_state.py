@@ -3,7 +3,7 @@
 import json
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -14,12 +14,14 @@ import pyarrow.parquet
 import sqlalchemy as sa
 
 from features import clock, contracts
-from features.errors import NotReadyError
+from features.errors import MappingError, NotReadyError
 from features.organisation import Organisation
+from features.recorded import first_changes, first_records
 from features.sources.result import SourceData
-from features.tables import TABLES, Column, Kind
+from features.tables import EXPORT, TABLES, Column, Kind
+from features.tracking import tracked_kinds
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of the SQL tables. A store of another format has to be filled anew."""
 
 STATE: Final = sa.Table(
@@ -34,7 +36,12 @@ STATE: Final = sa.Table(
 
 @dataclass(frozen=True)
 class StoreState:
-    """The facts about what is stored; `columns` has the columns that each table's sources had."""
+    """The facts about what is stored.
+
+    columns      the columns that each table's sources had
+    custom       the deals' own columns, as they were last declared
+    watched      tracked field -> the first export that had it, once a second export can show changes of it
+    """
 
     store_id: str
     revision: int = 0
@@ -44,6 +51,7 @@ class StoreState:
     tracked_since: Mapping[str, pd.Timestamp] = field(default_factory=dict)
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     custom: tuple[Column, ...] = ()
+    watched: Mapping[str, pd.Timestamp] = field(default_factory=dict)
 
     def filled_by(self, source: SourceData, extracted_at: pd.Timestamp) -> "StoreState":
         """The state when nothing but this source is stored."""
@@ -63,18 +71,59 @@ class StoreState:
     def grown_by(self, source: SourceData, extracted_at: pd.Timestamp) -> "StoreState":
         """The state when this source is laid over what is stored."""
         new = self.filled_by(source, extracted_at)
-        own = {column.name: column for column in (*self.custom, *new.custom)}
+        watched = self._watched(extracted_at)
+        there = {*self.columns, *new.columns, *(["deal_changes"] if watched else [])}
         return replace(
             new,
             organisation=new.organisation or self.organisation,
             static=self.static | new.static,
             tracked_since={**new.tracked_since, **self.tracked_since},
-            columns={name: self._columns(name, new) for name in TABLES if name in self.columns or name in new.columns},
-            custom=tuple(own.values()),
+            columns={name: self._columns(name, new) for name in TABLES if name in there},
+            custom=self.custom_with(source.custom),
+            watched=watched,
         )
+
+    def custom_with(self, declared: Sequence[Column]) -> tuple[Column, ...]:
+        """The own columns when a source declares these: what it says nothing of stays as it was declared before.
+
+        Raises MappingError for a column that changes its kind: what is stored could not be read any more.
+        """
+        own = {column.name: column for column in self.custom}
+        for column in declared:
+            before = own.get(column.name, column)
+            if column.revealed_by == EXPORT:
+                own[column.name] = before
+            elif column.kind is before.kind:
+                own[column.name] = column
+            else:
+                raise MappingError(
+                    f"deals.{column.name} is a {column.kind} here and a {before.kind} in the store; "
+                    "declare it as before, or replace all with --replace"
+                )
+        return tuple(own.values())
+
+    def _watched(self, later: pd.Timestamp) -> dict[str, pd.Timestamp]:
+        """Since which export changes of each tracked field show, now that a later one is laid over what is stored."""
+        if self.extracted_at is None or clock.micros(later) == clock.micros(self.extracted_at):
+            return dict(self.watched)
+        present = {*self.columns.get("deals", ()), *(column.name for column in self.custom)}
+        return {name: self.extracted_at for name in tracked_kinds(self.custom) if name in present} | dict(self.watched)
+
+    def tracked(self, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.Timestamp]:
+        """Since when each field has a history: as declared, else since its first change or the first export, the earlier one."""
+        told = first_changes(tables)
+        return {name: min(since, told.get(name, since)) for name, since in self.watched.items()} | dict(self.tracked_since)
+
+    def begins(self, tables: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+        """When the change history as a whole begins, where it begins before its first change."""
+        if not self.watched:
+            return {}
+        first = min(map(clock.micros, self.watched.values()))
+        return {"deal_changes": min(first, first_records(tables).get("deal_changes", first))}
 
     def _columns(self, name: str, new: "StoreState") -> tuple[str, ...]:
         both = {*self.columns.get(name, ()), *new.columns.get(name, ())}
+        both = both or set(TABLES[name].required) | {"old_value", "new_value"}
         return tuple(column for column in TABLES[name].names if column in both)
 
     def facts(self) -> str:
@@ -87,6 +136,7 @@ class StoreState:
                 "tracked_since": {name: clock.micros(since) for name, since in self.tracked_since.items()},
                 "columns": self.columns,
                 "custom": [[column.name, column.kind, column.revealed_by] for column in self.custom],
+                "watched": {name: clock.micros(since) for name, since in self.watched.items()},
             }
         )
 
@@ -112,6 +162,7 @@ def read_state(connection: sa.Connection) -> StoreState:
         {name: clock.instant(since) for name, since in facts["tracked_since"].items()},
         {name: tuple(columns) for name, columns in facts["columns"].items()},
         tuple(Column(name, Kind(kind), revealed_by) for name, kind, revealed_by in facts["custom"]),
+        {name: clock.instant(since) for name, since in facts["watched"].items()},
     )
 
 

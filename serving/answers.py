@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.catalog import SIGNALS
+from features.custom import signal_of
 from features.errors import NotReadyError
 from serving.errors import ProblemError
 from serving.ranking import Ranking, plain
@@ -62,7 +62,7 @@ def curve_of(served: Served, deal: Mapping[str, Any]) -> list[dict[str, Any]]:
 def signals(text: str | None) -> list[dict[str, str]]:
     """The main signals of a deal, from their JSON text of (name, value) pairs."""
     pairs = json.loads(text) if text else []
-    return [{"name": name, "value": str(value), "meaning": SIGNALS[name].en} for name, value in pairs]
+    return [{"name": name, "value": str(value), "meaning": signal_of(name).en} for name, value in pairs]
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

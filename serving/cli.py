@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from features.errors import DealcastError, UsageError
+from features.errors import DataError, DealcastError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,6 +83,33 @@ def ingest(
     settings = _prepared(_read())
     with closing(Store(settings.store_url, settings.store_cache)) as store:
         typer.echo(str(load(source, mapping, store, replace=replace)))
+
+
+@app.command()
+def audit(
+    source: Annotated[
+        str | None, typer.Argument(help="A folder, a file or a database URL. Default: what the store holds.")
+    ] = None,
+    mapping: Annotated[str | None, typer.Option(help="A TOML file, or the name of a preset such as salesforce.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Look at what was recorded before this date. Default: everything.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Check that every column could have been known when the mapping says it was; exit code 3 where one could not."""
+    if mapping and not source:
+        raise UsageError("--mapping says how to read a SOURCE, and none is given")
+    from rich.console import Console
+
+    from features import clock, sources
+    from features.audit import audit as examine
+    from serving import cli_audit
+
+    dataset = sources.read(source, mapping).dataset() if source else _dataset(_read())
+    report = examine(dataset, clock.parse_as_of(as_of, dataset.organisation.timezone) if as_of else None)
+    if json:
+        typer.echo(cli_audit.as_json(report))
+    else:
+        cli_audit.show(report, Console())
+    raise typer.Exit(DataError.exit_code if report.refused else 0)
 
 
 @app.command()

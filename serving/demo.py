@@ -71,6 +71,7 @@ def source_of(dataset: Dataset) -> SourceData:
         dataset.tracked_since,
         IngestReport("dealcast demo", tables),
         dataset.extracted_at,
+        dataset.custom,
     )
 
 

@@ -187,6 +187,8 @@ def _leaves(curves: Curves, regime: str, days: float) -> clock.Floats:
 
 
 def _yearly_value(signals: pd.DataFrame, regime: str) -> clock.Floats:
+    if not len(signals):  # a source without contracts, or without orders, lacks the columns too
+        return np.empty(0)
     if regime == clients.CONTRACTS:
         return signals["monthly_amount"].to_numpy(dtype=np.float64) * YEAR_MONTHS
     quarterly = signals["revenue_90d"] * (365 / 90)

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from features import clock
-from features.catalog import SIGNALS
+from features.custom import signal_of
 from features.errors import UsageError
 from serving import auth, charts
 from serving.answers import curve_of, signals, totals
@@ -205,7 +205,7 @@ def _charts(served: Served, deal: dict[str, Any], curve: list[dict[str, Any]]) -
 
 def _in_words(tongue: Tongue, signal: dict[str, str], currency: str) -> tuple[str, str]:
     """A signal as (meaning, value), both in the language of the page."""
-    known = SIGNALS[signal["name"]]
+    known = signal_of(signal["name"])
     meaning = known.ru if tongue.language == "ru" else known.en
     return meaning, _value(tongue, signal["value"], known.unit, currency)
 

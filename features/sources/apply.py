@@ -6,7 +6,7 @@ says so, the close of each deal is taken from it. The first broken rule stops ev
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -16,9 +16,10 @@ from features.sources import changes, closing, rules
 from features.sources.columns import Reading, column_of, mapped
 from features.sources.files import Reader
 from features.sources.mapping import Aggregate, SourceMapping, Spec, TableKeys
+from features.sources.oddities import oddities
 from features.sources.result import IngestReport, SourceData, TableReport
 from features.sources.sheets import Ruled, read, ruled
-from features.tables import TABLES, Kind
+from features.tables import EXPORT, TABLES, Kind
 
 REFERENCES = {"deal_id": "deals", "account_id": "accounts"}
 
@@ -48,14 +49,20 @@ def apply(reader: Reader, mapping: SourceMapping) -> SourceData:
     for name, frame in tables.items():
         contracts.check(name, frame)
     contracts.check_filled(tables)
+    own = tuple(contracts.custom_columns("deals", tables["deals"], mapping.custom)) if "deals" in tables else ()
+    extracted_at = pd.Timestamp(mapping.extracted_at).tz_convert("UTC").as_unit("us") if mapping.extracted_at else None
     return SourceData(
         tables=tables,
         organisation=mapping.organisation.organisation() if mapping.organisation else None,
         static=frozenset(f"{name}.{column}" for name, keys in mapping.tables.items() for column in keys.static),
         tracked_since=_tracked_since(mapping),
-        report=_report(reader, mapping, files, tables, notes),
-        extracted_at=pd.Timestamp(mapping.extracted_at).tz_convert("UTC").as_unit("us") if mapping.extracted_at else None,
-        custom=tuple(contracts.custom_columns("deals", tables["deals"], mapping.custom)) if "deals" in tables else (),
+        report=replace(
+            _report(reader, mapping, files, tables, notes),
+            odd=oddities(tables, extracted_at),
+            undeclared=tuple(column.name for column in own if column.revealed_by == EXPORT),
+        ),
+        extracted_at=extracted_at,
+        custom=own,
     )
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ValidationError
 
+from features.custom import signal_name
 from features.errors import MappingError, UsageError
 from features.sources.mapping import SourceMapping, TableKeys, listed_specs
 from features.tables import CHANGES, CLOSE, TABLES, TRACKED
@@ -181,6 +182,19 @@ def _unknown_columns(table: str, keys: TableKeys) -> Iterator[str]:
     for name in keys.custom:
         if name in TABLES[table].names:
             yield f"custom column '{name}' has the name of a column of the contract; map that instead"
+    yield from _unfit_signals(keys)
+
+
+def _unfit_signals(keys: TableKeys) -> Iterator[str]:
+    """Own columns become signals, whose names are plain and different."""
+    names: dict[str, str] = {}
+    for name, custom in keys.custom.items():
+        if not name.isidentifier():
+            yield f"custom column '{name}' has to be named in letters, digits and underscores"
+        signal = signal_name(custom.contract(name))
+        if signal in names:
+            yield f"custom columns '{names[signal]}' and '{name}' would both give the signal {signal}; rename one of them"
+        names[signal] = name
 
 
 def _misplaced(table: str, keys: TableKeys) -> Iterator[str]:

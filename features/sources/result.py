@@ -38,6 +38,8 @@ class IngestReport:
     untracked  field of the foreign history that no column holds -> rows left out
     unknown    "table.column" -> rows whose value is the key of no row that was read
     unread     files of the export that the mapping does not name
+    odd        what is odd in the data, in words -> rows; see `features.sources.oddities` for the rule of each
+    undeclared own columns of the deals of which nobody says when they are known: kept, and not signals
     revision   of the store, once it is stored
     """
 
@@ -46,6 +48,8 @@ class IngestReport:
     untracked: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, int] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
+    odd: Mapping[str, int] = field(default_factory=dict)
+    undeclared: tuple[str, ...] = ()
     revision: int | None = None
 
     def __str__(self) -> str:
@@ -62,6 +66,9 @@ class IngestReport:
                 yield f"  not mapped: {', '.join(table.unmapped)}"
         yield from (f"deal_changes: '{name}' is not tracked, rows left out: {count:,}" for name, count in self.untracked.items())
         yield from (f"{place} names what is not in the data, rows: {count:,}" for place, count in self.unknown.items())
+        yield from (f"{words}: {count:,}" for words, count in self.odd.items())
+        if self.undeclared:
+            yield f"no signals, as the mapping does not declare when they are known: deals.{', deals.'.join(self.undeclared)}"
         if self.unread:
             yield f"not read: {', '.join(self.unread)}"
 
@@ -93,4 +100,5 @@ class SourceData:
             static=self.static,
             tracked_since=self.tracked_since,
             extracted_at=self.extracted_at,
+            custom=self.custom,
         )

@@ -20,7 +20,14 @@ def test_no_name_stands_twice() -> None:
 def test_a_signal_names_things_that_exist(signal: Signal) -> None:
     assert signal.group in GROUPS
     assert set(signal.tables) <= set(TABLES)
-    assert signal.unit in {"days", "count", "ratio", "money", "share", "category"}
+    assert signal.unit in {"days", "count", "ratio", "money", "share", "flag", "category"}
+
+
+@pytest.mark.parametrize("signal", EVERY, ids=list(SIGNALS))
+def test_a_range_of_valid_values_fits_the_unit(signal: Signal) -> None:
+    ends = {"share": (0.0, 1.0), "flag": (0.0, 1.0), "category": (None, None)}
+    assert (signal.low, signal.high) == ends.get(signal.unit, (signal.low, signal.high))
+    assert signal.low is None or signal.high is None or signal.low < signal.high
 
 
 @pytest.mark.parametrize("meaning", [*EVERY, *GROUPS.values()], ids=lambda one: one.name)
@@ -40,8 +47,13 @@ def test_only_categories_are_text() -> None:
         "product",
         "source",
         "type",
+        "currency",
+        "forecast_category",
         "industry",
         "region",
+        "country",
+        "owner_team",
+        "lead_source",
     }
 
 

@@ -1,8 +1,10 @@
 """Orders and contracts in time: who left with a contract, and when that was known."""
 
+import numpy as np
 import pytest
 
 from features import clock
+from features.client_history import IN, OUT, SURVEYS
 from features.dataset import Dataset
 from features.organisation import Organisation
 from tests.features.companies import MICROSECOND, ORDERS, clientele, dataset, moment, rows
@@ -118,3 +120,48 @@ def test_no_one_leaves_between_the_cohort_and_the_window() -> None:
     log = known.contract_log
     around = [left - MICROSECOND, left, left + MICROSECOND]
     assert [bool(log.running(clock.micros(at), GRACE).any()) for at in around] == [True, True, False]
+
+
+def test_contracts_stand_in_the_order_in_which_they_start_whatever_becomes_of_them() -> None:
+    quiet = contracts("2025-01-01 2027-01-01 - 2024-12-01", "2025-06-01 2026-01-01 - 2025-05-01")
+    ends = contracts("2025-01-01 2027-01-01 2025-07-01 2024-12-01", "2025-06-01 2026-01-01 - 2025-05-01")
+    assert quiet.contract_log.monthly.tolist() == ends.contract_log.monthly.tolist() == [1, 2]
+
+
+def test_returns_stand_beside_the_orders_and_not_among_them() -> None:
+    known = dataset(orders="order_id | account_id | ordered_at | amount\nO1 | A1 | 2026-01-01 | 5\nO2 | A1 | 2026-01-02 | -3")
+    assert known.order_log.amount.tolist() == [5]
+    assert known.client_logs.returns.amount.tolist() == [-3]
+    assert np.isnan(known.client_logs.orders.cost).all()
+
+
+def test_without_orders_there_are_no_returns() -> None:
+    assert len(contracts("2025-01-01 - - 2024-12-01").client_logs.returns.client) == 0
+
+
+def test_a_log_of_a_table_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        _ = dataset(orders=ORDERS).client_logs.tickets
+
+
+def test_contacts_are_in_order_those_by_the_client_first_and_without_ones_own_work() -> None:
+    drawn = """
+        activity_id | account_id | kind  | direction | logged_at
+        E1          | A2         | call  | out       | 2026-03-01
+        E2          | A1         | email | out       | 2026-03-02
+        E3          | A1         | email | in        | 2026-03-02
+        E4          | A1         | note  |           | 2026-03-03
+        E5          |            | call  | in        | 2026-03-03
+    """
+    log = dataset(orders=ORDERS, activities=drawn).client_logs.contacts
+    assert log.direction.tolist() == [IN, OUT, OUT]
+    assert log.client.tolist() == [0, 0, 1]
+
+
+def test_answers_are_shares_of_their_scale() -> None:
+    log = clientele().client_logs.surveys
+    assert [(SURVEYS[kind], float(share)) for kind, share in zip(log.kind, log.share, strict=True)] == [
+        ("nps", 0.9),
+        ("csat", 0.25),
+        ("nps", 1.0),
+    ]

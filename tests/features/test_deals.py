@@ -1,6 +1,4 @@
-"""Deal signals of the worked example, each worked out by hand, and their edges."""
-
-from typing import Any
+"""The matrix of deal signals: its rows and columns, and what is known at the edges of windows."""
 
 import numpy as np
 import pandas as pd
@@ -11,92 +9,29 @@ from features.catalog import DEAL_SIGNALS
 from features.dataset import Dataset
 from features.deals import deal_signals
 from features.organisation import Organisation
-from features.rates import Rates
+from features.rates import rates
 from features.snapshot import Snapshot
-from tests.features.companies import AS_OF, DEALS, MICROSECOND, ORDERS, STAGES, dataset, moment, sales
+from features.synthetic import Dirt, Settings, generate
+from tests.features.companies import (
+    AS_OF,
+    DEALS,
+    MICROSECOND,
+    ORDERS,
+    STAGES,
+    dataset,
+    moment,
+    sales,
+)
+from tests.features.deal_rows import one, same
 
 NOW = deal_signals(Snapshot(sales(), AS_OF))
 NAN = float("nan")
-
-D1: dict[str, Any] = {
-    "stage": "Proposal",
-    "days_in_stage": 20,  # since 12 March
-    "n_stage_changes": 3,  # to Proposal, back to Discovery, to Proposal again; to Won comes later
-    "n_stage_revisits": 2,  # of Discovery, where it began, and of Proposal
-    "n_changes_30d": 4,  # since 2 March: amount on the 5th, stage on the 12th, owner on the 20th, date on the 25th
-    "days_since_change": 7,  # the date, 25 March
-    "age_days": 81,  # 10 January to 1 April: 21 + 28 + 31 + 1
-    "days_to_expected_close": 14,  # 15 April
-    "n_pushes": 1,  # from 31 March to 30 April; then it was pulled in
-    "pushed_days": 15,  # 31 March to 15 April
-    "amount": 1350,  # 1500 USD at 0.9, the rate of 31 March
-    "amount_ratio": 1.5,  # 1500 against 1000
-    "n_activities": 4,  # E1 to E4; E5 is logged at as_of, E6 entered later
-    "n_activities_7d": 2,  # E3 on 28 March, E4 on 31 March
-    "n_activities_30d": 3,  # and E2 on 20 March
-    "n_meetings": 2,  # the meeting E2 and the demo E4
-    "n_inbound_30d": 1,  # E3
-    "n_undone": 2,  # E3 has no end, E4 is done tomorrow
-    "n_people": 2,  # U1 and U2
-    "days_since_activity": 1,  # E4
-    "days_since_inbound": 4,  # E3
-    "owner_win_rate": 2 / 3,  # U2 closed nothing: the company's 2 of 3
-    "owner_n_open": 3,  # D1, D3 and D4
-    "n_owner_changes": 1,  # U1 to U2
-    "days_with_owner": 12,  # since 20 March
-    "client_n_won": 2,  # D2 and D7
-    "client_n_lost": 0,  # D3 was lost and came back
-    "client_n_open": 1,  # D3
-    "industry": "Energy",  # declared static
-    "region": None,  # known since the export in May
-}
-CONTEXT: dict[str, Any] = {
-    "pipeline": "Large",  # since 5 March; before that Small
-    "product": "Press",  # declared static
-    "source": None,  # has neither a history nor a declaration: known since the export
-    "type": "new",  # never changed since the history of types began
-}
-
-
-def one(known: Dataset, as_of: pd.Timestamp, deal: str = "D1") -> "pd.Series[Any]":
-    """The row of one deal."""
-    return deal_signals(Snapshot(known, as_of)).T[deal]
-
-
-def same(actual: Any, expected: Any) -> bool:
-    if expected is None or pd.isna(expected):
-        return bool(pd.isna(actual))
-    return bool(actual == expected) if isinstance(expected, str) else bool(np.isclose(actual, expected, rtol=1e-12, atol=0))
-
-
-@pytest.mark.parametrize("name", D1)
-def test_each_signal_of_the_worked_example(name: str) -> None:
-    assert same(NOW.loc["D1", name], D1[name])
-
-
-@pytest.mark.parametrize("name", CONTEXT)
-def test_each_signal_of_the_context(name: str) -> None:
-    deals = """
-        deal_id | created_at | stage | pipeline | product | source | type
-        D1      | 2026-01-10 | A     | Large    | Press   | web    | new
-    """
-    changes = """
-        deal_id | changed_at | field    | old_value | new_value
-        D1      | 2026-03-05 | pipeline | Small     | Large
-        D9      | 2026-03-01 | type     | new       | renewal
-    """
-    known = dataset(deals=deals, deal_changes=changes, static=frozenset({"deals.product"}), extracted_at="2026-05-01")
-    assert same(one(known, AS_OF)[name], CONTEXT[name])
-
-
-def test_every_signal_of_the_catalog_is_worked_out_by_hand() -> None:
-    assert {*D1, *CONTEXT} == {signal.name for signal in DEAL_SIGNALS}
 
 
 def test_the_rows_are_the_open_deals_and_the_columns_the_catalogs() -> None:
     assert NOW.index.tolist() == ["D1", "D3", "D4", "D8"]
     assert NOW.index.name == "deal_id"
-    assert list(NOW) == [signal.name for signal in DEAL_SIGNALS]
+    assert list(NOW) == [signal.name for signal in catalog.live(DEAL_SIGNALS, sales().tables)]
 
 
 @pytest.mark.parametrize("name", list(NOW))
@@ -127,7 +62,7 @@ def test_a_loss_that_is_entered_later_has_left_no_trace() -> None:
 def test_a_deal_without_a_client_or_an_owner() -> None:
     d6 = one(sales(), moment("2026-02-10"), "D6")  # lost at this very instant
     assert d6[["client_n_won", "client_n_lost", "client_n_open", "n_owner_changes"]].isna().all()
-    assert d6["owner_n_open"] == 0
+    assert d6[["owner_n_open", "owner_win_rate", "owner_win_hazard", "amount_to_owner_ratio"]].isna().all()
 
 
 def test_the_closed_stage_of_an_open_deal_is_not_told() -> None:
@@ -168,8 +103,8 @@ def with_event(table: str, days: int, offset: str, recorded_at: str = "") -> Dat
 @pytest.mark.parametrize(("offset", "counted"), [(BEFORE, 1), (AT, 0), (AFTER, 0)])
 def test_an_activity_counts_if_it_was_logged_before_as_of(offset: str, counted: int) -> None:
     row = one(with_event("activities", 0, offset), AS_OF)
-    names = ["n_activities", "n_activities_7d", "n_activities_30d", "n_meetings", "n_inbound_30d", "n_undone"]
-    assert row[names].tolist() == [counted] * 6
+    names = ["n_activities", "n_activities_7d", "n_activities_30d", "n_meetings", "n_inbound_30d"]
+    assert row[names].tolist() == [counted] * 5
     assert row[["days_since_activity", "days_since_inbound"]].notna().tolist() == [bool(counted)] * 2
 
 
@@ -210,7 +145,9 @@ def test_a_window_of_changes_that_reaches_back_before_the_first_is_unknown(as_of
 def test_a_window_of_activities_that_reaches_back_before_the_first_is_unknown(name: str, days: int) -> None:
     first = moment("2025-03-01")
     deals = "deal_id | created_at | stage\nD1 | 2025-01-01 | A"
-    known = dataset(deals=deals, activities="activity_id | deal_id | kind | logged_at\nE1 | D1 | call | 2025-03-01")
+    known = dataset(
+        deals=deals, activities="activity_id | deal_id | kind | direction | logged_at\nE1 | D1 | call | in | 2025-03-01"
+    )
     window = pd.Timedelta(days=days)
     assert np.isnan(one(known, first + window)[name])
     assert one(known, first + window + MICROSECOND)[name] == 0
@@ -285,7 +222,9 @@ def test_an_activity_is_done_once_its_end_is_known(offset: str, undone: int) -> 
 
 def test_tables_that_are_absent_leave_their_columns_out() -> None:
     alone = dataset(deals="deal_id | created_at | stage\nD1 | 2026-01-01 | A")
-    assert list(deal_signals(Snapshot(alone, AS_OF))) == [signal.name for signal in DEAL_SIGNALS if signal.tables == ("deals",)]
+    assert list(deal_signals(Snapshot(alone, AS_OF))) == [
+        signal.name for signal in catalog.live(DEAL_SIGNALS, ["deals", "stages"])
+    ]
 
 
 def test_a_deals_only_export_knows_its_values_after_the_export() -> None:
@@ -296,7 +235,8 @@ def test_a_deals_only_export_knows_its_values_after_the_export() -> None:
     known = dataset(deals=deals, extracted_at="2026-04-01")
     early, late = one(known, AS_OF), one(known, AS_OF + MICROSECOND)
     assert early[["stage", "amount", "days_to_expected_close"]].isna().all()
-    assert (early["age_days"], early["owner_n_open"], early["client_n_open"]) == (90, 0, 0)
+    assert early[["amount_missing", "expected_close_missing", "owner_n_open"]].isna().all()
+    assert (early["age_days"], early["client_n_open"]) == (90, 0)
     assert (late["stage"], late["amount"], late["owner_n_open"]) == ("A", 5, 1)
 
 
@@ -315,7 +255,7 @@ def test_a_source_without_deals_has_no_deal_signals() -> None:
 
 def test_before_the_first_deal_there_are_no_rows_and_all_columns() -> None:
     matrix = deal_signals(Snapshot(sales(), moment("2020-01-01")))
-    assert matrix.shape == (0, len(DEAL_SIGNALS))
+    assert matrix.shape == (0, NOW.shape[1])
 
 
 def test_asked_rows_come_in_the_order_asked() -> None:
@@ -330,13 +270,26 @@ def test_a_closed_deal_that_is_asked_for_is_none_of_the_clients_open_ones() -> N
 
 
 def test_borrowed_rates_are_used_as_they_are() -> None:
-    owners = pd.DataFrame({"win_rate": [0.25], "n_open": [9.0]}, index=pd.Index(["U2"]))
-    matrix = deal_signals(Snapshot(sales(), AS_OF), borrowed=Rates(0.5, owners))
-    assert matrix["owner_win_rate"].tolist() == [0.25, 0.25, 0.25, 0.5]
-    assert matrix["owner_n_open"].tolist() == [9, 9, 9, 0]
+    lent = rates(Snapshot(sales(), moment("2026-03-02")))
+    matrix = deal_signals(Snapshot(sales(), AS_OF), borrowed=lent)
+    assert matrix["owner_n_open"].tolist() == [0, 0, 0, 3]  # then D3 was lost, and U1 had D1, D7 and D8
+    assert (
+        matrix["owner_win_rate"].tolist()
+        == lent.of("owner_id", np.array(["U2", "U2", "U2", "U1"], dtype=object), "win_rate").tolist()
+    )
 
 
 def test_the_clients_other_deals_by_how_they_stand() -> None:
     march = deal_signals(Snapshot(sales(), moment("2026-03-02")))
     counted = march.T["D1"][["client_n_won", "client_n_lost", "client_n_open"]]
     assert counted.tolist() == [1, 1, 1]  # D2, D3 and D7
+
+
+def test_every_value_of_an_untidy_company_is_valid() -> None:
+    known = generate(Settings(n_deals=300, seed=9, dirt=Dirt.all())).dataset()
+    matrix = deal_signals(Snapshot(known, moment("2026-02-01")))
+    numbers = [signal for signal in DEAL_SIGNALS if not signal.is_category]
+    low = pd.Series({signal.name: -np.inf if signal.low is None else signal.low for signal in numbers})
+    high = pd.Series({signal.name: np.inf if signal.high is None else signal.high for signal in numbers})
+    outside = (matrix[low.index] < low) | (matrix[high.index] > high)
+    assert outside.sum()[outside.any()].to_dict() == {}

@@ -12,7 +12,20 @@ from hypothesis import strategies as st
 from features import clock
 from features.clock import UNKNOWN
 from features.dataset import Dataset
-from features.history import LOST, OPEN, WON, count_rows, field_history, first_row, last_row, value_at
+from features.history import (
+    LOST,
+    OPEN,
+    WON,
+    add_up,
+    consecutive,
+    count_rows,
+    field_history,
+    first_of_pair,
+    first_row,
+    held_days,
+    last_row,
+    value_at,
+)
 from tests.features.companies import STAGES, dataset, moment, sales
 
 ONE_DEAL = """
@@ -77,6 +90,37 @@ def test_first_last_and_count_of_the_rows_kept_in_each_group(pairs: list[tuple[i
     assert last_row(group, keep, 5).tolist() == [found[-1] if found else -1 for found in rows]
     assert first_row(group, keep, 5).tolist() == [found[0] if found else -1 for found in rows]
     assert count_rows(group, keep, 5).tolist() == [len(found) for found in rows]
+
+
+@given(groups)
+def test_each_kept_row_is_paired_with_the_next_of_its_group(pairs: list[tuple[int, bool]]) -> None:
+    rows = [[row for row, (each, kept) in enumerate(pairs) if kept and each == wanted] for wanted in range(4)]
+    group, keep = (np.array([pair[side] for pair in pairs], dtype=kind) for side, kind in enumerate((np.int64, bool)))
+    before, after = consecutive(group, keep)
+    assert list(zip(before.tolist(), after.tolist(), strict=True)) == [pair for found in rows for pair in pairwise(found)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 2), st.booleans()), max_size=12))
+def test_one_row_is_marked_for_each_pair_that_is_kept(triples: list[tuple[int, int, bool]]) -> None:
+    group, member, keep = (np.array([each[side] for each in triples], dtype=np.int64) for side in range(3))
+    marked = first_of_pair(group, member, keep.astype(bool))
+    wanted = {(one, other) for one, other, kept in triples if kept and other >= 0}
+    assert sorted(zip(group[marked].tolist(), member[marked].tolist(), strict=True)) == sorted(wanted)
+
+
+def test_a_sum_is_of_what_is_known_and_unknown_where_nothing_is() -> None:
+    group, values = np.array([0, 0, 1, 2, 2]), np.array([1.0, np.nan, np.nan, 3.0, 4.0])
+    keep = np.array([True, True, True, False, True])
+    np.testing.assert_array_equal(add_up(group, values, keep, 4), [1, np.nan, 4, 0])
+
+
+def test_a_value_is_held_until_the_next_that_is_kept_or_the_deals_end() -> None:
+    past = one_deal("2026-01-05 A B\n2026-01-09 B C", stage="C").history("stage")
+    ends = np.array([clock.micros(moment("2026-01-20"))])
+    everything, some = np.ones(3, dtype=bool), np.array([True, False, True])
+    assert held_days(past, everything, ends).tolist() == [4, 4, 11]
+    assert held_days(past, some, ends)[some].tolist() == [8, 11]
+    assert held_days(past, everything, ends, since=clock.micros(moment("2026-01-07"))).tolist() == [0, 2, 11]
 
 
 def test_rows_of_no_group_are_not_counted() -> None:

@@ -1,4 +1,4 @@
-"""The kernels against their slow oracles: every signal, for every open deal and active client, at several moments."""
+"""The kernels against their slow oracles: every signal, for every open deal, at several moments."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features import catalog, clients, sources
+from features import catalog, sources
 from features.catalog import Signal
 from features.dataset import Dataset
 from features.deals import deal_signals
 from features.snapshot import Snapshot
 from features.synthetic import Company, Dirt, Settings, generate
 from tests import oracles
-from tests.oracles import client_signals as client_oracle
 from tests.oracles import deal_signals as deal_oracle
 
 MOMENTS = ("2025-03-15T00:00Z", "2026-01-01T00:00Z", "2026-09-30T17:45:00.123456Z")
@@ -68,19 +67,6 @@ def test_deal_signals(moment: str) -> None:
     expected = {deal["deal_id"]: deal_oracle.deal_signals(records(), deal, as_of, others) for deal in cohort}
     assert len(actual) > 5
     agree(catalog.DEAL_SIGNALS, expected, actual)
-
-
-@pytest.mark.parametrize("regime", [clients.CONTRACTS, clients.ORDERS])
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_client_signals(moment: str, regime: str) -> None:
-    at = pd.Timestamp(moment).as_unit("us")
-    snapshot = Snapshot(dataset(), at)
-    actual = clients.client_signals(snapshot, clients.cohort(snapshot, regime))
-    as_of = at.to_pydatetime()
-    cohort = client_oracle.cohorts(records(), as_of)[regime]
-    expected = {client: client_oracle.client_signals(records(), client, as_of) for client in cohort}
-    assert len(actual) > 1
-    agree(catalog.CLIENT_SIGNALS, expected, actual)
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 
 from features import clock, contracts, sqltables
 from features.dataset import Dataset
-from features.errors import DataError, NotReadyError, UsageError
+from features.errors import DataError, MappingError, NotReadyError, UsageError
 from features.organisation import Organisation
+from features.snapshot import Snapshot
 from features.sources import IngestReport, SourceData
 from features.store import Store, connect
 from features.store_state import STATE
@@ -247,6 +249,67 @@ def test_own_columns_of_the_deals_live_on_beside_those_of_a_later_export(store: 
     dataset = store.load()
     assert rows(dataset.deals, "size", "since") == [(5.0, "a"), (4.0, "b")]
     assert rows(dataset.tables["deal_changes"], "field", "old_value", "new_value") == [("size", "3", "5")]
+
+
+SIZE = Column("size", Kind.NUMBER, CHANGES)
+
+
+def sizes(store: Store) -> list[float]:
+    """The size of D1 as of the days after both exports, and at last."""
+    dataset = store.load()
+    moments = (MAY_1 + pd.Timedelta(days=1), MAY_8 + pd.Timedelta(days=1))
+    return [float(Snapshot(dataset, at).values("size")[0]) for at in moments]
+
+
+def test_own_columns_grow_a_history_and_keep_their_openings(store: Store) -> None:
+    store.merge(replace(source(MAY_1, deals=[deal(size=3)]), custom=(SIZE,)))
+    store.merge(replace(source(MAY_8, deals=[deal(size=5)]), custom=(SIZE,)))
+    assert sizes(store) == [3.0, 5.0]
+    assert store.load().tracked_since["size"] == MAY_1
+    assert np.isnan(Snapshot(store.load(), MAY_1).values("size")[0])
+
+
+def test_an_upsert_need_not_declare_own_columns_again(store: Store) -> None:
+    store.merge(replace(source(MAY_1, deals=[deal(size=3)]), custom=(SIZE,)))
+    store.merge(source(MAY_8, deals=[deal(size="5")]))
+    assert sizes(store) == [3.0, 5.0]
+    assert store.load().custom == (SIZE,)
+
+
+def test_an_own_column_that_changes_its_kind_is_refused(store: Store) -> None:
+    store.merge(replace(source(MAY_1, deals=[deal(size=3)]), custom=(SIZE,)))
+    other = replace(source(MAY_8, deals=[deal(size="big")]), custom=(Column("size", Kind.CATEGORY, CHANGES),))
+    with pytest.raises(MappingError, match=r"deals\.size is a category here and a number in the store"):
+        store.merge(other)
+    assert store.revision() == 1
+
+
+def test_an_own_column_that_comes_later_is_known_from_then_on(store: Store) -> None:
+    store.merge(source(MAY_1, deals=[deal()]))
+    store.merge(replace(source(MAY_8, deals=[deal(size=5)]), custom=(SIZE,)))
+    first, second = sizes(store)
+    assert (np.isnan(first), second) == (True, 5.0)
+
+
+def test_old_orders_do_not_take_the_store_back_in_time(store: Store) -> None:
+    store.merge(source(MAY_8, deals=[deal()]))
+    store.merge(source(None, orders=[{"order_id": "O1", "account_id": "A1", "ordered_at": "2020-01-01T00:00:00Z", "amount": 5}]))
+    assert store.load().extracted_at == MAY_8
+
+
+def test_a_second_export_without_changes_begins_a_history_without_rows(store: Store) -> None:
+    store.merge(source(MAY_1, deals=[deal()]))
+    assert "deal_changes" not in store.load().tables
+    store.merge(source(MAY_8, deals=[deal()]))
+    assert (len(store.load().tables["deal_changes"]), store.load().begins["deal_changes"]) == (0, clock.micros(MAY_1))
+
+
+def test_a_history_that_a_later_export_brings_along_begins_with_its_own_changes(store: Store) -> None:
+    store.merge(source(MAY_1, deals=[deal()]))
+    store.merge(source(MAY_8, deals=[deal()], deal_changes=[change("Discovery", "2026-04-05T00:00:00Z", old="New")]))
+    known = store.load()
+    assert known.tracked_since["stage"] == pd.Timestamp("2026-04-05T00:00Z")
+    assert known.begins["deal_changes"] == clock.micros(known.tracked_since["stage"])
 
 
 def test_an_older_export_is_refused(store: Store) -> None:

@@ -13,7 +13,7 @@ from serving.champions import cache_below
 from serving.cli import app
 from serving.demo import source_of
 
-COMMANDS = ("demo", "ingest", "train", "score", "serve", "version")
+COMMANDS = ("audit", "demo", "ingest", "train", "score", "serve", "version")
 
 
 def dealcast(*arguments: str, **environment: str) -> Result:

@@ -1,0 +1,71 @@
+"""The fields of the deals that have a change history, and their changes as typed values.
+
+The contract names most of them (`tables.TRACKED`); an organisation adds those of its own columns that it declares to change.
+Flags are kept as 0 and 1 and dates as the microsecond at which the organisation's day begins, so a history is either numbers or
+text. Example: `seats`, a number of the organisation's own, has an opening of 5 and a change "5" to "12" on 9 March.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from features import clock, contracts, history
+from features.history import FieldHistory, Rows
+from features.recorded import recorded
+from features.tables import CHANGES, TABLES, TEXTUAL, TRACKED, Column, Kind
+
+_COLUMNS = {"deal": "int64", "time": "int64", "known": "int64", "field": "str", "old_value": "str", "new_value": "str"}
+
+
+def tracked_kinds(custom: Sequence[Column]) -> dict[str, Kind]:
+    """Every tracked field with its kind: the contract's, then those of the organisation's own that change."""
+    own = {column.name: column.kind for column in custom if column.revealed_by == CHANGES}
+    return {name: TABLES["deals"].column(name).kind for name in TRACKED} | own
+
+
+def check_own_changes(tables: Mapping[str, pd.DataFrame], custom: Sequence[Column]) -> None:
+    """The changes of own columns read as their kind, as the contract asks of its columns. Raises DataError."""
+    if "deal_changes" not in tables:
+        return
+    changes = tables["deal_changes"]
+    for column in custom:
+        rows = changes[changes["field"] == column.name]
+        for side in (name for name in ("old_value", "new_value") if name in rows):
+            contracts.parse(rows[side], column.kind)
+
+
+def compiled_changes(tables: Mapping[str, pd.DataFrame], deal: Rows) -> pd.DataFrame:
+    """The changes of deals that are there: row of the deal, time and known in microseconds, field, old and new value as text."""
+    if "deal_changes" not in tables:
+        return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in _COLUMNS.items()})
+    frame = tables["deal_changes"]
+    compiled = pd.DataFrame(
+        {
+            "deal": deal,
+            "time": clock.to_micros(frame["changed_at"]),
+            "known": recorded("deal_changes", frame),
+            **{name: frame[name] for name in ("field", "old_value", "new_value")},
+        }
+    )
+    return compiled[compiled["deal"] >= 0]
+
+
+def typed_history(openings: pd.DataFrame, changes: pd.DataFrame, name: str, kind: Kind, zone: str) -> FieldHistory:
+    """One field's openings and compiled changes as a history."""
+    own = changes[changes["field"] == name]
+    sides = {side: _valued(contracts.parse(own[side], kind), kind, zone) for side in ("old_value", "new_value")}
+    opening = pd.DataFrame({"value": _valued(openings[name], kind, zone), "since": openings[f"{name}_since"]})
+    return history.field_history(opening, own.assign(**sides), textual=kind in TEXTUAL)
+
+
+def as_days(dates: pd.Series, zone: str) -> pd.Series:
+    """Calendar dates as float microseconds of their local midnight, NaN where empty."""
+    values = clock.dates_to_micros(dates, zone)
+    return pd.Series(np.where(values == clock.UNKNOWN, np.nan, values.astype(np.float64)), index=dates.index)
+
+
+def _valued(values: pd.Series, kind: Kind, zone: str) -> pd.Series:
+    if kind is Kind.DATE:
+        return as_days(values, zone)
+    return values.astype("float64") if kind is Kind.FLAG else values
