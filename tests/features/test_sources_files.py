@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from features.errors import DataError, DealcastError, MappingError, UsageError
+from features.errors import DataError, DealcastError, MappingError, SourceError
 from features.sources.files import open_files
 from features.sources.sql import open_database
 
@@ -89,9 +89,9 @@ def test_an_unknown_encoding_is_the_mappings_fault(tmp_path: Path) -> None:
 
 
 def test_there_has_to_be_something_to_read(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no file or folder"):
+    with pytest.raises(SourceError, match="there is no file or folder"):
         open_files(str(tmp_path / "nowhere"))
-    with pytest.raises(UsageError, match=r"holds no file that ends in \.csv"):
+    with pytest.raises(SourceError, match=r"holds no file that ends in \.csv"):
         open_files(str(tmp_path))
 
 
@@ -124,6 +124,6 @@ def test_a_database_is_read_by_its_tables_and_views(tmp_path: Path) -> None:
     ],
 )
 def test_a_database_that_cannot_be_reached_says_so_without_its_password(url: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said) as error:
+    with pytest.raises(SourceError, match=said) as error:
         open_database(url)
     assert "secret" not in str(error.value)
