@@ -51,12 +51,13 @@ class Encoding:
         return np.column_stack(coded) if coded else np.empty((len(signals), 0), dtype=np.float32)
 
     def to_json(self) -> dict[str, Any]:
-        texts = {name: list(texts) for name, texts in self.categories}
-        return {"numbers": list(self.numbers), "categories": texts, "bucket": list(self.bucket)}
+        # A list of pairs, not an object: the order of columns has to survive a JSON writer that sorts its keys.
+        pairs = [[name, list(texts)] for name, texts in self.categories]
+        return {"numbers": list(self.numbers), "categories": pairs, "bucket": list(self.bucket)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Encoding":
-        categories = tuple((name, tuple(texts)) for name, texts in data["categories"].items())
+        categories = tuple((name, tuple(texts)) for name, texts in data["categories"])
         return cls(tuple(data["numbers"]), categories, tuple(data["bucket"]))
 
 

@@ -1,0 +1,60 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features import clock
+from features.clock import FiscalCalendar
+from features.errors import UsageError
+from training.encoding import BUCKET_SIGNALS, Encoding, learn_encoding, with_buckets
+
+SIGNALS = pd.DataFrame({"stage": ["A", "B", None, "A"], "age": [1.0, 2.0, np.nan, 4.0], "same": [3.0] * 4, "empty": [np.nan] * 4})
+AS_OF = np.full(4, clock.micros(pd.Timestamp("2026-03-27", tz="UTC")))
+
+
+def learned() -> Encoding:
+    return learn_encoding(SIGNALS, AS_OF, FiscalCalendar())
+
+
+def test_columns_that_teach_nothing_are_left_out() -> None:
+    assert learned().names == ["age", "stage", *BUCKET_SIGNALS]
+
+
+def test_categories_are_coded_by_us_and_unknown_ones_are_missing() -> None:
+    coded = learned().rows(pd.DataFrame({"stage": ["B", "New", None], "age": [1.0, 1.0, 1.0]}))
+    assert coded[0, 1] == 1
+    assert np.isnan(coded[1:, 1]).all()
+
+
+def test_the_order_of_columns_does_not_matter() -> None:
+    turned = SIGNALS[SIGNALS.columns[::-1]]
+    np.testing.assert_array_equal(learned().rows(turned), learned().rows(SIGNALS))
+
+
+def test_an_absent_signal_is_an_error_that_names_it() -> None:
+    with pytest.raises(UsageError, match="stage"):
+        learned().rows(SIGNALS.drop(columns="stage"))
+
+
+def test_an_encoding_survives_json_that_sorts_its_keys() -> None:
+    unsorted = Encoding(("z", "a"), (("stage", ("A",)), ("product", ("B", "A"))))
+    for encoding in (learned(), unsorted):
+        assert Encoding.from_json(json.loads(json.dumps(encoding.to_json(), sort_keys=True))) == encoding
+
+
+def test_period_signals_need_several_periods() -> None:
+    months = pd.date_range("2024-01-01", periods=20, freq="MS", tz="UTC")
+    many = np.array([clock.micros(month.as_unit("us")) for month in months])
+    rows = pd.DataFrame({"age": np.arange(20.0)})
+    assert "bucket_holds_period_end" in learn_encoding(rows, many, FiscalCalendar()).names
+    assert "bucket_holds_period_end" not in learn_encoding(rows[:6], many[:6], FiscalCalendar()).names
+
+
+def test_the_calendar_belongs_to_the_bucket() -> None:
+    # 27 March 2026 is a Friday: its first bucket holds one working day of three, the second the quarter's end.
+    encoding = Encoding(("age",), (), (*BUCKET_SIGNALS, "bucket_days_to_period_end", "bucket_holds_period_end"))
+    edges = np.array([0.0, 3.0, 7.0])
+    row, bucket = np.array([0, 0]), np.array([0, 1])
+    matrix = with_buckets(encoding, SIGNALS, AS_OF, edges, row, bucket, FiscalCalendar())
+    assert matrix[:, 1:].tolist() == [[0, 3, pytest.approx(1 / 3), 5, 0], [3, 4, 1, 2, 1]]
