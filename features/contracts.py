@@ -109,7 +109,11 @@ def parse(values: pd.Series, kind: Kind, table: str = "deal_changes", dialect: D
 
 
 def check_together(tables: Mapping[str, pd.DataFrame], organisation: Organisation) -> None:
-    """Rules across tables: every currency is one of ISO 4217, and is the organisation's or has a rate. Raises DataError."""
+    """Rules across rows and tables. Raises DataError.
+
+    Every currency is one of ISO 4217, and is the organisation's or has a rate; a stage's name means one kind in all pipelines.
+    """
+    _check_stage_kinds(tables)
     used = {(name, code) for name in ("deals", "plans", "rates") for code in _codes(tables, name)}
     for table, code in sorted({*used, ("organisation", organisation.currency)}):
         if code not in CURRENCIES:
@@ -122,6 +126,18 @@ def check_together(tables: Mapping[str, pd.DataFrame], organisation: Organisatio
             f"the rates table has no {code}" if "rates" in tables else "there is no rates table to convert"
         )
         raise DataError(table, mixed, f"add a rates table that has {code}, or set the organisation's currency", column="currency")
+
+
+def _check_stage_kinds(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Deals and their changes name a stage without its pipeline, so one name cannot be open here and closed there."""
+    if "stages" not in tables:
+        return
+    stages = tables["stages"]
+    torn = stages[stages.groupby("stage")["kind"].transform("nunique") > 1]
+    if len(torn):
+        rows = [f"stage '{stage}', kind {kind}" for stage, kind in zip(torn["stage"], torn["kind"], strict=True)]
+        advice = "give the stages of one pipeline other names, here and in the deals"
+        raise DataError("stages", "one stage name has two kinds", advice, column="kind", rows=rows, count=len(rows))
 
 
 def _codes(tables: Mapping[str, pd.DataFrame], name: str) -> set[str]:

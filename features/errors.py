@@ -4,6 +4,7 @@
     ├── UsageError          the command was called wrongly (exit code 2)
     ├── DataError           a table breaks its contract (exit code 3)
     ├── MappingError        a mapping file cannot be applied (exit code 3)
+    ├── SourceError         a source is not there, or cannot be read (exit code 3)
     └── NotReadyError       something that must exist first does not: no data, no champion (exit code 4)
 
 Every message says what is wrong, shows a few offending rows where there are any, and what to do.
@@ -28,6 +29,12 @@ class UsageError(DealcastError):
 
 class MappingError(DealcastError):
     """A mapping file is malformed, or names a column that the export does not have."""
+
+    exit_code = 3
+
+
+class SourceError(DealcastError):
+    """A folder, file or database that was named as a source is not there, or cannot be read."""
 
     exit_code = 3
 

@@ -29,6 +29,8 @@ def excerpt(dataset: Dataset, posted: Mapping[str, pd.DataFrame], as_of: pd.Time
     What is posted without a history is known as of now: the moment just before as_of.
     """
     checked = {name: _conformed(name, frame, dataset) for name, frame in posted.items() if len(frame)}
+    rates = {"rates": dataset.tables["rates"]} if "rates" in dataset.tables else {}
+    contracts.check_together({**checked, **rates}, dataset.organisation)
     ids = set(checked["deals"]["deal_id"])
     accounts = set(checked["deals"]["account_id"].dropna()) if "account_id" in checked["deals"] else set()
     stored = dataset.deals

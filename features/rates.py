@@ -9,8 +9,8 @@ They are computed first, from one Snapshot, and passed in. So the signals of a d
 * What is usual are medians over all deals known to be won: amounts, days from creation to the win, days in each stage.
 """
 
-from collections.abc import Mapping
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 

@@ -57,7 +57,7 @@ class Champions:
 async def fetch_champions(settings: Settings) -> bool:
     """Bring the cache up to date in a child process; False when the registry could not be asked.
 
-    MLflow costs seconds and 180 MB to import, and a damaged model kills the process that loads it: both happen in the child.
+    A registry that is down blocks MLflow for minutes, and a damaged model kills the process that loads it: both in the child.
     """
     targets = [part for target in TARGETS for part in ("--target", target)]
     command = [sys.executable, "-m", "training.fetch", "--home", str(settings.home), "--tracking-uri", settings.tracking_uri]

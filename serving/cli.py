@@ -191,6 +191,8 @@ def version() -> None:
 
 def main() -> None:
     """The console script."""
+    # Before anything loads OpenMP: threads that wait by spinning starve whatever else runs on a shared machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app(prog_name="dealcast")
 
 

@@ -7,6 +7,7 @@ and refuses to touch one that it did not: made-up deals never mix with real ones
 import asyncio
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -104,10 +105,16 @@ def invitation(address: str) -> str:
             f"Dealcast is ready: {address}",
             "  1. open it in a browser, and a deal in it; the same in Russian: " + f"{address}/?lang=ru",
             f"  2. ask as a program would: curl -s '{address}/v1/deals?limit=3'",
-            "  3. write all scores to a file: dealcast score --output scores.csv",
+            f"  3. write all scores to a file: {own_name()} score --output scores.csv",
             "Ctrl+C ends it.",
         ]
     )
+
+
+def own_name() -> str:
+    """How the person who runs this can run it again: `dealcast` where that is on the path, else as it was called."""
+    found, called = shutil.which("dealcast"), Path(sys.argv[0])
+    return "dealcast" if found and called.exists() and Path(found).samefile(called) else str(called)
 
 
 async def _train_in_child(settings: Settings) -> None:

@@ -85,8 +85,13 @@ def load(folder: Path) -> Bundle:
 
 
 def verify(bundle: Bundle) -> None:
-    """Repeat the predictions that were stored with each model. Raises DamagedBundleError where they differ."""
+    """Repeat the predictions that were stored with each model, and compare its columns with ours, name by name.
+
+    Raises DamagedBundleError where they differ: LightGBM takes columns in any order, and answers wrongly without a word.
+    """
     for name, model in bundle.models.items():
+        if model.booster is not None and model.booster.feature_name() != model.encoding.names:
+            raise DamagedBundleError(f"the {name} model's columns are not in the order it was trained with; train again")
         golden = bundle.meta.get("golden", {}).get(name)
         if model.booster is None or not golden:
             continue

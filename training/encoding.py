@@ -30,7 +30,7 @@ PERIOD_SIGNALS: Final = ("bucket_days_to_period_end", "bucket_holds_period_end")
 MIN_ROWS: Final = 20
 MIN_UNITS: Final = 5
 MIN_PERIODS: Final = 8
-"""Period signals are used only where training saw more quarters than this: from a single one, it learns last Christmas by heart."""
+"""Period signals are used only where training saw more quarters than this: one alone teaches last Christmas by heart."""
 MAX_UNKNOWN_DATES: Final = 0.5
 """A signal that is unknown for everybody at a larger share of the training dates is left out."""
 
@@ -65,12 +65,13 @@ class Encoding:
         return np.column_stack(coded) if coded else np.empty((len(signals), 0), dtype=np.float32)
 
     def to_json(self) -> dict[str, Any]:
-        texts = {name: list(texts) for name, texts in self.categories}
-        return {"numbers": list(self.numbers), "categories": texts, "bucket": list(self.bucket)}
+        # A list of pairs, not an object: the order of columns has to survive a JSON writer that sorts its keys.
+        pairs = [[name, list(texts)] for name, texts in self.categories]
+        return {"numbers": list(self.numbers), "categories": pairs, "bucket": list(self.bucket)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Encoding":
-        categories = tuple((name, tuple(texts)) for name, texts in data["categories"].items())
+        categories = tuple((name, tuple(texts)) for name, texts in data["categories"])
         return cls(tuple(data["numbers"]), categories, tuple(data["bucket"]))
 
 
@@ -79,8 +80,8 @@ def learn_encoding(signals: pd.DataFrame, as_of: Micros, calendar: FiscalCalenda
 
     `signals` is indexed by the units' ids, a unit standing once for each of its as_of dates.
     """
-    known = signals.notna().groupby(as_of).any().mean()
-    lasting = [str(name) for name in signals if known[name] >= 1.0 - MAX_UNKNOWN_DATES]
+    known = signals.notna().groupby(as_of).any().mean().to_dict()
+    lasting = [str(name) for name in signals if known.get(name, 0.0) >= 1.0 - MAX_UNKNOWN_DATES]
     varying = [name for name in lasting if signals[name].nunique(dropna=False) > 1]
     numbers = [name for name in varying if pd.api.types.is_numeric_dtype(signals[name])]
     texts = {name: _in_use(signals[name]) for name in varying if name not in numbers}

@@ -12,7 +12,7 @@ __all__ = ["IngestReport", "Reader", "SourceData", "TableReport", "presets", "re
 def read(source: str, mapping: str | None = None) -> SourceData:
     """Read a folder, a file or a database URL by a mapping: a preset's name or a TOML file; None: our own format.
 
-    Raises UsageError where there is no such source, MappingError where the mapping does not fit it, DataError where its data
+    Raises SourceError where there is no such source, MappingError where the mapping does not fit it, DataError where its data
     breaks a contract. Nothing is returned half.
     """
     keys = load(mapping or NATIVE)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from features.errors import DataError, MappingError, UsageError
+from features.errors import DataError, MappingError, SourceError
 
 ENDINGS: Final = (".csv", ".csv.gz", ".tsv", ".parquet")
 """What is read, the first winning where one stem has several."""
@@ -58,10 +58,10 @@ class Files:
 
 
 def open_files(place: str, encoding: str = "utf-8", delimiter: str = ",") -> Files:
-    """The files at a path. Raises UsageError where there is nothing, or nothing that can be read."""
+    """The files at a path. Raises SourceError where there is nothing, or nothing that can be read."""
     path = Path(place)
     if not path.exists():
-        raise UsageError(f"there is no file or folder {place}")
+        raise SourceError(f"there is no file or folder {place}; nothing was loaded: check the path")
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     found: dict[str, Path] = {}
     for ending in ENDINGS:
@@ -69,7 +69,7 @@ def open_files(place: str, encoding: str = "utf-8", delimiter: str = ",") -> Fil
             if file.name.lower().endswith(ending):
                 found.setdefault(file.name[: -len(ending)], file)
     if not found:
-        raise UsageError(f"{place} holds no file that ends in {', '.join(ENDINGS)}")
+        raise SourceError(f"{place} holds no file that ends in {', '.join(ENDINGS)}")
     return Files(place, found, encoding, delimiter)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import sqlalchemy as sa
 
-from features.errors import DataError, UsageError
+from features.errors import DataError, SourceError
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ class Database:
 
 
 def open_database(url: str) -> Database:
-    """Connect to a database. Raises UsageError where the URL is malformed or nothing answers."""
+    """Connect to a database. Raises SourceError where the URL is malformed or nothing answers."""
     try:
         engine = sa.create_engine(url)
         _refuse_new_file(engine.url)
         with engine.connect():
             return Database(engine.url.render_as_string(hide_password=True), engine)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
-        raise UsageError(f"this is not a database URL that can be used: {error}") from None
+        raise SourceError(f"this is not a database URL that can be used: {error}") from None
     except sa.exc.SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).splitlines()[0]
-        raise UsageError(
+        raise SourceError(
             f"the database {sa.make_url(url).render_as_string(hide_password=True)} does not answer: {reason}"
         ) from None
 
@@ -48,4 +48,4 @@ def open_database(url: str) -> Database:
 def _refuse_new_file(url: sa.URL) -> None:
     """SQLite would create the file that is not there, and find it empty."""
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
-        raise UsageError(f"there is no database file {url.database}")
+        raise SourceError(f"there is no database file {url.database}")

@@ -380,6 +380,17 @@ def test_the_amount_of_a_won_deal_is_what_was_known_when_it_was_won() -> None:
     assert matrix(known, AS_OF, ORDERS).T["A1"]["mean_order"] == 200
 
 
+def test_an_amount_corrected_in_the_moment_of_the_win_is_the_corrected_one() -> None:
+    deals = "deal_id | account_id | created_at | stage | amount | closed_at\nD1 | A1 | 2026-01-01 | Won | 200 | 2026-02-01"
+    changes = """
+        deal_id | changed_at | field  | old_value | new_value
+        D1      | 2026-02-01 | amount | 100       | 200
+        D1      | 2026-02-01 | stage  | Proposal  | Won
+    """
+    known = dataset(deals=deals, deal_changes=changes, stages=companies.STAGES, tracked_since="2026-01-01")
+    assert matrix(known, AS_OF, ORDERS).T["A1"]["mean_order"] == 200
+
+
 def test_orders_from_won_deals_are_in_the_organisations_money() -> None:
     deals = """
         deal_id | account_id | created_at | stage | amount | currency | closed_at

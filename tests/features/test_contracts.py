@@ -201,3 +201,10 @@ def test_ids_of_any_script_are_composed_and_kept_apart(written: list[str]) -> No
 @pytest.mark.parametrize("name", list(TABLES))
 def test_every_table_of_the_contract_has_a_schema(name: str) -> None:
     assert refusal(name, pd.DataFrame()).rule == "the column is missing"
+
+
+def test_one_stage_name_has_one_kind_in_all_pipelines() -> None:
+    stages = pd.DataFrame({"pipeline": ["New", "Renewals"], "stage": ["Signed", "Signed"], "kind": ["open", "won"]})
+    with pytest.raises(DataError) as error:
+        contracts.check_together({"stages": stages}, Organisation())
+    assert str(error.value).startswith("stages.kind: one stage name has two kinds (2 rows)\n  stage 'Signed', kind open")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.errors import DataError, DealcastError, MappingError, UsageError
+from features.errors import DataError, DealcastError, MappingError, SourceError
 from features.ingest import ingest
 from features.store import Store
 from tests.features.exports import DEALS, OPPORTUNITIES, mapping, write
@@ -45,8 +45,8 @@ def test_replacing_leaves_only_the_new_export(store: Store, tmp_path: Path) -> N
 
 def test_a_missing_folder(store: Store, tmp_path: Path) -> None:
     error = refusal(store, tmp_path / "nowhere")
-    assert isinstance(error, UsageError)
-    assert str(error) == f"there is no file or folder {tmp_path / 'nowhere'}"
+    assert isinstance(error, SourceError)
+    assert str(error) == f"there is no file or folder {tmp_path / 'nowhere'}; nothing was loaded: check the path"
 
 
 def test_a_missing_file(store: Store, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from features.errors import DataError, DealcastError, MappingError, UsageError
+from features.errors import DataError, DealcastError, MappingError, SourceError
 from features.sources.files import open_files
 from features.sources.sql import open_database
 
@@ -38,7 +38,7 @@ def test_csv_is_text_and_only_an_empty_cell_is_empty(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "options"),
     [
-        ("x.csv.gz", gzip.compress(b"a,b\n1,2\n"), {}),
+        ("x.csv.gz", gzip.compress(b"a,b\n1,2\n", mtime=0), {}),
         ("x.tsv", b"a\tb\n1\t2\n", {}),
         ("x.CSV", b"a;b\n1;2\n", {"delimiter": ";"}),
         ("x.csv", "a,b\n1,2\n".encode("utf-16"), {"encoding": "utf-16"}),
@@ -73,7 +73,7 @@ def test_rows_with_too_many_or_too_few_cells_are_named_by_line(tmp_path: Path) -
         ("x.csv", b"a\nM\xfcller\n", "line 2 is not utf-8 text"),
         ("x.csv", b"", "the file is empty"),
         ("x.csv", b"a,a\n1,2\n", "two columns have one name"),
-        ("x.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 99)[:-9], "not a whole gzip file"),
+        ("x.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 99, mtime=0)[:-9], "not a whole gzip file"),
         ("x.parquet", b"PAR1....", "not a Parquet file"),
     ],
 )
@@ -89,9 +89,9 @@ def test_an_unknown_encoding_is_the_mappings_fault(tmp_path: Path) -> None:
 
 
 def test_there_has_to_be_something_to_read(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no file or folder"):
+    with pytest.raises(SourceError, match="there is no file or folder"):
         open_files(str(tmp_path / "nowhere"))
-    with pytest.raises(UsageError, match=r"holds no file that ends in \.csv"):
+    with pytest.raises(SourceError, match=r"holds no file that ends in \.csv"):
         open_files(str(tmp_path))
 
 
@@ -124,6 +124,6 @@ def test_a_database_is_read_by_its_tables_and_views(tmp_path: Path) -> None:
     ],
 )
 def test_a_database_that_cannot_be_reached_says_so_without_its_password(url: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said) as error:
+    with pytest.raises(SourceError, match=said) as error:
         open_database(url)
     assert "secret" not in str(error.value)

@@ -85,7 +85,7 @@ class Company:
     def stays(self, deal: Row, field: str, end: datetime) -> list[tuple[Any, datetime, datetime]]:
         """Each value of a field with when it came and when it went."""
         past = self.records.values(deal, field, self.as_of)
-        ends = [moment for moment, _ in past[1:]] + [end]
+        ends = [*(moment for moment, _ in past[1:]), end][: len(past)]
         return [(value, start, gone) for (start, value), gone in zip(past, ends, strict=True)]
 
     def hazard(self, owner: str | None, state: str) -> float:

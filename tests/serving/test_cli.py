@@ -52,7 +52,7 @@ def test_the_version_is_printed() -> None:
         (["score", "--output", "scores.xlsx"], 2, ".parquet or .csv"),
         (["score", "--output", "scores.csv", "--horizons", "7,soon"], 2, "horizons"),
         (["score", "--output", "scores.csv"], 4, "dealcast ingest"),
-        (["ingest", "nowhere"], 2, "nowhere"),
+        (["ingest", "nowhere"], 3, "nowhere"),
         (["serve"], 2, "DEALCAST_API_KEY"),
         (["serve", "--demo", "--host", "0.0.0.0"], 2, "this machine only"),
         (["demo", "--deals", "0"], 2, "deals"),

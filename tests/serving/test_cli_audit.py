@@ -87,7 +87,7 @@ def test_the_store_is_audited_where_no_source_is_named(company: Dataset, tmp_pat
     ("arguments", "code", "said"),
     [
         ([], 4, "dealcast ingest"),
-        (["nowhere"], 2, "nowhere"),
+        (["nowhere"], 3, "nowhere"),
         (["--mapping", "salesforce"], 2, "SOURCE"),
         ([".", "--mapping", "nothing.toml"], 3, "nothing.toml"),
     ],

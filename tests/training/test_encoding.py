@@ -1,89 +1,69 @@
-"""Signals as numbers: which texts get a code of their own, and that a column without news changes nothing."""
-
-from typing import Any
+import json
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from features.clock import FiscalCalendar, Floats
-from features.dataset import Dataset
-from features.deals import deal_signals
-from features.history import WON
-from features.snapshot import Snapshot
-from features.tables import CHANGES, CLOSE, Column, Kind
-from tests.training.companies import company
-from training.encoding import MIN_ROWS, MIN_UNITS, Encoding, learn_encoding
-from training.hazard import HazardModel
-from training.run import fit
+from features import clock
+from features.clock import FiscalCalendar
+from features.errors import UsageError
+from training.encoding import BUCKET_SIGNALS, Encoding, learn_encoding, with_buckets
 
-
-def rows(*texts: tuple[str | None, int, int]) -> pd.DataFrame:
-    """A text in so many rows of so many units."""
-    values = [text for text, n, _ in texts for _ in range(n)]
-    units = [f"{text}-{row % n_units}" for text, n, n_units in texts for row in range(n)]
-    return pd.DataFrame({"campaign": pd.Series(values, dtype=object).to_numpy()}, index=pd.Index(units))
+FOUR = pd.DataFrame({"stage": ["A", "B", None, "A"], "age": [1.0, 2.0, np.nan, 4.0], "same": [3.0] * 4, "empty": [np.nan] * 4})
+SIGNALS = pd.concat([FOUR] * 20).set_index(pd.Index([f"D{i}" for i in range(80)]))
+AS_OF = np.full(80, clock.micros(pd.Timestamp("2026-03-27", tz="UTC")))
 
 
-def learned(signals: pd.DataFrame) -> Encoding:
-    return learn_encoding(signals, np.zeros(len(signals), dtype=np.int64), FiscalCalendar())
+def learned() -> Encoding:
+    return learn_encoding(SIGNALS, AS_OF, FiscalCalendar())
 
 
-def codes(encoding: Encoding, *texts: str | None) -> list[float | None]:
-    asked = encoding.rows(pd.DataFrame({"campaign": np.array(texts, dtype=object)}))[:, 0]
-    return [None if np.isnan(code) else float(code) for code in asked]
+def test_columns_that_teach_nothing_are_left_out() -> None:
+    assert learned().names == ["age", "stage", *BUCKET_SIGNALS]
 
 
-def test_a_text_of_enough_rows_and_units_has_a_code() -> None:
-    signals = rows(("b", MIN_ROWS, MIN_UNITS), ("a", 50, 50), ("few", MIN_ROWS - 1, MIN_UNITS), ("one deal", 500, MIN_UNITS - 1))
-    assert learned(signals).categories == (("campaign", ("a", "b")),)
+def test_categories_are_coded_by_us_and_unknown_ones_are_others() -> None:
+    coded = learned().rows(pd.DataFrame({"stage": ["B", "New", None], "age": [1.0, 1.0, 1.0]}))
+    assert coded[:2, 1].tolist() == [1, 2]
+    assert np.isnan(coded[2, 1])
 
 
-def test_all_others_share_a_code_and_what_is_empty_is_missing() -> None:
-    encoding = learned(rows(("a", 30, 30), ("b", 30, 30), ("rare", 1, 1), (None, 5, 5)))
-    assert codes(encoding, "a", "b", "rare", "never seen", None) == [0.0, 1.0, 2.0, 2.0, None]
+def test_a_signal_unknown_for_everybody_at_most_dates_only_tells_the_date() -> None:
+    dates = np.repeat(np.arange(4), 20) * clock.MICROS_PER_DAY
+    young = SIGNALS.assign(late=np.where(dates >= 3 * clock.MICROS_PER_DAY, np.arange(80.0), np.nan))
+    older = SIGNALS.assign(late=np.where(dates >= 2 * clock.MICROS_PER_DAY, np.arange(80.0), np.nan))
+    assert "late" not in learn_encoding(young, dates, FiscalCalendar()).names
+    assert "late" in learn_encoding(older, dates, FiscalCalendar()).names
 
 
-def test_a_text_called_other_is_not_the_others() -> None:
-    assert codes(learned(rows(("other", 30, 30), ("x", 30, 30))), "other", "rare") == [0.0, 2.0]
+def test_the_order_of_columns_does_not_matter() -> None:
+    turned = SIGNALS[SIGNALS.columns[::-1]]
+    np.testing.assert_array_equal(learned().rows(turned), learned().rows(SIGNALS))
 
 
-def test_a_column_of_rare_texts_alone_teaches_nothing() -> None:
-    assert learned(rows(*((f"t{n}", 2, 2) for n in range(300)))).categories == ()
+def test_an_absent_signal_is_an_error_that_names_it() -> None:
+    with pytest.raises(UsageError, match="stage"):
+        learned().rows(SIGNALS.drop(columns="stage"))
 
 
-def test_codes_survive_the_file() -> None:
-    encoding = learned(rows(("a", 30, 30), ("b", 30, 30)))
-    assert Encoding.from_json(encoding.to_json()) == encoding
+def test_an_encoding_survives_json_that_sorts_its_keys() -> None:
+    unsorted = Encoding(("z", "a"), (("stage", ("A",)), ("product", ("B", "A"))))
+    for encoding in (learned(), unsorted):
+        assert Encoding.from_json(json.loads(json.dumps(encoding.to_json(), sort_keys=True))) == encoding
 
 
-def with_nothing_new(dataset: Dataset) -> Dataset:
-    """Own columns that are constant, unknown, or different for every deal."""
-    n = dataset.n_deals
-    columns: dict[str, tuple[Kind, str, Any]] = {
-        "constant": (Kind.NUMBER, "created_at", np.full(n, 3.0)),
-        "unknown": (Kind.NUMBER, CHANGES, np.full(n, np.nan)),
-        "one_text": (Kind.CATEGORY, "created_at", pd.Series(["x"] * n)),
-        "no_text": (Kind.CATEGORY, CHANGES, pd.Series([None] * n, dtype="str")),
-        "ids": (Kind.CATEGORY, "created_at", dataset.deals["deal_id"]),
-        "told_by_the_close": (Kind.CATEGORY, CLOSE, dataset.deals["outcome"]),
-    }
-    deals = dataset.deals.assign(**{name: values for name, (_, _, values) in columns.items()})
-    own = tuple(Column(name, kind, revealed_by) for name, (kind, revealed_by, _) in columns.items())
-    facts = {"static": dataset.static, "tracked_since": dataset.tracked_since, "extracted_at": dataset.extracted_at}
-    return Dataset.of({**dataset.tables, "deals": deals}, dataset.organisation, custom=own, **facts)  # type: ignore[arg-type]
+def test_period_signals_need_several_periods() -> None:
+    months = pd.date_range("2023-01-01", periods=30, freq="MS", tz="UTC")
+    many = np.array([clock.micros(month.as_unit("us")) for month in months])
+    rows = pd.DataFrame({"age": np.arange(30.0)})
+    assert "bucket_holds_period_end" in learn_encoding(rows, many, FiscalCalendar()).names
+    assert "bucket_holds_period_end" not in learn_encoding(rows[:20], many[:20], FiscalCalendar()).names
 
 
-def trained(dataset: Dataset) -> tuple[HazardModel, Floats]:
-    """A model, and P(won within 30 days) of the open deals by it."""
-    model = fit(dataset, "deals", dataset.ends_at, threads=1).models["deals"]
-    snapshot = Snapshot(dataset, dataset.ends_at)
-    signals = deal_signals(snapshot)
-    return model, model.curves(signals, np.full(len(signals), snapshot.at)).by(30.0, WON)
-
-
-def test_columns_without_news_change_no_prediction() -> None:
-    model, expected = trained(company())
-    assert model.booster is not None
-    other, actual = trained(with_nothing_new(company()))
-    assert other.encoding == model.encoding
-    np.testing.assert_array_equal(actual, expected)
+def test_the_calendar_belongs_to_the_bucket() -> None:
+    # 27 March 2026 is a Friday: its first bucket holds one working day of three, the second the quarter's end.
+    encoding = Encoding(("age",), (), (*BUCKET_SIGNALS, "bucket_days_to_period_end", "bucket_holds_period_end"))
+    edges = np.array([0.0, 3.0, 7.0])
+    row, bucket = np.array([0, 0]), np.array([0, 1])
+    matrix = with_buckets(encoding, SIGNALS, AS_OF, edges, row, bucket, FiscalCalendar())
+    assert matrix[:, 1:].tolist() == [[0, 3, pytest.approx(1 / 3), 5, 0], [3, 4, 1, 2, 1]]

@@ -1,0 +1,126 @@
+"""Scores: what each column means, and what is refused."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features import clock
+from features.dataset import Dataset
+from features.errors import NotReadyError, UsageError
+from features.snapshot import Snapshot
+from serving.score import curve, pipeline, score_clients, score_deals, score_posted
+from training.bundle import Bundle
+from training.run import fit
+
+HORIZONS = (7.0, 30.0, 90.0)
+
+
+@pytest.fixture(scope="session")
+def deals(company: Dataset) -> Bundle:
+    return fit(company, "deals", company.ends_at, threads=1)
+
+
+@pytest.fixture(scope="session")
+def clients(company: Dataset) -> Bundle:
+    return fit(company, "clients", company.ends_at, threads=1)
+
+
+@pytest.fixture(scope="session")
+def scored(company: Dataset, deals: Bundle) -> pd.DataFrame:
+    return score_deals(company, deals, company.ends_at, HORIZONS)
+
+
+def test_every_open_deal_has_one_row(company: Dataset, scored: pd.DataFrame) -> None:
+    still_open = company.deals.loc[company.deals["outcome"].isna(), "deal_id"]
+    assert scored["deal_id"].tolist() == sorted(still_open)
+
+
+def test_chances_rise_with_the_horizon_and_leave_room_for_open(scored: pd.DataFrame) -> None:
+    won = scored[["p_won_7d", "p_won_30d", "p_won_90d", "p_won"]].to_numpy()
+    assert (np.diff(won, axis=1) >= 0).all()
+    assert (scored["p_won_90d"] + scored["p_lost_90d"] <= 1).all()
+    np.testing.assert_allclose(scored["p_won"] + scored["p_lost"], 1, atol=0.05)
+
+
+def test_quarters_do_not_overlap(scored: pd.DataFrame) -> None:
+    both = scored["p_won_this_quarter"] + scored["p_won_next_quarter"]
+    assert (both <= scored["p_won"] + 1e-12).all()
+    assert (scored["p_won_next_quarter"] >= 0).all()
+
+
+def test_the_likely_close_lies_ahead(company: Dataset, scored: pd.DataFrame) -> None:
+    today = company.ends_at.tz_convert(company.organisation.timezone).tz_localize(None).normalize()
+    assert (scored["predicted_close_on"] >= today).all()
+
+
+def test_main_signals_name_a_value(scored: pd.DataFrame) -> None:
+    named = [json.loads(text) for text in scored["main_signals"]]
+    assert any(named)
+    assert all(len(pair) == 2 and isinstance(pair[1], str) for row in named for pair in row)
+
+
+def test_a_champion_trained_later_than_the_question_is_refused(company: Dataset, deals: Bundle) -> None:
+    early = clock.instant(clock.micros(company.ends_at) - 1)
+    with pytest.raises(UsageError, match="look ahead"):
+        score_deals(company, deals, early, HORIZONS)
+
+
+def test_posting_a_stored_deal_gives_what_is_stored(company: Dataset, deals: Bundle, scored: pd.DataFrame) -> None:
+    snapshot, wanted = Snapshot(company, company.ends_at), scored["deal_id"].iloc[3]
+    posted = {name: snapshot.frame(name) for name in ("deals", "deal_changes", "activities")}
+    posted = {name: frame[frame["deal_id"] == wanted].reset_index(drop=True) for name, frame in posted.items()}
+    again = score_posted(company, deals, posted, company.ends_at, HORIZONS)
+    pd.testing.assert_frame_equal(again, scored[scored["deal_id"] == wanted].reset_index(drop=True), check_exact=True)
+
+
+def test_a_posted_deal_that_is_closed_has_a_reason_and_no_number(company: Dataset, deals: Bundle) -> None:
+    closed = company.deals[company.deals["outcome"].notna()].head(1)
+    row = score_posted(company, deals, {"deals": closed}, company.ends_at, HORIZONS).iloc[0]
+    assert row["reason"] == "not_open"
+    assert pd.isna(row["p_won"])
+
+
+def test_before_the_first_close_the_crms_own_probability_answers_or_nothing_does(company: Dataset) -> None:
+    only_open = company.deals[company.deals["outcome"].isna()].drop(columns="closed_at")
+    crm = only_open["crm_probability"].where(np.arange(len(only_open)) % 2 == 0)
+    young = Dataset.of({"deals": only_open.assign(crm_probability=crm), "rates": company.tables["rates"]}, company.organisation)
+    rows = score_deals(young, fit(young, "deals", young.ends_at, threads=1), young.ends_at, HORIZONS)
+    assert rows["p_won_30d"].isna().all()
+    assert set(rows["reason"]) == {"crm_probability", "no_closed_deals"}
+    assert rows.loc[rows["reason"] == "crm_probability", "p_won"].notna().all()
+
+
+def test_the_pipeline_is_ranked_in_one_currency(company: Dataset, deals: Bundle) -> None:
+    dollars = company.deals["currency"].mask(np.arange(company.n_deals) % 2 == 0, "USD")
+    mixed = company.with_tables({**company.tables, "deals": company.deals.assign(currency=dollars)})
+    ranked = pipeline(mixed, deals, company.ends_at)
+    known = ranked["expected_value"].dropna()
+    assert known.is_monotonic_decreasing
+    assert set(ranked["currency"]) == {"EUR", "USD"}
+    assert not np.allclose(ranked["value"], ranked["amount"], equal_nan=True)
+    np.testing.assert_allclose(known, (ranked["value"] * ranked["p_won_this_quarter"]).dropna())
+    own = ranked["currency"] == company.organisation.currency
+    np.testing.assert_allclose(ranked.loc[own, "value"], ranked.loc[own, "amount"])
+
+
+def test_a_curve_ends_where_the_score_does(company: Dataset, deals: Bundle, scored: pd.DataFrame) -> None:
+    drawn = curve(company, deals, scored["deal_id"].iloc[0], company.ends_at)
+    np.testing.assert_allclose(drawn[["p_won", "p_lost", "p_open"]].sum(axis=1), 1)
+    assert drawn["p_won"].iloc[-1] == scored["p_won"].iloc[0]
+
+
+def test_a_closed_deal_has_no_curve(company: Dataset, deals: Bundle) -> None:
+    closed = company.deals.loc[company.deals["outcome"].notna(), "deal_id"].iloc[0]
+    with pytest.raises(NotReadyError, match=closed):
+        curve(company, deals, closed, company.ends_at)
+
+
+def test_leaving_rises_with_the_horizon_under_contract_and_falls_for_those_who_order(company: Dataset, clients: Bundle) -> None:
+    rows = score_clients(company, clients, company.ends_at, HORIZONS)
+    change = rows["p_leaves_90d"] - rows["p_leaves_7d"]
+    assert set(rows["regime"]) == {"contracts", "orders"}
+    assert (change[rows["regime"] == "contracts"] > 0).all()
+    assert (change[rows["regime"] == "orders"] < 0).all()
+    np.testing.assert_allclose(rows["value_at_risk"], rows["yearly_value"] * rows["p_leaves_90d"])
