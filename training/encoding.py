@@ -11,7 +11,8 @@ are common, give 13 codes. An empty cell is missing, not other.
 
 What only tells the date teaches last year by heart. A count over 90 days is unknown for everybody until the history is 90 days
 long; in a history of 101 days, that it is known means "the last days of December". So a signal that is unknown for everybody at
-more than half of the training dates is left out, and so are the phases of a quarter until two years of them were seen.
+more than half of the training dates is left out, so is one whose values differ mostly from date to date and not from row to row
+(a ratio to a median that drifts while the history fills), and so are the phases of a quarter until two years of them were seen.
 """
 
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ MIN_PERIODS: Final = 8
 """Period signals are used only where training saw more quarters than this: one alone teaches last Christmas by heart."""
 MAX_UNKNOWN_DATES: Final = 0.5
 """A signal that is unknown for everybody at a larger share of the training dates is left out."""
+MAX_SHARE_OF_DATE: Final = 0.25
+"""A signal of whose variance a larger share lies between the training dates is left out."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +86,28 @@ def learn_encoding(signals: pd.DataFrame, as_of: Micros, calendar: FiscalCalenda
     known = signals.notna().groupby(as_of).any().mean().to_dict()
     lasting = [str(name) for name in signals if known.get(name, 0.0) >= 1.0 - MAX_UNKNOWN_DATES]
     varying = [name for name in lasting if signals[name].nunique(dropna=False) > 1]
-    numbers = [name for name in varying if pd.api.types.is_numeric_dtype(signals[name])]
-    texts = {name: _in_use(signals[name]) for name in varying if name not in numbers}
+    numeric = [name for name in varying if pd.api.types.is_numeric_dtype(signals[name])]
+    dated = share_of_date(signals[numeric], as_of)
+    numbers = [name for name in numeric if not dated[name] > MAX_SHARE_OF_DATE]
+    texts = {name: _in_use(signals[name]) for name in varying if name not in numeric}
     periods = {calendar.quarter(instant(int(moment))).label for moment in np.unique(as_of)}
     return Encoding(
         tuple(numbers),
         tuple((name, kept) for name, kept in texts.items() if len(np.unique(_codes(signals[name], kept))) > 1),
         (*BUCKET_SIGNALS, *PERIOD_SIGNALS) if len(periods) > MIN_PERIODS else BUCKET_SIGNALS,
     )
+
+
+def share_of_date(signals: pd.DataFrame, as_of: Micros) -> dict[str, float]:
+    """For each numeric signal the share of its variance between dates, NaN where there is one row a date.
+
+    The adjusted R² of the date means, 1 - (1 - R²)(n - 1)/(n - dates), which is about 0 for a signal that does not know the date.
+    """
+    means = signals.groupby(as_of).transform("mean")
+    n, dates = signals.notna().sum(), signals.groupby(as_of).count().gt(0).sum()
+    left = ((signals - means) ** 2).sum() / (n - dates).where(n > dates)
+    whole = signals.var().where(lambda variance: variance > 0)
+    return {str(name): float(share) for name, share in (1.0 - left / whole).items()}
 
 
 def _in_use(values: pd.Series) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,9 @@ from training.registry import Registry, RunRecord
 from training.splits import Plan, plan
 from training.targets import Regime, regimes
 
-GOLDEN_ROWS = 8
+GOLDEN_ROWS: Final = 8
+MLFLOW_TEXT: Final = 6000
+"""The longest text that MLflow keeps as a parameter."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _golden(model: HazardModel, rows: Examples) -> dict[str, Any]:
 
 
 def _parameters(fitted: Bundle, seed: int) -> dict[str, str]:
-    signals = {f"{name}_signals": ",".join(model.encoding.names)[:500] for name, model in fitted.models.items()}
+    signals = {f"{name}_signals": ",".join(model.encoding.names)[:MLFLOW_TEXT] for name, model in fitted.models.items()}
     return {"as_of": fitted.trained_as_of.isoformat(), "seed": str(seed), **signals}
 
 

@@ -7,7 +7,7 @@ import pytest
 from features import clock
 from features.clock import FiscalCalendar
 from features.errors import UsageError
-from training.encoding import BUCKET_SIGNALS, Encoding, learn_encoding, with_buckets
+from training.encoding import BUCKET_SIGNALS, Encoding, learn_encoding, share_of_date, with_buckets
 
 FOUR = pd.DataFrame({"stage": ["A", "B", None, "A"], "age": [1.0, 2.0, np.nan, 4.0], "same": [3.0] * 4, "empty": [np.nan] * 4})
 SIGNALS = pd.concat([FOUR] * 20).set_index(pd.Index([f"D{i}" for i in range(80)]))
@@ -30,10 +30,26 @@ def test_categories_are_coded_by_us_and_unknown_ones_are_others() -> None:
 
 def test_a_signal_unknown_for_everybody_at_most_dates_only_tells_the_date() -> None:
     dates = np.repeat(np.arange(4), 20) * clock.MICROS_PER_DAY
-    young = SIGNALS.assign(late=np.where(dates >= 3 * clock.MICROS_PER_DAY, np.arange(80.0), np.nan))
-    older = SIGNALS.assign(late=np.where(dates >= 2 * clock.MICROS_PER_DAY, np.arange(80.0), np.nan))
+    young = SIGNALS.assign(late=np.where(dates >= 3 * clock.MICROS_PER_DAY, np.tile(np.arange(20.0), 4), np.nan))
+    older = SIGNALS.assign(late=np.where(dates >= 2 * clock.MICROS_PER_DAY, np.tile(np.arange(20.0), 4), np.nan))
     assert "late" not in learn_encoding(young, dates, FiscalCalendar()).names
     assert "late" in learn_encoding(older, dates, FiscalCalendar()).names
+
+
+def test_a_signal_that_differs_from_date_to_date_and_not_from_row_to_row_is_left_out() -> None:
+    rng, dates = np.random.default_rng(4), np.repeat(np.arange(8), 10) * clock.MICROS_PER_DAY
+    rows = SIGNALS.assign(drifting=np.repeat(np.arange(8.0), 10) + rng.normal(size=80), honest=rng.normal(size=80))
+    shares = share_of_date(rows[["drifting", "honest"]], dates)
+    assert shares["drifting"] > 0.6
+    assert abs(shares["honest"]) < 0.2
+    names = learn_encoding(rows, dates, FiscalCalendar()).names
+    assert "drifting" not in names
+    assert "honest" in names
+
+
+def test_one_row_a_date_says_nothing_of_a_share() -> None:
+    shares = share_of_date(SIGNALS[["age"]], np.arange(80) * clock.MICROS_PER_DAY)
+    assert np.isnan(shares["age"])
 
 
 def test_the_order_of_columns_does_not_matter() -> None:
