@@ -58,7 +58,7 @@ class Score(BaseModel):
     predicted_close_on: date | None = Field(description="Median day of the win, given a win. The CRM's own is expected_close_on.")
     extrapolated: bool | None = Field(description="Whether part of the answer lies beyond what the model could observe.")
     life_table_weight: Probability | None = Field(
-        description="How much of the answer is the base rate of stage and age, 0 to 1; 1 means no model beyond it."
+        description="What boosting has left of the way from the base rates, (1 - learning rate) ^ rounds; 1: base rates alone."
     )
     reason: str | None = Field(description="Why there is no score, null where there is one.", examples=["no_closed_deals"])
 
