@@ -72,6 +72,11 @@ def known(recorded: Micros, as_of: int) -> Mask:
     return np.asarray((recorded < as_of) & (recorded != UNKNOWN))
 
 
+def is_known(recorded: int, as_of: int) -> bool:
+    """Whether a single fact was on record strictly before as_of."""
+    return recorded != UNKNOWN and recorded < as_of
+
+
 def within(times: Micros, start: int, end: int) -> Mask:
     """Which times fall into the half-open window `[start, end)`."""
     return np.asarray((times >= start) & (times < end) & (times != UNKNOWN))

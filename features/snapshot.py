@@ -92,7 +92,7 @@ class Snapshot:
     def whole_window(self, table: str, days: float) -> float:
         """The factor for a count over the last days: 1, or NaN where the window reaches back before the table's first row."""
         start = clock.after_days(self.at, -days)
-        return 1.0 if clock.known(np.array([self.dataset.begins.get(table, clock.NEVER)]), start).all() else float("nan")
+        return 1.0 if clock.is_known(self.dataset.begins.get(table, clock.NEVER), start) else float("nan")
 
     def converted(self, amounts: Floats, currencies: pd.Series) -> Floats:
         """Amounts in the organisation's currency, by the rates of as_of; NaN where there is no rate."""
@@ -132,7 +132,7 @@ class Snapshot:
 
     def sees_export(self, column: str) -> bool:
         """Whether a column without a history is known: it is static, or the export had been taken."""
-        return column in self.dataset.static or self.at > clock.micros(self.dataset.extracted_at)
+        return column in self.dataset.static or clock.is_known(clock.micros(self.dataset.extracted_at), self.at)
 
     def _close(self, column: Column, values: pd.Series, keep: Mask) -> pd.Series:
         """The close as it was known: of a deal that was re-opened later, the earlier close and not the final one."""

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features import clock
 from features.clock import FiscalCalendar, Floats, Micros
 from training.curves import Curves, softmax
 from training.encoding import Encoding, learn_encoding, with_buckets
@@ -141,8 +142,8 @@ def fit_hazard(
     age = next((name for name in spec.ages if name in encoding.numbers), None)
     cells = learn_cells(train.signals, spec.kind_signal, age)
     bare = _life_table_model(train, spec, calendar, edges, n_watched, cells, encoding, settings)
-    earlier = train.take(train.as_of < later_from).cut(later_from)
-    later = train.take(train.as_of >= later_from)
+    before = clock.known(train.as_of, later_from)
+    earlier, later = train.take(before).cut(later_from), train.take(~before)
     rounds, because = _choose_rounds(bare, earlier, later, settings)
     if rounds == 0:
         return replace(bare, because=because)

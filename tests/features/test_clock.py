@@ -43,6 +43,7 @@ def test_a_column_of_any_unit_becomes_microseconds_and_comes_back(unit: str) -> 
 )
 def test_known_means_strictly_before_as_of(recorded: int, is_known: bool) -> None:
     assert clock.known(times(recorded), AT).tolist() == [is_known]
+    assert clock.is_known(recorded, AT) is is_known
 
 
 @pytest.mark.parametrize(("offset", "inside"), [(-1, False), (0, True), (1, True), (7 * DAY - 1, True), (7 * DAY, False)])
