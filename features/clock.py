@@ -124,6 +124,17 @@ def earliest_later_in_group(group: npt.NDArray[np.int64], times: Micros) -> Micr
     return np.where(last, NEVER, following)
 
 
+def local_days(times: Micros, zone: str) -> npt.NDArray[np.int64]:
+    """The calendar day that each time falls on in a zone, counted since 1970."""
+    local = to_series(times).dt.tz_convert(zone).dt.tz_localize(None)
+    return np.asarray(local.to_numpy().astype("datetime64[D]").astype(np.int64))
+
+
+def local_midnight(day: int, zone: str) -> int:
+    """The microsecond at which a calendar day (counted since 1970) begins in a zone; the inverse of `local_days`."""
+    return int(dates_to_micros(pd.Series([np.datetime64(day, "D")]).astype("datetime64[us]"), zone)[0])
+
+
 def days_between(start: Micros | int, end: Micros | int) -> Floats:
     """Days (of 24 hours) from start to end; NaN where either is unknown."""
     first, last = np.asarray(start), np.asarray(end)
