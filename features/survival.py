@@ -207,7 +207,7 @@ class Incidence:
     def _when(self, keep: Mask) -> Floats:
         """(groups,) the first time that is kept, NaN where none is; `keep` is (groups, times)."""
         first = np.append(keep, np.ones((len(keep), 1), dtype=bool), axis=1).argmax(axis=1)
-        return np.append(self.time, np.nan)[first]
+        return np.asarray(np.append(self.time, np.nan)[first], dtype=np.float64)
 
     def _upto(self, values: Floats, time: float, otherwise: float) -> Floats:
         passed = int(np.searchsorted(self.time, time, side="right"))
