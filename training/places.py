@@ -1,0 +1,79 @@
+"""Where a deal's money belongs: cells of one owner, one product and one region, and the nodes that they add up to.
+
+A cell is the smallest part in use. A node is a set of cells: the company, a person, a team or a manager with the whole subtree, a
+product, a region; the hierarchy is that of the KPIs (`features.kpis.slices`), so that a forecast and a KPI of one team mean the
+same people.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from scipy import sparse
+
+from features.history import Rows
+from features.kpis import slices
+from features.kpis.options import TODAY
+from features.kpis.slices import Slicing, client_texts
+from features.kpis.value import COMPANY, Node
+from features.signal import Texts
+from features.snapshot import Snapshot
+
+DIMENSIONS: Final = (COMPANY, "owner", "team", "manager", "product", "region")
+_PARTS: Final = ("owner", "product", "region")
+_LEAVES: Final = {COMPANY: 0, "owner": 0, "team": 0, "manager": 0, "product": 1, "region": 2}
+
+
+@dataclass(frozen=True)
+class Places:
+    """The cells of one moment.
+
+    slicings  the nodes of each dimension
+    cells     (cells, 3) leaves of owner, product and region
+    of_deal   for each deal of the Dataset its cell, -1 where it was not on record
+    """
+
+    slicings: Mapping[str, Slicing]
+    cells: Rows
+    of_deal: Rows
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def nodes(self, dimension: str) -> tuple[Node, ...]:
+        return self.slicings[dimension].nodes
+
+    def members(self, dimension: str) -> Any:
+        """(nodes, cells) sparse, 1 where a cell belongs to a node; the first node is the company."""
+        slicing = self.slicings[dimension]
+        if dimension == COMPANY:
+            return sparse.csr_array(np.ones((len(slicing.nodes), len(self))))
+        return slicing.members.tocsc()[:, self.cells[:, _LEAVES[dimension]]].tocsr()
+
+    @cached_property
+    def team_of(self) -> Rows:
+        """For each cell the first team that its owner belongs to, from 0 on; those without one are a team together."""
+        by_leaf = self.slicings["team"].members.tocsc()
+        own = np.zeros(by_leaf.shape[1], dtype=np.int64)
+        for node in range(1, by_leaf.shape[0]):
+            own[by_leaf[[node], :].tocoo().col] = node - 1
+        return own[self.cells[:, 0]]
+
+
+def places(snapshot: Snapshot, teams: str = TODAY) -> Places:
+    """The cells of all deals on record: by who owns each, its product and its account's region, as known."""
+    slicings = {dimension: slices.slicing(snapshot, dimension, teams) for dimension in DIMENSIONS}
+    named = {"owner": snapshot.texts("owner_id"), "product": snapshot.texts("product"), "region": _regions(snapshot)}
+    leaves = np.stack([slicings[part].leaf(named[part]) for part in _PARTS], axis=1)
+    cells, of_deal = np.unique(leaves[snapshot.exists], axis=0, return_inverse=True)
+    cell = np.full(snapshot.dataset.n_deals, -1, dtype=np.int64)
+    cell[snapshot.exists] = of_deal.ravel()
+    return Places(slicings, cells.astype(np.int64), cell)
+
+
+def _regions(snapshot: Snapshot) -> Texts:
+    """The region of each deal's account."""
+    clients = snapshot.dataset.clients_of("deals")
+    return np.append(client_texts(snapshot, "region"), None)[clients]
