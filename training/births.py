@@ -29,7 +29,7 @@ PRIOR_DEALS: Final = 30.0
 """The company's curve counts in each segment as so many deals of its own."""
 LOOK_BACK_DAYS: Final = 730
 BORROWED_AMOUNTS: Final = 20
-AGES: Final = np.concatenate([np.arange(0, 3, 0.25), np.arange(3, 31), np.arange(32, 92, 2), np.arange(95, 366, 5), [400, 550, 730]])
+AGES: Final = np.r_[0:3:0.25, 3:31, 32:92:2, 95:366:5, 400.0, 550.0, 730.0]
 STEPS: Final = 24
 """A period's rest is cut into so many stretches of births at most."""
 
@@ -154,7 +154,7 @@ def _between(births: Births, edges: Floats) -> Floats:
     gone = float(clock.days_between(clock.local_midnight(today, births.zone), births.at))
     n_days = int(np.ceil(edges[-1] + gone)) + 1
     passed = np.concatenate([[0.0], np.cumsum(births.arrivals.daily(today + np.arange(n_days, dtype=np.float64)))])
-    return np.diff(np.interp(edges + gone, np.arange(n_days + 1), passed))
+    return np.asarray(np.diff(np.interp(edges + gone, np.arange(n_days + 1), passed)))
 
 
 def _ends(snapshot: Snapshot) -> tuple[Floats, Rows]:
@@ -205,5 +205,3 @@ def _shrunken(own: Floats, whole: Floats) -> Floats:
     if not len(whole):
         return own
     return np.concatenate([own, np.quantile(whole, (np.arange(BORROWED_AMOUNTS) + 0.5) / BORROWED_AMOUNTS)])
-
-

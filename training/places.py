@@ -76,4 +76,5 @@ def places(snapshot: Snapshot, teams: str = TODAY) -> Places:
 def _regions(snapshot: Snapshot) -> Texts:
     """The region of each deal's account."""
     clients = snapshot.dataset.clients_of("deals")
-    return np.append(client_texts(snapshot, "region"), None)[clients]
+    named: Texts = np.append(client_texts(snapshot, "region"), np.array([None]))[clients]
+    return named

@@ -6,8 +6,8 @@
       deals yet to be created         61,200       12,000 to 118,000
       bookings                       981,500      830,000 to 1,140,000
 
-A part's interval comes from its own draws; the sum's from the sums of the draws, which share one shock, so intervals do not add up
-and nobody should add them. What the answer lacks is said by name in `notes`, each with what it does to the interval.
+A part's interval comes from its own draws; the sum's from the sums of the draws, which share one shock: intervals do not add up.
+ What the answer lacks is said by name in `notes`, each with what it does to the interval.
 """
 
 from collections.abc import Sequence
@@ -121,9 +121,15 @@ class PeriodForecast:
         return float((self.node_draws(dimension)[:, node] >= target * CENTS).mean())
 
 
+def deal_curves(snapshot: Snapshot, model: HazardModel) -> Curves:
+    """The model's curves of the Snapshot's open deals, in the order of `open_deals`."""
+    signals = deal_signals(snapshot)
+    return model.curves(signals, np.full(len(signals), snapshot.at, dtype=np.int64))
+
+
 def forecast_period(
     snapshot: Snapshot,
-    model: HazardModel,
+    curves: Curves,
     window: Window,
     shock: Shock,
     *,
@@ -133,24 +139,22 @@ def forecast_period(
     threads: int = 2,
     where: Places | None = None,
 ) -> PeriodForecast:
-    """Forecast the bookings of a period from what was known at the Snapshot's moment.
+    """Forecast the bookings of a period from what was known at the Snapshot's moment; `curves` are those of its open deals.
 
     A period that is over has neither open nor new deals: its forecast is what was won. One that has not begun has nothing won.
     """
     where = where or places(snapshot)
     known = births or fit_births(snapshot, where.of_deal)
-    deals = snapshot.open_deals
-    curves = model.curves(deal_signals(snapshot), np.full(len(deals), snapshot.at, dtype=np.int64))
     opened = _open_deals(snapshot, curves, window, where)
-    start, end = (clock.micros(clock_end(snapshot, moment)) for moment in (window.start, window.end))
+    start, end = (clock.micros(_still_ahead(snapshot, moment)) for moment in (window.start, window.end))
     coming = simulation.Births(expected_births(known, start, end), tuple(each.cells for each in known.segments))
     drawn = simulation.draw(opened, coming, shock, len(where), n_draws=n_draws, seed=seed, threads=threads)
-    won = _won_already(snapshot, window, where)
+    won = won_money(snapshot, window, where)
     notes = _notes(snapshot, window, known, shock, curves.extrapolated)
-    return PeriodForecast(window, snapshot.as_of, where, won, deals, opened, coming, drawn, shock, notes)
+    return PeriodForecast(window, snapshot.as_of, where, won, snapshot.open_deals, opened, coming, drawn, shock, notes)
 
 
-def clock_end(snapshot: Snapshot, moment: pd.Timestamp) -> pd.Timestamp:
+def _still_ahead(snapshot: Snapshot, moment: pd.Timestamp) -> pd.Timestamp:
     """A moment of a period, no earlier than as_of: what lies before it has happened."""
     return max(moment, snapshot.as_of)
 
@@ -166,28 +170,29 @@ def cell_means(births: simulation.Births, n_cells: int) -> Floats:
 
 def _open_deals(snapshot: Snapshot, curves: Curves, window: Window, where: Places) -> OpenDeals:
     deals = snapshot.open_deals
-    moments = (clock.micros(clock_end(snapshot, moment)) for moment in (window.start, window.end))
+    moments = (clock.micros(_still_ahead(snapshot, moment)) for moment in (window.start, window.end))
     opens, closes = (curves.by(float(clock.days_between(snapshot.at, moment)), WON_CAUSE) for moment in moments)
     cell = where.of_deal[deals]
     ratios = np.broadcast_to(NO_CHANGE, (len(deals), len(NO_CHANGE)))
-    return OpenDeals(opens, closes, _filled(snapshot)[deals], ratios, cell, where.team_of[cell])
+    return OpenDeals(opens, closes, filled_amounts(snapshot)[deals], ratios, cell, where.team_of[cell])
 
 
-def _filled(snapshot: Snapshot) -> Floats:
-    """Amounts in the organisation's currency; a deal without one counts as the median of the deals won so far, else as nothing."""
+def filled_amounts(snapshot: Snapshot) -> Floats:
+    """Amounts in the organisation's currency; a deal without one counts as the median of the deals won so far, else 0."""
     amount = deal_amounts(snapshot)
     won = amount[(snapshot.state == WON) & ~np.isnan(amount)]
     return np.where(np.isnan(amount), np.median(won) if len(won) else 0.0, amount)
 
 
-def _won_already(snapshot: Snapshot, window: Window, where: Places) -> Floats:
-    """(cells,) cents of the deals known to be won inside the window."""
-    won = _won_within(snapshot, window) & (where.of_deal >= 0)
+def won_money(snapshot: Snapshot, window: Window, where: Places) -> Floats:
+    """(cells,) cents of the deals known to be won inside the window; the amount is the final one as known."""
+    won = won_within(snapshot, window) & (where.of_deal >= 0)
     cents = np.rint(np.nan_to_num(deal_amounts(snapshot)[won]) * CENTS)
     return np.bincount(where.of_deal[won], cents, minlength=len(where)).astype(np.float64)
 
 
-def _won_within(snapshot: Snapshot, window: Window) -> Mask:
+def won_within(snapshot: Snapshot, window: Window) -> Mask:
+    """(deals of the Dataset,) which were known to be won, and became so inside the window."""
     inside = clock.within(snapshot.state_since, clock.micros(window.start), clock.micros(window.end))
     return np.asarray(inside & (snapshot.state == WON) & snapshot.exists)
 
@@ -197,7 +202,7 @@ def _notes(snapshot: Snapshot, window: Window, births: Births, shock: Shock, wat
     bare = np.isnan(deal_amounts(snapshot))
     found = {
         "open_deals_without_amount": float(bare[snapshot.open_deals].sum()),
-        "won_deals_without_amount": float((bare & _won_within(snapshot, window)).sum()),
+        "won_deals_without_amount": float((bare & won_within(snapshot, window)).sum()),
         "no_births": float(not births.n_won),
         "few_past_periods": max(0.0, FEW_PERIODS - shock.n_periods),
         "beyond_follow_up": max(0.0, days - watched_days),

@@ -63,7 +63,9 @@ class Evidence:
         nearest = np.rint((np.clip(probit(np.clip(p_won, CLIP, 1 - CLIP)), BINS[0], BINS[-1]) - BINS[0]) / (BINS[1] - BINS[0]))
         n_teams = int(team.max(initial=0)) + 1
         flat = np.bincount(team * len(BINS) + nearest.astype(np.int64), minlength=n_teams * len(BINS))
-        return cls(flat.reshape(n_teams, len(BINS)).astype(np.float64), np.bincount(team, won, n_teams), weight)
+        return cls(
+            flat.reshape(n_teams, len(BINS)).astype(np.float64), np.bincount(team, won, n_teams).astype(np.float64), weight
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {"expected": self.expected.tolist(), "won": self.won.tolist(), "weight": self.weight}
@@ -107,7 +109,7 @@ class Shock:
         return RHO[cells // len(TAU)], TAU[cells % len(TAU)]
 
 
-def given_luck(threshold: Floats, luck: Floats, own: Floats) -> Floats:
+def given_luck(threshold: Floats, luck: Floats, own: Floats | float) -> Floats:
     """P(X < threshold | the shared part of X is `luck`), where the deal's own part has variance `own`."""
     return np.asarray(ndtr((threshold - luck) / np.sqrt(own)))
 
@@ -151,7 +153,7 @@ def _two_factors(seen: Evidence, rho: float, tau: float) -> float:
 
 def _moments(seen: Evidence, luck: Floats, own: float) -> tuple[Floats, Floats]:
     """(teams, luck) mean and variance of the number of wins, given the shared luck."""
-    p = given_luck(BINS[:, None], luck, np.float64(own))
+    p = given_luck(BINS[:, None], luck, own)
     return seen.expected @ p, seen.expected @ (p * (1 - p))
 
 

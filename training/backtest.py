@@ -1,0 +1,233 @@
+"""How good the forecast would have been: past periods replayed, with a model that one could have had, beside the rivals.
+
+    half-year    |------- fit ------------------------|------- fit …
+    periods           | 2025Q3          | 2025Q4          | 2026Q1
+    as_of             0    30    60     0    30    60     0    30    60      days into each
+
+A model is fitted at the start of the first period, and again with the first period that starts half a year later; births and
+rivals learn anew at each moment, as they would have. The shock's size comes from the periods that were over by then, and so every
+interval is as wide as the evidence of its own day made it. What was forecast, what came and the evidence are kept: the dashboard
+shows the one, the next forecast learns from the other.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from features import clock
+from features.clock import FiscalCalendar
+from features.dataset import Dataset
+from features.errors import NotReadyError, UsageError
+from features.history import WON
+from features.kpis import windows
+from features.kpis.options import AS_KNOWN
+from features.kpis.value import Window
+from features.snapshot import Snapshot
+from training.births import fit_births
+from training.curves import Curves
+from training.hazard import HazardModel
+from training.labels import deal_outcomes
+from training.places import places
+from training.rivals import rival_forecasts
+from training.draws import CENTS
+from training.rollup import PeriodForecast, deal_curves, forecast_period, won_money
+from training.shock import Evidence, Shock, fit_shock
+from training.targets import WON as WON_CAUSE
+
+KINDS: Final = {"month": 1, "quarter": 3, "year": 12}
+WEEK: Final = "week"
+QUARTER_LEADS: Final = (0.0, 30.0, 60.0)
+REFIT_DAYS: Final = 182.0
+MIN_WON: Final = 10
+MIN_HISTORY_DAYS: Final = 60.0
+QUANTILES: Final = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+
+Fit: TypeAlias = Callable[[Dataset, pd.Timestamp], HazardModel]
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One forecast of the past, and what came.
+
+    lead       days into the period
+    trained    as_of of the model that made it
+    quantiles  of the bookings, at QUANTILES
+    rivals     name -> their forecast, NaN where they had none
+    """
+
+    label: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+    lead: float
+    trained: pd.Timestamp
+    actual: float
+    mean: float
+    quantiles: tuple[float, ...]
+    rivals: dict[str, float]
+    rho: float
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Replayed periods, oldest first, and the evidence on the shock that they give."""
+
+    kind: str
+    replayed: tuple[Replayed, ...]
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def shock(self) -> Shock:
+        """The shock's size after all of it."""
+        return fit_shock(self.evidence)
+
+    def table(self) -> pd.DataFrame:
+        """One row a forecast: period, start, end, lead, trained, actual, mean, q_{quantile}, and a column for each rival."""
+        rows: list[dict[str, Any]] = []
+        for each in self.replayed:
+            named = {f"q_{level:g}": value for level, value in zip(QUANTILES, each.quantiles, strict=True)}
+            shown = {name: getattr(each, name) for name in ("start", "end", "lead", "trained", "actual", "mean", "rho")}
+            rows.append({"period": each.label, **shown, **named, **each.rivals})
+        return pd.DataFrame(rows)
+
+
+def past_periods(kind: str, first: pd.Timestamp, until: pd.Timestamp, calendar: FiscalCalendar) -> list[Window]:
+    """The whole periods of a kind (week, month, quarter, year) between two moments, oldest first. Raises UsageError."""
+    if kind == WEEK:
+        return _weeks(first, until, calendar)
+    if kind not in KINDS:
+        raise UsageError(f"'{kind}' is no kind of period; choose one of {', '.join((WEEK, *KINDS))}")
+    length = KINDS[kind]
+    found = []
+    number = -(-calendar.month_number(first - pd.Timedelta(microseconds=1)) // length) * length
+    while clock.micros((window := windows.of_period(calendar.months(number, length), length)).end) <= clock.micros(until):
+        if clock.micros(window.start) >= clock.micros(first):
+            found.append(window)
+        number += length
+    return found
+
+
+def _weeks(first: pd.Timestamp, until: pd.Timestamp, calendar: FiscalCalendar) -> list[Window]:
+    """Weeks from Monday to Monday, local time."""
+    zone = calendar.timezone
+    day = int(clock.local_days(np.array([clock.micros(first) - 1]), zone)[0]) + 1
+    monday = day + (-(day + 3)) % 7
+    found = []
+    while (end := clock.local_midnight(monday + 7, zone)) <= clock.micros(until):
+        start = clock.instant(clock.local_midnight(monday, zone))
+        found.append(windows.span(start, clock.instant(end), f"week of {start.tz_convert(zone):%Y-%m-%d}"))
+        monday += 7
+    return found
+
+
+def leads(window: Window) -> tuple[float, ...]:
+    """The days into a period at which it is replayed: 0, 30 and 60 of a quarter, else 0, a third and two thirds."""
+    if window.months == KINDS["quarter"]:
+        return QUARTER_LEADS
+    length = float(clock.days_between(clock.micros(window.start), clock.micros(window.end)))
+    return tuple(length * part / 3 for part in range(3))
+
+
+@dataclass
+class _Walk:
+    """State of one walk through the past: the model of the day and the evidence so far, each with when it became known."""
+
+    dataset: Dataset
+    fit: Fit
+    n_draws: int
+    seed: int
+    model: HazardModel | None = None
+    trained: pd.Timestamp = field(default_factory=lambda: clock.instant(0))
+    evidence: list[tuple[int, Evidence]] = field(default_factory=list)
+
+    def model_for(self, start: pd.Timestamp) -> HazardModel:
+        """The model of a period: refitted at its start when the one before is half a year old."""
+        if self.model is None or clock.days_between(clock.micros(self.trained), clock.micros(start)) >= REFIT_DAYS:
+            self.model, self.trained = self.fit(self.dataset, start), start
+        return self.model
+
+    def known_evidence(self, at: int) -> list[Evidence]:
+        return [each for known_at, each in self.evidence if known_at <= at]
+
+
+def backtest(
+    dataset: Dataset,
+    fit: Fit,
+    *,
+    kind: str = "quarter",
+    first: pd.Timestamp | None = None,
+    until: pd.Timestamp | None = None,
+    n_draws: int = 2000,
+    seed: int = 7,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Backtest:
+    """Replay the whole periods between `first` and `until` (the end of the data, where not given).
+
+    `first` defaults to the first moment with enough behind it: 60 days of history and 10 won deals. Raises NotReadyError where no
+    whole period is left.
+    """
+    end = min(until or dataset.ends_at, dataset.ends_at)
+    begin = first or _enough_history(dataset)
+    periods = past_periods(kind, begin, end, dataset.organisation.calendar)
+    if not periods:
+        raise NotReadyError(f"there is no whole {kind} between {begin:%Y-%m-%d} and {end:%Y-%m-%d} to replay")
+    known_since = clock.instant(int(dataset.deal_known.min()))
+    earlier = past_periods(kind, known_since, periods[0].start, dataset.organisation.calendar)
+    walk = _Walk(dataset, fit, n_draws, seed)
+    replayed: list[Replayed] = []
+    for number, window in enumerate(periods):
+        found = _replay(walk, window, [*earlier, *periods[:number]])
+        replayed += found
+        progress(f"{window.label}: {found[0].mean:,.0f} expected at its start, {found[0].actual:,.0f} came")
+    return Backtest(kind, tuple(replayed), tuple(each for _, each in walk.evidence))
+
+
+def _enough_history(dataset: Dataset) -> pd.Timestamp:
+    moves = dataset.transitions
+    won = np.sort(moves.known[moves.state == WON])
+    if len(won) < MIN_WON or not dataset.n_deals:
+        raise NotReadyError(f"there are {len(won)} won deals in the data; a backtest needs {MIN_WON} before its first period")
+    since = clock.after_days(int(dataset.deal_known.min()), MIN_HISTORY_DAYS)
+    return clock.instant(max(int(won[MIN_WON - 1]) + 1, since))
+
+
+def _replay(walk: _Walk, window: Window, past: Sequence[Window]) -> list[Replayed]:
+    """One period at all of its leads. Its evidence is known when it is over."""
+    model = walk.model_for(window.start)
+    end = Snapshot(walk.dataset, window.end)
+    actual = float(won_money(end, window, places(end, AS_KNOWN)).sum()) / CENTS
+    moments = leads(window)
+    found = []
+    for lead in moments:
+        snapshot = Snapshot(walk.dataset, clock.instant(clock.after_days(clock.micros(window.start), lead)))
+        curves = deal_curves(snapshot, model)
+        made = replay_once(snapshot, curves, window, fit_shock(walk.known_evidence(snapshot.at)), walk.n_draws, walk.seed)
+        walk.evidence.append((clock.micros(window.end), evidence_of(walk.dataset, made, 1 / len(moments))))
+        rivals = rival_forecasts(snapshot, window, past)
+        found.append(_row(made, lead, walk.trained, actual, rivals))
+    return found
+
+
+def replay_once(snapshot: Snapshot, curves: Curves, window: Window, shock: Shock, n_draws: int, seed: int) -> PeriodForecast:
+    """The forecast that would have been made at the Snapshot's moment."""
+    where = places(snapshot, AS_KNOWN)
+    births = fit_births(snapshot, where.of_deal)
+    return forecast_period(snapshot, curves, window, shock, births=births, n_draws=n_draws, seed=seed, where=where)
+
+
+def evidence_of(dataset: Dataset, made: PeriodForecast, weight: float) -> Evidence:
+    """What a forecast expected of its open deals, and what came by the period's end."""
+    outcomes = deal_outcomes(dataset, made.deals, made.as_of, made.window.end)
+    opens = max(0.0, float(clock.days_between(clock.micros(made.as_of), clock.micros(made.window.start))))
+    won = (outcomes.cause == WON_CAUSE) & (outcomes.days >= opens)
+    return Evidence.of(made.open.p_won, won.astype(np.float64), made.open.team, weight)
+
+
+def _row(made: PeriodForecast, lead: float, trained: pd.Timestamp, actual: float, rivals: dict[str, float]) -> Replayed:
+    drawn = made.node_draws()[:, 0] / CENTS
+    mean = float(made.won.sum()) / CENTS + float(made.open_mean.sum() + made.new_mean.sum())
+    cuts = tuple(float(each) for each in np.quantile(drawn, QUANTILES))
+    window = made.window
+    return Replayed(window.label, window.start, window.end, lead, trained, actual, mean, cuts, rivals, made.shock.rho)

@@ -1,0 +1,144 @@
+"""How fast deals close on each day of the calendar, against an ordinary day: weekdays, and the rush of a period's end.
+
+Nobody signs on a Sunday, and half of a quarter is signed in its last two weeks. A hazard by days since as_of mixes such days: the
+bucket from day 21 to day 30 is a rush for one row and a lull for another. So the life table counts in *paced* days, of which a
+slow day has less than one and a fast day more, and each row's buckets get back the pace of the days that they cover. The boosting
+that follows starts where the calendar has been said already.
+
+For each cause the pace is a Poisson regression of the daily number of ends on weekday and week of the quarter, relative to what
+the open deals of that day would bring at the rate of the weeks around it: a trend, or a bad quarter, is no calendar. Weeks from
+the quarter's start and from its end have a level each, three of both; the middle is the ordinary. A ridge of a standard deviation
+of a half keeps thin histories at 1.
+
+Worked example: in the last two weeks of a quarter wins come at 1.9 times the ordinary pace. A row stands 20 days before the end;
+its bucket from day 7 to day 14 covers seven fast days and gets 1.9 times the hazard, that from day 0 to day 7 one, and gets 1.1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+from sklearn.linear_model import PoissonRegressor
+from threadpoolctl import threadpool_limits
+
+from features import clock
+from features.clock import FiscalCalendar, Floats, Micros
+from features.history import Rows
+
+WEEKS: Final = 3
+"""Weeks from either end of a quarter that have a pace of their own."""
+N_COLUMNS: Final = 7 + 2 * WEEKS
+AROUND_DAYS: Final = 91
+PRIOR_SD: Final = 0.5
+MIN_ENDS: Final = 30
+SPAN_DAYS: Final = 2200
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Pace of each cause: the logarithm of its factor is the sum of the weights of a day's weekday and week.
+
+    weights  (causes, N_COLUMNS)
+    """
+
+    calendar: FiscalCalendar
+    weights: Floats
+
+    @classmethod
+    def even(cls, calendar: FiscalCalendar, n_causes: int) -> "Pace":
+        """Every day like every other."""
+        return cls(calendar, np.zeros((n_causes, N_COLUMNS)))
+
+    def factors(self, days: Rows) -> Floats:
+        """(days, causes) pace of each day, counted since 1970."""
+        return np.asarray(np.exp(day_columns(days, self.calendar) @ self.weights.T))
+
+    def of_buckets(self, as_of: Micros, edges: Floats) -> Floats:
+        """(rows, buckets, causes) mean pace over each bucket of each row."""
+        moments, place = np.unique(as_of, return_inverse=True)
+        passed = np.stack([self._passed(int(moment), edges) for moment in moments])
+        return np.asarray((np.diff(passed, axis=1) / np.diff(edges)[:, None])[place])
+
+    def _passed(self, as_of: int, edges: Floats) -> Floats:
+        """(edges, causes) paced days from as_of to each edge."""
+        zone = self.calendar.timezone
+        today = int(clock.local_days(np.array([as_of]), zone)[0])
+        gone = float(clock.days_between(clock.local_midnight(today, zone), as_of))
+        n_days = int(np.ceil(edges[-1] + gone)) + 1
+        daily = self.factors(today + np.arange(n_days))
+        total = np.concatenate([np.zeros((1, daily.shape[1])), np.cumsum(daily, axis=0)])
+        at = edges + gone
+        whole = np.stack([np.interp(at, np.arange(n_days + 1), total[:, cause]) for cause in range(daily.shape[1])], axis=1)
+        return np.asarray(whole - whole[:1])
+
+    def to_json(self) -> list[list[float]]:
+        return [[float(each) for each in row] for row in self.weights]
+
+    @classmethod
+    def from_json(cls, calendar: FiscalCalendar, stored: Any) -> "Pace":
+        return cls(calendar, np.array(stored, dtype=np.float64))
+
+
+def fit_pace(begun: Micros, over: Micros, cause: Rows, as_of: int, calendar: FiscalCalendar, n_causes: int) -> Pace:
+    """Learn from spans that are all known at as_of: when each began, when it ended (as_of where it has not), and how (0: not)."""
+    zone = calendar.timezone
+    first, last = clock.local_days(begun, zone), clock.local_days(over, zone)
+    start, today = int(first.min(initial=0)), int(clock.local_days(np.array([as_of]), zone)[0])
+    n_days = today - start
+    if n_days < AROUND_DAYS:
+        return Pace.even(calendar, n_causes)
+    entered, left = (np.bincount(np.clip(days - start, 0, n_days), minlength=n_days + 1)[:n_days] for days in (first, last))
+    at_risk = np.cumsum(entered) - (np.cumsum(left) - left)
+    columns = day_columns(start + np.arange(n_days), calendar)
+    weights = [
+        _weights(np.bincount(last[cause == k] - start, minlength=n_days)[:n_days].astype(np.float64), at_risk, columns)
+        for k in range(1, n_causes + 1)
+    ]
+    return Pace(calendar, np.stack(weights))
+
+
+def _weights(ends: Floats, at_risk: Rows, columns: Floats) -> Floats:
+    """Log-factors of one cause."""
+    if ends.sum() < MIN_ENDS:
+        return np.zeros(columns.shape[1])
+    around = [uniform_filter1d(each.astype(np.float64), AROUND_DAYS, mode="constant") for each in (ends, at_risk)]
+    expected = at_risk * np.divide(around[0], around[1], out=np.zeros_like(ends), where=around[1] > 0)
+    seen = expected > 0
+    penalty = 1 / (PRIOR_SD**2 * expected[seen].sum())
+    with threadpool_limits(1):
+        fitted = PoissonRegressor(alpha=penalty, solver="newton-cholesky").fit(
+            columns[seen], ends[seen] / expected[seen], sample_weight=expected[seen]
+        )
+    return np.asarray(fitted.coef_ + fitted.intercept_ * (np.arange(columns.shape[1]) < 7))
+
+
+def day_columns(days: Rows, calendar: FiscalCalendar) -> Floats:
+    """(days, N_COLUMNS) what the calendar says of each day: weekday, weeks from the quarter's start, weeks to its end."""
+    columns = np.zeros((len(days), N_COLUMNS))
+    columns[np.arange(len(days)), (days + 3) % 7] = 1.0
+    gone, left = _in_quarter(days, calendar)
+    for week in range(WEEKS):
+        columns[:, 7 + week] = gone // 7 == week
+        columns[:, 7 + WEEKS + week] = (left - 1) // 7 == week
+    return columns
+
+
+def _in_quarter(days: Rows, calendar: FiscalCalendar) -> tuple[Rows, Rows]:
+    """Days since the first day of each day's quarter, and days to the first of the next."""
+    starts = np.array(_quarter_starts(calendar, int(days.min()), int(days.max())))
+    place = np.searchsorted(starts, days, side="right") - 1
+    return days - starts[place], starts[place + 1] - days
+
+
+@lru_cache(maxsize=64)
+def _quarter_starts(calendar: FiscalCalendar, first: int, last: int) -> tuple[int, ...]:
+    zone = calendar.timezone
+    month = calendar.month_number(clock.instant(clock.local_midnight(first, zone))) // 3 * 3
+    found: list[int] = []
+    while not found or found[-1] <= last:
+        found.append(int(clock.local_days(np.array([clock.micros(calendar.months(month, 3).start)]), zone)[0]))
+        month += 3
+    return tuple(found)
