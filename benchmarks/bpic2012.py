@@ -29,8 +29,9 @@ from features.clock import Floats, Mask
 from features.dataset import Dataset
 from features.ingest import ingest
 from features.store import Store
+from training.boosting import Parameters
 from training.examples import Examples, examples
-from training.hazard import HazardModel, Parameters
+from training.hazard import HazardModel
 from training.labels import Outcomes
 from training.metrics import Flags, auc, brier, log_loss
 from training.run import fit
@@ -138,7 +139,7 @@ def _classifier(
 ) -> Floats:
     """A binary LightGBM on finished windows: rounds from the later slice, then fitted again on all rows."""
     parameters = Parameters(seed=options.seed, threads=options.threads).for_lightgbm(2) | {"objective": "binary", "num_class": 1}
-    boundary = clock.micros(schedule.later_from)
+    boundary = schedule.slices.last_from
     earlier = _finished(train.take(train.as_of < boundary).cut(boundary), horizon)
     later = _finished(train.take(train.as_of >= boundary), horizon)
     rounds = 100

@@ -27,9 +27,9 @@ from features import clients, clock, sources
 from features.clock import Floats
 from features.dataset import Dataset
 from serving.score import score_clients
+from training.boosting import Parameters
 from training.bundle import Bundle
 from training.examples import Examples, examples
-from training.hazard import Parameters
 from training.metrics import Flags, auc, brier, log_loss
 from training.run import fit
 from training.splits import plan

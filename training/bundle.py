@@ -22,11 +22,12 @@ import pandas as pd
 
 from features.clock import FiscalCalendar
 from features.errors import DealcastError
+from training.calibrate import Calibration
 from training.encoding import Encoding
 from training.hazard import HazardModel, Spec
 from training.life_table import LifeTable
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 GOLDEN_TOLERANCE: Final = 1e-9
 
 
@@ -102,9 +103,12 @@ def verify(bundle: Bundle) -> None:
 
 def _checked_content(folder: Path) -> dict[str, Any]:
     try:
-        stored = json.loads((folder / "bundle.json").read_bytes())
+        raw = (folder / "bundle.json").read_bytes()
+        stored = json.loads(raw)
         content: dict[str, Any] = stored["content"]
-        intact = _sha256(json.dumps(content, sort_keys=True).encode()) == stored["sha256"]
+        # The seventeenth digit of a number may change without changing the number; so the bytes are compared as well.
+        unchanged = json.dumps(stored, sort_keys=True).encode() == raw
+        intact = unchanged and _sha256(json.dumps(content, sort_keys=True).encode()) == stored["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedBundleError(f"{folder}: no readable bundle.json ({type(error).__name__}); train again") from error
     if not intact:
@@ -133,6 +137,7 @@ def _model_to_json(model: HazardModel) -> dict[str, Any]:
         "encoding": model.encoding.to_json(),
         "because": model.because,
         "life_table_weight": model.life_table_weight,
+        "calibration": model.calibration.to_json(),
     }
 
 
@@ -147,6 +152,7 @@ def _model_from_json(stored: dict[str, Any], booster: lgb.Booster | None) -> Haz
         booster,
         stored["because"],
         stored["life_table_weight"],
+        Calibration.from_json(stored["calibration"]),
     )
 
 

@@ -35,6 +35,11 @@ class Examples:
         seen = self.outcomes
         return Examples(self.signals[keep], self.as_of[keep], Outcomes(seen.days[keep], seen.cause[keep], seen.follow_up[keep]))
 
+    def before(self, boundary: int) -> tuple["Examples", "Examples"]:
+        """The rows whose as_of lies before the boundary (microseconds), watched until it; and the others."""
+        earlier = clock.known(self.as_of, boundary)
+        return self.take(earlier).cut(boundary), self.take(~earlier)
+
     def cut(self, watched_until: int) -> "Examples":
         """The same rows as if watching had stopped earlier: what happened afterwards is unknown again."""
         follow_up = np.minimum(self.outcomes.follow_up, (watched_until - self.as_of) / clock.MICROS_PER_DAY)

@@ -17,10 +17,12 @@ from features.dataset import Dataset
 from features.errors import NotReadyError
 from features.snapshot import Snapshot
 from training import bundle as bundles
+from training.boosting import Parameters
 from training.bundle import Bundle
 from training.encoding import with_buckets
 from training.examples import Examples, examples
-from training.hazard import HazardModel, Parameters, fit_hazard
+from training.fitting import fit_hazard
+from training.hazard import HazardModel
 from training.registry import Registry, RunRecord
 from training.splits import Plan, plan
 from training.targets import Regime, regimes
@@ -117,7 +119,7 @@ def _first_fact(dataset: Dataset, target: str) -> pd.Timestamp:
 
 
 def _fit_regime(dataset: Dataset, regime: Regime, rows: Examples, schedule: Plan, parameters: Parameters) -> HazardModel:
-    return fit_hazard(rows, clock.micros(schedule.later_from), regime.spec, dataset.organisation.calendar, parameters)
+    return fit_hazard(rows, schedule.slices, regime.spec, dataset.organisation.calendar, parameters)
 
 
 def _counts(rows: Examples, regime: Regime) -> dict[str, int]:

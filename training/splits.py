@@ -1,9 +1,10 @@
 """Which as_of dates teach the model, and which of them judge it.
 
 Worked example: training as of 10 January with history from 1 October, 101 days. Dates are spread over the span, one in each
-equal step, at a random day of the step, so that all phases of a quarter and a week are seen. The latest quarter of the span,
-from 16 December on, is the later slice: it decides how many rounds of boosting are worth it. What the earlier slice learns is
-watched only until 16 December. With hazards that cut is all the embargo there is to do, and no row is lost by it.
+equal step, at a random day of the step, so that all phases of a quarter and a week are seen. Two boundaries, 1 and 21 December,
+cut the past into an early part of three fifths, a middle and a last part of one fifth each; `training.fitting` says what they are
+for. What is learned before a boundary is watched only until it. With hazards that cut is all the embargo there is to do, and no
+row is lost by it.
 """
 
 from dataclasses import dataclass
@@ -15,18 +16,27 @@ import pandas as pd
 from features import clock
 from features.errors import NotReadyError
 
-LATER_SHARE: Final = 0.25
+MIDDLE_FROM: Final = 0.6
+LAST_FROM: Final = 0.8
 STEPS: Final = 48
 WARM_UP_SHARE: Final = 0.05
 MIN_SPAN_DAYS: Final = 2.0
 
 
 @dataclass(frozen=True)
+class Slices:
+    """Where the middle and the last part of the past begin, in microseconds."""
+
+    middle_from: int
+    last_from: int
+
+
+@dataclass(frozen=True)
 class Plan:
-    """The dates of one training run, ascending; `later_from` is where the later slice begins."""
+    """The dates of one training run, ascending, and its slices."""
 
     dates: tuple[pd.Timestamp, ...]
-    later_from: pd.Timestamp
+    slices: Slices
     watched_until: pd.Timestamp
 
 
@@ -51,4 +61,5 @@ def plan(first_fact: pd.Timestamp, as_of: pd.Timestamp, zone: str, seed: int, st
         .floor("D", ambiguous=True, nonexistent="shift_forward")
     )
     dates = sorted({date.as_unit("us") for date in midnights.tz_convert("UTC")})
-    return Plan(tuple(dates), clock.instant(int(end - LATER_SHARE * span)), as_of)
+    slices = Slices(int(start + MIDDLE_FROM * span), int(start + LAST_FROM * span))
+    return Plan(tuple(dates), slices, as_of)

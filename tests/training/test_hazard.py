@@ -8,15 +8,20 @@ from features import clock
 from features.clock import FiscalCalendar
 from features.dataset import Dataset
 from tests.training.companies import company, midway
+from training.boosting import Parameters
+from training.calibrate import UNCALIBRATED, Calibration
 from training.curves import softmax
 from training.encoding import with_buckets
 from training.examples import Examples, examples
-from training.hazard import HazardModel, Parameters, fit_hazard
+from training.fitting import fit_hazard
+from training.hazard import HazardModel
 from training.labels import Outcomes
 from training.run import fit
+from training.splits import Slices
 from training.targets import DEALS, LOST, WON
 
 QUICK = Parameters(learning_rate=0.1, threads=1)
+SLICES = Slices(120 * clock.MICROS_PER_DAY, 160 * clock.MICROS_PER_DAY)
 
 
 def learned(n: int, *, signal: bool, seed: int = 5, wins: bool = True) -> tuple[Examples, HazardModel]:
@@ -31,7 +36,7 @@ def learned(n: int, *, signal: bool, seed: int = 5, wins: bool = True) -> tuple[
     seen = days < follow_up
     signals = pd.DataFrame({"stage": "A", "strength": strength, "noise": rng.normal(size=n)}, index=[f"D{i}" for i in range(n)])
     rows = Examples(signals, as_of, Outcomes(np.where(seen, days, np.inf), np.where(seen, cause, 0), follow_up))
-    return rows, fit_hazard(rows, 150 * clock.MICROS_PER_DAY, DEALS.spec, FiscalCalendar(), QUICK)
+    return rows, fit_hazard(rows, SLICES, DEALS.spec, FiscalCalendar(), QUICK)
 
 
 def test_boosting_finds_a_signal_and_beats_the_life_table() -> None:
@@ -71,6 +76,34 @@ def test_the_offset_is_part_of_every_prediction() -> None:
     raw = np.asarray(model.booster.predict(matrix, raw_score=True)).reshape(len(rows), n, 3)
     expected = softmax(np.log(model.life_table.hazards(rows.signals)[:, :n]) + raw)
     np.testing.assert_allclose(model.curves(rows.signals, rows.as_of).hazards[:, :n], expected)
+
+
+def test_the_correction_reaches_every_bucket_that_was_watched_and_no_other() -> None:
+    rows, model = learned(3000, signal=True)
+    n = model.life_table.n_watched
+    shifted = replace(model, calibration=Calibration("shift", np.ones((n, 2)), np.full((n, 2), 0.3)))
+    plain, moved = (made.curves(rows.signals, rows.as_of).hazards for made in (replace(model, calibration=UNCALIBRATED), shifted))
+    odds = [np.log(hazards[:, :, 1:] / hazards[:, :, :1]) for hazards in (plain, moved)]
+    np.testing.assert_allclose(odds[1][:, :n] - odds[0][:, :n], 0.3)
+    np.testing.assert_array_equal(moved[:, n:], plain[:, n:])
+
+
+def test_a_change_of_pace_in_the_last_slice_is_corrected() -> None:
+    as_of = np.repeat(np.arange(200), 60) * clock.MICROS_PER_DAY
+    rng = np.random.default_rng(8)
+    # From the last slice on everything takes twice as long.
+    days = rng.exponential(np.where(as_of >= SLICES.middle_from, 40.0, 20.0))
+    follow_up = 230.0 - as_of / clock.MICROS_PER_DAY
+    seen = days < follow_up
+    signals = pd.DataFrame({"stage": "A", "noise": rng.normal(size=len(as_of))}, index=[f"D{i}" for i in range(len(as_of))])
+    outcomes = Outcomes(np.where(seen, days, np.inf), seen.astype(np.int64), follow_up)
+    model = fit_hazard(Examples(signals, as_of, outcomes), SLICES, DEALS.spec, FiscalCalendar(), QUICK)
+    truth = 1 - np.exp(-7.0 / 40.0)
+    off = [
+        abs(made.curves(signals[-60:], as_of[-60:]).by(7.0, WON).mean() - truth)
+        for made in (model, replace(model, calibration=UNCALIBRATED))
+    ]
+    assert off[0] < off[1] / 2
 
 
 def test_hazards_match_what_happens_bucket_by_bucket() -> None:

@@ -16,7 +16,7 @@ def test_dates_lie_before_the_training_as_of_and_ascend(days: int, seed: int, zo
     made = plan(FIRST, as_of, zone, seed)
     assert list(made.dates) == sorted(set(made.dates))
     assert all(date < as_of for date in made.dates)
-    assert made.dates[0] < made.later_from < as_of
+    assert clock.micros(made.dates[0]) < made.slices.middle_from < made.slices.last_from < clock.micros(as_of)
 
 
 @given(st.integers(0, 20))

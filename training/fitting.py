@@ -1,0 +1,159 @@
+"""How a hazard model is learned: start, rounds, correction, and then everything once more on all that is known.
+
+Boosting starts from the life table's log hazards and stops as soon as later time no longer gains by it: with 30 deals the answer
+is the life table, with 30,000 it is the boosted model, and no threshold switches between them.
+
+Twice (`training.splits`) the past is asked what it would have said of its future. In each fold trees are grown on the rows before
+a boundary, watched only until it, and judged on the rows after it:
+
+    fold     trees grown on              judged on
+    last     all but the last fifth      the last fifth      tells after how many rounds to stop
+    middle   the first three fifths      the fourth fifth    with that number of rounds
+
+What both folds foretold, against what came, decides whether and how the hazards are corrected (`training.calibrate`). Then the
+trees are grown again on everything known, and the correction is carried over.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from features import clock
+from features.clock import FiscalCalendar, Floats
+from training.boosting import Parameters, Prepared, boost, boost_until
+from training.calibrate import Pairs, joined, learn_calibration
+from training.encoding import learn_encoding, with_buckets
+from training.examples import Examples
+from training.hazard import HazardModel, Spec
+from training.life_table import LifeTable, fit_life_table, fold_of, learn_cells
+from training.person_periods import PersonPeriods, choose_edges, person_periods
+from training.splits import Slices
+
+N_FOLDS: Final = 5
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows to learn from, rows of later time to be judged on, and a start that has seen the former alone."""
+
+    start: HazardModel
+    taught: Examples
+    judged: Examples
+
+
+def fit_hazard(
+    train: Examples, slices: Slices, spec: Spec, calendar: FiscalCalendar, parameters: Parameters | None = None
+) -> HazardModel:
+    """Fit on rows watched until the training's as_of."""
+    settings = parameters or Parameters()
+    start = _unboosted(train, spec, calendar, settings)
+    middle, last = temporal_folds(start, train, slices)
+    stopped = _stopped(last, settings)
+    tried = [(stopped, last), (_grown(middle.start, middle.taught, settings, stopped.rounds), middle)]
+    pairs = joined([foretold(model, fold.judged, slices.middle_from) for model, fold in tried])
+    grown = _grown(start, train, settings, stopped.rounds)
+    return replace(grown, because=stopped.because, calibration=learn_calibration(pairs, start.life_table.n_watched))
+
+
+def temporal_folds(start: HazardModel, train: Examples, slices: Slices) -> tuple[Fold, Fold]:
+    """The middle and the last fold."""
+    early, later = train.before(slices.middle_from)
+    middle = later.take(clock.known(later.as_of, slices.last_from))
+    return _fold(start, early, middle), _fold(start, *train.before(slices.last_from))
+
+
+def foretold(model: HazardModel, rows: Examples, since: int) -> Pairs:
+    """What a model says, uncorrected, of each person-period of rows it has not seen, and what happened.
+
+    `since` (microseconds) is where the days of the pairs begin to count.
+    """
+    periods = _periods(model, rows)
+    prepared = _prepare(model, rows, model.life_table.hazards(rows.signals))
+    as_of = ((rows.as_of - since) / clock.MICROS_PER_DAY)[periods.row]
+    unit = pd.util.hash_array(rows.signals.index.to_numpy(dtype=object)).astype(np.int64)[periods.row]
+    logits = model.logits(prepared.matrix, prepared.offset)
+    return Pairs(logits, periods.bucket, periods.ended, unit, as_of, as_of + model.edges[periods.bucket + 1])
+
+
+def weight_of_start(start: Floats, logits: Floats) -> float:
+    """How much the answers lean on where boosting began, 0 to 1.
+
+    V0 / (V0 + V1), where V0 is the variance of the start's hazard logits (each cause against staying) over the person-periods,
+    and V1 the mean square of what the trees added to them. 1: the trees added nothing; 1/2: they moved the logits as far from
+    the start as the start itself lies from one rate for all.
+    """
+    own, whole = (values[:, 1:] - values[:, :1] for values in (start, logits))
+    of_start, of_trees = float(own.var(axis=0).mean()), float(((whole - own) ** 2).mean())
+    return of_start / (of_start + of_trees) if of_trees > 0 else 1.0
+
+
+def _unboosted(train: Examples, spec: Spec, calendar: FiscalCalendar, settings: Parameters) -> HazardModel:
+    """Buckets, columns and the life table; no trees yet."""
+    edges, n_watched = choose_edges(train.outcomes)
+    encoding = learn_encoding(train.signals, train.as_of, calendar)
+    age = next((name for name in spec.ages if name in encoding.numbers), None)
+    cells = learn_cells(train.signals, spec.kind_signal, age)
+    periods = person_periods(train.outcomes, edges, len(spec.causes) + 1)
+    table = fit_life_table(cells, train.signals, periods, edges, n_watched)
+    return HazardModel(spec, calendar, edges, table, encoding, None, "not boosted", threads=settings.threads)
+
+
+def _fold(start: HazardModel, taught: Examples, judged: Examples) -> Fold:
+    return Fold(replace(start, life_table=_life_table(start, taught)), taught, judged)
+
+
+def _stopped(fold: Fold, settings: Parameters) -> HazardModel:
+    """As many rounds as gain on later time; why there are none, where there are none."""
+    start = fold.start
+    if not _n_ends(start, fold.judged) or not _n_ends(start, fold.taught):
+        return replace(start, because="no events in the later or the earlier part of the history: nothing to judge boosting by")
+    taught = _prepare(start, fold.taught, _out_of_fold(start, fold.taught))
+    judged = _prepare(start, fold.judged, start.life_table.hazards(fold.judged.signals))
+    booster, boosted = boost_until(start.encoding, taught, judged, settings)
+    if boosted >= judged.unboosted:
+        because = f"boosting does not beat the life table on later time ({boosted:.4f} against {judged.unboosted:.4f})"
+        return replace(start, because=because)
+    return replace(start, booster=booster, because="")
+
+
+def _grown(start: HazardModel, rows: Examples, settings: Parameters, rounds: int) -> HazardModel:
+    """That many rounds on these rows."""
+    if rounds == 0 or not _n_ends(start, rows):
+        return start
+    prepared = _prepare(start, rows, _out_of_fold(start, rows))
+    model = replace(start, booster=boost(start.encoding, prepared, settings, rounds))
+    return replace(model, life_table_weight=weight_of_start(prepared.offset, model.logits(prepared.matrix, prepared.offset)))
+
+
+def _n_ends(model: HazardModel, rows: Examples) -> int:
+    return int(np.count_nonzero(_periods(model, rows).ended))
+
+
+def _periods(model: HazardModel, rows: Examples) -> PersonPeriods:
+    watched = model.edges[: model.life_table.n_watched + 1]
+    return person_periods(rows.outcomes, watched, len(model.spec.causes) + 1)
+
+
+def _life_table(model: HazardModel, rows: Examples) -> LifeTable:
+    """The model's cells and buckets, counted anew."""
+    return fit_life_table(model.life_table.cells, rows.signals, _periods(model, rows), model.edges, model.life_table.n_watched)
+
+
+def _out_of_fold(model: HazardModel, rows: Examples) -> Floats:
+    """Life-table hazards of each row from the other folds' units, so that no row starts from its own outcome."""
+    folds = fold_of(rows.signals.index, N_FOLDS)
+    hazards = model.life_table.hazards(rows.signals).copy()
+    for fold in range(N_FOLDS):
+        inside, rest = folds == fold, rows.take(folds != fold)
+        if inside.any() and len(rest):
+            hazards[inside] = _life_table(model, rest).hazards(rows.signals[inside])
+    return hazards
+
+
+def _prepare(model: HazardModel, rows: Examples, hazards: Floats) -> Prepared:
+    periods = _periods(model, rows)
+    where = (model.edges, periods.row, periods.bucket, model.calendar)
+    matrix = with_buckets(model.encoding, rows.signals, rows.as_of, *where)
+    return Prepared(matrix, periods.ended, np.log(hazards[periods.row, periods.bucket]))
