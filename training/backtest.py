@@ -28,11 +28,11 @@ from features.kpis.value import Window
 from features.snapshot import Snapshot
 from training.births import fit_births
 from training.curves import Curves
+from training.draws import CENTS
 from training.hazard import HazardModel
 from training.labels import deal_outcomes
 from training.places import places
 from training.rivals import rival_forecasts
-from training.draws import CENTS
 from training.rollup import PeriodForecast, deal_curves, forecast_period, won_money
 from training.shock import Evidence, Shock, fit_shock
 from training.targets import WON as WON_CAUSE

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from training.calibrate import Calibration
 from training.encoding import Encoding
 from training.hazard import HazardModel, Spec
 from training.life_table import LifeTable
+from training.pace import Pace
 
 FORMAT: Final = 2
 GOLDEN_TOLERANCE: Final = 1e-9
@@ -130,10 +131,11 @@ def _checked_file(path: Path, sha256: str) -> str:
 
 def _model_to_json(model: HazardModel) -> dict[str, Any]:
     return {
-        "spec": {"causes": list(model.spec.causes), "kind_signal": model.spec.kind_signal, "ages": list(model.spec.ages)},
+        "spec": asdict(model.spec),
         "calendar": {"timezone": model.calendar.timezone, "start_month": model.calendar.start_month},
         "edges": model.edges.tolist(),
         "life_table": model.life_table.to_json(),
+        "pace": model.pace.to_json(),
         "encoding": model.encoding.to_json(),
         "because": model.because,
         "life_table_weight": model.life_table_weight,
@@ -143,11 +145,13 @@ def _model_to_json(model: HazardModel) -> dict[str, Any]:
 
 def _model_from_json(stored: dict[str, Any], booster: lgb.Booster | None) -> HazardModel:
     spec = stored["spec"]
+    calendar = FiscalCalendar(stored["calendar"]["timezone"], stored["calendar"]["start_month"])
     return HazardModel(
-        Spec(tuple(spec["causes"]), spec["kind_signal"], tuple(spec["ages"])),
-        FiscalCalendar(stored["calendar"]["timezone"], stored["calendar"]["start_month"]),
+        Spec(tuple(spec["causes"]), spec["kind_signal"], tuple(spec["ages"]), spec["paced"]),
+        calendar,
         np.array(stored["edges"], dtype=np.float64),
         LifeTable.from_json(stored["life_table"]),
+        Pace.from_json(calendar, stored["pace"]),
         Encoding.from_json(stored["encoding"]),
         booster,
         stored["because"],

@@ -28,6 +28,7 @@ from training.encoding import learn_encoding, with_buckets
 from training.examples import Examples
 from training.hazard import HazardModel, Spec
 from training.life_table import LifeTable, fit_life_table, fold_of, learn_cells
+from training.pace import Pace, fit_pace_of_rows
 from training.person_periods import PersonPeriods, choose_edges, person_periods
 from training.splits import Slices
 
@@ -70,7 +71,7 @@ def foretold(model: HazardModel, rows: Examples, since: int) -> Pairs:
     `since` (microseconds) is where the days of the pairs begin to count.
     """
     periods = _periods(model, rows)
-    prepared = _prepare(model, rows, model.life_table.hazards(rows.signals))
+    prepared = _prepare(model, rows, model.start(rows.signals, rows.as_of))
     as_of = ((rows.as_of - since) / clock.MICROS_PER_DAY)[periods.row]
     unit = pd.util.hash_array(rows.signals.index.to_numpy(dtype=object)).astype(np.int64)[periods.row]
     logits = model.logits(prepared.matrix, prepared.offset)
@@ -96,12 +97,24 @@ def _unboosted(train: Examples, spec: Spec, calendar: FiscalCalendar, settings: 
     age = next((name for name in spec.ages if name in encoding.numbers), None)
     cells = learn_cells(train.signals, spec.kind_signal, age)
     periods = person_periods(train.outcomes, edges, len(spec.causes) + 1)
-    table = fit_life_table(cells, train.signals, periods, edges, n_watched)
-    return HazardModel(spec, calendar, edges, table, encoding, None, "not boosted", threads=settings.threads)
+    pace = _pace(spec, train, calendar)
+    table = fit_life_table(cells, train.signals, periods, edges, n_watched, _worth(pace, train, periods, edges))
+    return HazardModel(spec, calendar, edges, table, pace, encoding, None, "not boosted", threads=settings.threads)
+
+
+def _pace(spec: Spec, rows: Examples, calendar: FiscalCalendar) -> Pace:
+    n_causes = len(spec.causes)
+    return fit_pace_of_rows(rows, calendar, n_causes) if spec.paced else Pace.even(calendar, n_causes)
+
+
+def _worth(pace: Pace, rows: Examples, periods: PersonPeriods, edges: Floats) -> Floats:
+    """(pairs, causes) what the days of each pair are worth in ordinary ones."""
+    return pace.of_pairs(rows.as_of, edges, periods.row, periods.bucket)
 
 
 def _fold(start: HazardModel, taught: Examples, judged: Examples) -> Fold:
-    return Fold(replace(start, life_table=_life_table(start, taught)), taught, judged)
+    known = replace(start, pace=_pace(start.spec, taught, start.calendar))
+    return Fold(replace(known, life_table=_life_table(known, taught)), taught, judged)
 
 
 def _stopped(fold: Fold, settings: Parameters) -> HazardModel:
@@ -110,7 +123,7 @@ def _stopped(fold: Fold, settings: Parameters) -> HazardModel:
     if not _n_ends(start, fold.judged) or not _n_ends(start, fold.taught):
         return replace(start, because="no events in the later or the earlier part of the history: nothing to judge boosting by")
     taught = _prepare(start, fold.taught, _out_of_fold(start, fold.taught))
-    judged = _prepare(start, fold.judged, start.life_table.hazards(fold.judged.signals))
+    judged = _prepare(start, fold.judged, start.start(fold.judged.signals, fold.judged.as_of))
     booster, boosted = boost_until(start.encoding, taught, judged, settings)
     if boosted >= judged.unboosted:
         because = f"boosting does not beat the life table on later time ({boosted:.4f} against {judged.unboosted:.4f})"
@@ -138,17 +151,20 @@ def _periods(model: HazardModel, rows: Examples) -> PersonPeriods:
 
 def _life_table(model: HazardModel, rows: Examples) -> LifeTable:
     """The model's cells and buckets, counted anew."""
-    return fit_life_table(model.life_table.cells, rows.signals, _periods(model, rows), model.edges, model.life_table.n_watched)
+    periods = _periods(model, rows)
+    worth = _worth(model.pace, rows, periods, model.edges)
+    return fit_life_table(model.life_table.cells, rows.signals, periods, model.edges, model.life_table.n_watched, worth)
 
 
 def _out_of_fold(model: HazardModel, rows: Examples) -> Floats:
     """Life-table hazards of each row from the other folds' units, so that no row starts from its own outcome."""
     folds = fold_of(rows.signals.index, N_FOLDS)
-    hazards = model.life_table.hazards(rows.signals).copy()
+    hazards = model.start(rows.signals, rows.as_of).copy()
     for fold in range(N_FOLDS):
         inside, rest = folds == fold, rows.take(folds != fold)
         if inside.any() and len(rest):
-            hazards[inside] = _life_table(model, rest).hazards(rows.signals[inside])
+            own = replace(model, life_table=_life_table(model, rest))
+            hazards[inside] = own.start(rows.signals[inside], rows.as_of[inside])
     return hazards
 
 

@@ -3,7 +3,7 @@
 For each row and bucket still at risk it gives P(stay), P(cause 1), P(cause 2), … in that bucket; `training.curves` chains them.
 There is one way from signals to hazards, and scores and reasons both take it:
 
-    life table's log hazards + the trees' raw score -> calibration -> hazards
+    log(life table x pace of the calendar) + the trees' raw score -> calibration -> hazards
 
 LightGBM leaves the start out of what it predicts, so it is added here.
 """
@@ -20,18 +20,21 @@ from training.calibrate import UNCALIBRATED, Calibration
 from training.curves import Curves
 from training.encoding import Encoding, with_buckets
 from training.life_table import LifeTable
+from training.pace import Pace
 
 
 @dataclass(frozen=True)
 class Spec:
     """What kind of hazard: the causes of ending, and the signals that define the life table's cells.
 
-    ages  the first of these signals that the data has is the age: days in the stage tell more than days since creation
+    ages   the first of these signals that the data has is the age: days in the stage tell more than days since creation
+    paced  whether ends keep a calendar: weekdays, a quarter's last weeks (`training.pace`)
     """
 
     causes: tuple[str, ...]
     kind_signal: str | None
     ages: tuple[str, ...]
+    paced: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class HazardModel:
     edges        bucket edges in days; from `life_table.n_watched` on the curve is extrapolated
     booster      None where the life table alone answers; `because` then says why
     life_table_weight  how much the answers lean on the life table, 0 to 1 (`training.fitting.weight_of_start`)
+    pace         of the calendar's days, by cause
     calibration  the correction of the hazard logits in the buckets that were watched
     """
 
@@ -48,6 +52,7 @@ class HazardModel:
     calendar: FiscalCalendar
     edges: Floats
     life_table: LifeTable
+    pace: Pace
     encoding: Encoding
     booster: lgb.Booster | None
     because: str
@@ -63,16 +68,17 @@ class HazardModel:
     def curves(self, signals: pd.DataFrame, as_of: Micros) -> Curves:
         """Curves of each row of signals, as of each row's as_of."""
         watched = self.life_table.n_watched
-        hazards = self.life_table.hazards(signals).copy()
+        hazards = self.start(signals, as_of).copy()
         if len(signals):
-            hazards[:, :watched] = self.hazards(self.matrix(signals, as_of, watched), self.offset(signals, watched))
+            offset = np.log(hazards[:, :watched])
+            hazards[:, :watched] = self.hazards(self.matrix(signals, as_of, watched), offset)
         return Curves(self.edges, hazards, float(self.edges[watched]))
 
     def hazards(self, matrix: npt.NDArray[np.float32], offset: Floats) -> Floats:
         """Calibrated P(stay), P(cause 1), … in the first buckets, (rows, buckets, 1 + causes).
 
         `matrix` is (rows x buckets, columns), the buckets of a row one after the other; `offset` is (rows, buckets, 1 + causes),
-        the life table's log hazards. The number of buckets is at most `life_table.n_watched`.
+        the start's log hazards. The number of buckets is at most `life_table.n_watched`.
         """
         return self.calibration.hazards(self.logits(matrix, offset))
 
@@ -90,6 +96,10 @@ class HazardModel:
         row, bucket = np.divmod(np.arange(len(signals) * n_buckets), n_buckets)
         return with_buckets(self.encoding, signals, as_of, self.edges, row, bucket, self.calendar)
 
-    def offset(self, signals: pd.DataFrame, n_buckets: int) -> Floats:
-        """The life table's log hazards of each row in the first buckets, (rows, buckets, 1 + causes)."""
-        return np.asarray(np.log(self.life_table.hazards(signals)[:, :n_buckets]))
+    def start(self, signals: pd.DataFrame, as_of: Micros) -> Floats:
+        """Where boosting starts: the life table's hazards at the pace of each row's days, (rows, buckets, 1 + causes)."""
+        return self.pace.paced(self.life_table.hazards(signals), as_of, self.edges)
+
+    def offset(self, signals: pd.DataFrame, as_of: Micros, n_buckets: int) -> Floats:
+        """The start's log hazards of each row in the first buckets, (rows, buckets, 1 + causes)."""
+        return np.asarray(np.log(self.start(signals, as_of)[:, :n_buckets]))

@@ -104,21 +104,43 @@ class LifeTable:
         )
 
 
-def fit_life_table(cells: Cells, signals: pd.DataFrame, periods: PersonPeriods, edges: Floats, n_watched: int) -> LifeTable:
-    """Count the person-periods of the rows, cell by cell, and shrink."""
+def fit_life_table(
+    cells: Cells, signals: pd.DataFrame, periods: PersonPeriods, edges: Floats, n_watched: int, pace: Floats | None = None
+) -> LifeTable:
+    """Count the person-periods of the rows, cell by cell, and shrink.
+
+    `pace` (pairs, causes) is what each pair's days are worth in ordinary ones (`training.pace`); the rates are then those of
+    ordinary days.
+    """
     kind, age = cells.of(signals)
     n_kinds, n_ages = cells.shape
     n_classes, n_buckets = periods.n_classes, len(edges) - 1
     flat = np.ravel_multi_index(
         (kind[periods.row], age[periods.row], periods.bucket, periods.ended), (n_kinds, n_ages, n_buckets, n_classes)
     )
-    counts = np.bincount(flat, minlength=n_kinds * n_ages * n_buckets * n_classes).astype(np.float64)
-    counts = counts.reshape(n_kinds, n_ages, n_buckets, n_classes)
+    shape = (n_kinds, n_ages, n_buckets, n_classes)
+    counts = np.bincount(flat, minlength=n_kinds * n_ages * n_buckets * n_classes).astype(np.float64).reshape(shape)
+    if pace is not None:
+        counts = _at_ordinary_pace(counts, flat // n_classes, pace)
     prior = PRIOR_UNITS * max(1.0, len(signals) / max(1, signals.index.nunique()))
     overall = _shrink(counts.sum(axis=(0, 1)), np.full((n_buckets, n_classes), 1.0 / n_classes), JEFFREYS * n_classes)
     by_kind = _shrink(counts.sum(axis=1), overall, prior)
     rates = _shrink(counts, by_kind[:, None], prior)
     return LifeTable(cells, _extended(rates, counts, edges, n_watched, prior), n_watched)
+
+
+def _at_ordinary_pace(counts: Floats, cell: Rows, pace: Floats) -> Floats:
+    """The same cells, each with as many ends of each cause as ordinary days would have brought."""
+    at_risk = counts.sum(axis=-1)
+    adjusted = counts.copy()
+    for cause, factors in enumerate(pace.T, start=1):
+        worth = np.bincount(cell, factors, minlength=at_risk.size).reshape(at_risk.shape)
+        adjusted[..., cause] = counts[..., cause] * np.divide(at_risk, worth, out=np.ones_like(worth), where=worth > 0)
+    ended = adjusted[..., 1:].sum(axis=-1)
+    # Where slow days brought many ends, ordinary ones would have brought more than there were rows: all of them, then.
+    adjusted[..., 1:] *= np.minimum(1.0, at_risk / np.maximum(ended, 1e-12))[..., None]
+    adjusted[..., 0] = np.maximum(0.0, at_risk - adjusted[..., 1:].sum(axis=-1))
+    return adjusted
 
 
 def _shrink(counts: Floats, parent: Floats, weight: float) -> Floats:

@@ -14,7 +14,6 @@ Worked example: in the last two weeks of a quarter wins come at 1.9 times the or
 its bucket from day 7 to day 14 covers seven fast days and gets 1.9 times the hazard, that from day 0 to day 7 one, and gets 1.1.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -27,6 +26,7 @@ from threadpoolctl import threadpool_limits
 from features import clock
 from features.clock import FiscalCalendar, Floats, Micros
 from features.history import Rows
+from training.examples import Examples
 
 WEEKS: Final = 3
 """Weeks from either end of a quarter that have a pace of their own."""
@@ -58,9 +58,15 @@ class Pace:
 
     def of_buckets(self, as_of: Micros, edges: Floats) -> Floats:
         """(rows, buckets, causes) mean pace over each bucket of each row."""
+        return self.of_pairs(as_of, edges, np.arange(len(as_of))[:, None], np.arange(len(edges) - 1))
+
+    def of_pairs(self, as_of: Micros, edges: Floats, row: Rows, bucket: Rows) -> Floats:
+        """(pairs, causes) mean pace over the bucket of the row of each pair."""
         moments, place = np.unique(as_of, return_inverse=True)
+        if not len(moments):
+            return np.ones((*np.broadcast_shapes(row.shape, bucket.shape), len(self.weights)))
         passed = np.stack([self._passed(int(moment), edges) for moment in moments])
-        return np.asarray((np.diff(passed, axis=1) / np.diff(edges)[:, None])[place])
+        return np.asarray((np.diff(passed, axis=1) / np.diff(edges)[:, None])[place[row], bucket])
 
     def _passed(self, as_of: int, edges: Floats) -> Floats:
         """(edges, causes) paced days from as_of to each edge."""
@@ -74,12 +80,35 @@ class Pace:
         whole = np.stack([np.interp(at, np.arange(n_days + 1), total[:, cause]) for cause in range(daily.shape[1])], axis=1)
         return np.asarray(whole - whole[:1])
 
+    def paced(self, hazards: Floats, as_of: Micros, edges: Floats) -> Floats:
+        """(rows, buckets, 1 + causes) hazards of ordinary days as those of the days that each row's buckets cover."""
+        if not self.weights.any() or not len(hazards):
+            return hazards
+        intensity = -np.log(hazards[..., :1]) * hazards[..., 1:] / (1.0 - hazards[..., :1])
+        intensity = intensity * self.of_buckets(as_of, edges)
+        total = intensity.sum(axis=-1, keepdims=True)
+        stay = np.exp(-total)
+        return np.concatenate([stay, (1.0 - stay) * intensity / total], axis=-1)
+
     def to_json(self) -> list[list[float]]:
         return [[float(each) for each in row] for row in self.weights]
 
     @classmethod
     def from_json(cls, calendar: FiscalCalendar, stored: Any) -> "Pace":
         return cls(calendar, np.array(stored, dtype=np.float64))
+
+
+def fit_pace_of_rows(rows: Examples, calendar: FiscalCalendar, n_causes: int) -> Pace:
+    """Learn from training rows: each unit counts once, from the first date at which it stands among them."""
+    if not len(rows):
+        return Pace.even(calendar, n_causes)
+    order = np.argsort(rows.as_of, kind="stable")
+    first = order[~rows.signals.index[order].duplicated()]
+    begun, seen = rows.as_of[first], rows.outcomes
+    days = np.minimum(seen.days[first], seen.follow_up[first])
+    over = begun + (days * clock.MICROS_PER_DAY).astype(np.int64)
+    until = int((rows.as_of + (seen.follow_up * clock.MICROS_PER_DAY).astype(np.int64)).max())
+    return fit_pace(begun, over, seen.cause[first].astype(np.int64), until, calendar, n_causes)
 
 
 def fit_pace(begun: Micros, over: Micros, cause: Rows, as_of: int, calendar: FiscalCalendar, n_causes: int) -> Pace:
