@@ -114,7 +114,8 @@ class Expected:
     @property
     def mean(self) -> Floats:
         """(segments,) expected money of them."""
-        return self.wins * np.array([pool.mean() if len(pool) else 0.0 for pool in self.amounts])
+        usual = np.array([pool.mean() if len(pool) else 0.0 for pool in self.amounts])
+        return np.asarray(self.wins * usual)
 
 
 def fit_births(snapshot: Snapshot, cells: Rows) -> Births:

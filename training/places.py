@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import sparse
 
+from features.clock import Mask
 from features.history import Rows
 from features.kpis import slices
 from features.kpis.options import TODAY
@@ -47,10 +48,14 @@ class Places:
 
     def members(self, dimension: str) -> Any:
         """(nodes, cells) sparse, 1 where a cell belongs to a node; the first node is the company."""
+        return self.members_of(dimension, self.cells)
+
+    def members_of(self, dimension: str, leaves: Rows) -> Any:
+        """(nodes, entries) sparse: the same for any entries of which the (entries, 3) leaves are known."""
         slicing = self.slicings[dimension]
         if dimension == COMPANY:
-            return sparse.csr_array(np.ones((len(slicing.nodes), len(self))))
-        return slicing.members.tocsc()[:, self.cells[:, _LEAVES[dimension]]].tocsr()
+            return sparse.csr_array(np.ones((1, len(leaves))))
+        return slicing.members.tocsc()[:, leaves[:, _LEAVES[dimension]]].tocsr()
 
     @cached_property
     def team_of(self) -> Rows:
@@ -65,12 +70,21 @@ class Places:
 def places(snapshot: Snapshot, teams: str = TODAY) -> Places:
     """The cells of all deals on record: by who owns each, its product and its account's region, as known."""
     slicings = {dimension: slices.slicing(snapshot, dimension, teams) for dimension in DIMENSIONS}
-    named = {"owner": snapshot.texts("owner_id"), "product": snapshot.texts("product"), "region": _regions(snapshot)}
-    leaves = np.stack([slicings[part].leaf(named[part]) for part in _PARTS], axis=1)
-    cells, of_deal = np.unique(leaves[snapshot.exists], axis=0, return_inverse=True)
-    cell = np.full(snapshot.dataset.n_deals, -1, dtype=np.int64)
-    cell[snapshot.exists] = of_deal.ravel()
+    return cells_of(slicings, leaves_of(slicings, snapshot), snapshot.exists)
+
+
+def cells_of(slicings: Mapping[str, Slicing], leaves: Rows, there: Mask) -> Places:
+    """The distinct leaves of the deals that are there, as cells."""
+    cells, of_deal = np.unique(leaves[there], axis=0, return_inverse=True)
+    cell = np.full(len(leaves), -1, dtype=np.int64)
+    cell[there] = of_deal.ravel()
     return Places(slicings, cells.astype(np.int64), cell)
+
+
+def leaves_of(slicings: Mapping[str, Slicing], snapshot: Snapshot) -> Rows:
+    """(deals of the Dataset, 3) leaves of owner, product and region, as known."""
+    named = {"owner": snapshot.texts("owner_id"), "product": snapshot.texts("product"), "region": _regions(snapshot)}
+    return np.stack([slicings[part].leaf(named[part]) for part in _PARTS], axis=1)
 
 
 def _regions(snapshot: Snapshot) -> Texts:

@@ -146,17 +146,24 @@ def forecast_period(
     where = where or places(snapshot)
     known = births or fit_births(snapshot, where.of_deal)
     opened = _open_deals(snapshot, curves, window, where)
-    start, end = (clock.micros(_still_ahead(snapshot, moment)) for moment in (window.start, window.end))
-    coming = simulation.Births(expected_births(known, start, end), tuple(each.cells for each in known.segments))
+    coming = births_ahead(snapshot, window, where, known)
     drawn = simulation.draw(opened, coming, shock, len(where), n_draws=n_draws, seed=seed, threads=threads)
     won = won_money(snapshot, window, where)
     notes = _notes(snapshot, window, known, shock, curves.extrapolated)
     return PeriodForecast(window, snapshot.as_of, where, won, snapshot.open_deals, opened, coming, drawn, shock, notes)
 
 
-def _still_ahead(snapshot: Snapshot, moment: pd.Timestamp) -> pd.Timestamp:
-    """A moment of a period, no earlier than as_of: what lies before it has happened."""
-    return max(moment, snapshot.as_of)
+def days_ahead(snapshot: Snapshot, window: Window) -> tuple[float, float]:
+    """Days from as_of until the window opens and until it closes; 0 for what has happened."""
+    opens, closes = (max(0.0, float(clock.days_between(snapshot.at, clock.micros(each)))) for each in (window.start, window.end))
+    return opens, closes
+
+
+def births_ahead(snapshot: Snapshot, window: Window, where: Places, births: Births | None = None) -> simulation.Births:
+    """The deals yet to be created that may be won inside the window; `births` where they were fitted already."""
+    known = births or fit_births(snapshot, where.of_deal)
+    start, end = (clock.after_days(snapshot.at, days) for days in days_ahead(snapshot, window))
+    return simulation.Births(expected_births(known, start, end), tuple(each.cells for each in known.segments))
 
 
 def cell_means(births: simulation.Births, n_cells: int) -> Floats:
@@ -170,8 +177,7 @@ def cell_means(births: simulation.Births, n_cells: int) -> Floats:
 
 def _open_deals(snapshot: Snapshot, curves: Curves, window: Window, where: Places) -> OpenDeals:
     deals = snapshot.open_deals
-    moments = (clock.micros(_still_ahead(snapshot, moment)) for moment in (window.start, window.end))
-    opens, closes = (curves.by(float(clock.days_between(snapshot.at, moment)), WON_CAUSE) for moment in moments)
+    opens, closes = (curves.by(days, WON_CAUSE) for days in days_ahead(snapshot, window))
     cell = where.of_deal[deals]
     ratios = np.broadcast_to(NO_CHANGE, (len(deals), len(NO_CHANGE)))
     return OpenDeals(opens, closes, filled_amounts(snapshot)[deals], ratios, cell, where.team_of[cell])
