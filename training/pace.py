@@ -34,7 +34,8 @@ N_COLUMNS: Final = 7 + 2 * WEEKS
 AROUND_DAYS: Final = 91
 PRIOR_SD: Final = 0.5
 MIN_ENDS: Final = 30
-SPAN_DAYS: Final = 2200
+MIN_QUARTER_DAYS: Final = 400
+"""A shorter history has seen each end of a quarter too few times to tell a rush from one good month; weekdays it has seen."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ def fit_pace(begun: Micros, over: Micros, cause: Rows, as_of: int, calendar: Fis
     entered, left = (np.bincount(np.clip(days - start, 0, n_days), minlength=n_days + 1)[:n_days] for days in (first, last))
     at_risk = np.cumsum(entered) - (np.cumsum(left) - left)
     columns = day_columns(start + np.arange(n_days), calendar)
+    if n_days < MIN_QUARTER_DAYS:
+        columns[:, 7:] = 0.0
     weights = [
         _weights(np.bincount(last[cause == k] - start, minlength=n_days)[:n_days].astype(np.float64), at_risk, columns)
         for k in range(1, n_causes + 1)
