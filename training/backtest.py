@@ -138,13 +138,14 @@ class _Walk:
     fit: Fit
     n_draws: int
     seed: int
+    refit_days: float
     model: HazardModel | None = None
     trained: pd.Timestamp = field(default_factory=lambda: clock.instant(0))
     evidence: list[tuple[int, Evidence]] = field(default_factory=list)
 
     def model_for(self, start: pd.Timestamp) -> HazardModel:
-        """The model of a period: refitted at its start when the one before is half a year old."""
-        if self.model is None or clock.days_between(clock.micros(self.trained), clock.micros(start)) >= REFIT_DAYS:
+        """The model of a period: refitted at its start when the one before is too old."""
+        if self.model is None or clock.days_between(clock.micros(self.trained), clock.micros(start)) >= self.refit_days:
             self.model, self.trained = self.fit(self.dataset, start), start
         return self.model
 
@@ -161,6 +162,7 @@ def backtest(
     until: pd.Timestamp | None = None,
     n_draws: int = 2000,
     seed: int = 7,
+    refit_days: float = REFIT_DAYS,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Backtest:
     """Replay the whole periods between `first` and `until` (the end of the data, where not given).
@@ -175,7 +177,7 @@ def backtest(
         raise NotReadyError(f"there is no whole {kind} between {begin:%Y-%m-%d} and {end:%Y-%m-%d} to replay")
     known_since = clock.instant(int(dataset.deal_known.min()))
     earlier = past_periods(kind, known_since, periods[0].start, dataset.organisation.calendar)
-    walk = _Walk(dataset, fit, n_draws, seed)
+    walk = _Walk(dataset, fit, n_draws, seed, refit_days)
     replayed: list[Replayed] = []
     for number, window in enumerate(periods):
         found = _replay(walk, window, [*earlier, *periods[:number]])

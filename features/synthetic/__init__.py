@@ -9,9 +9,10 @@ Example, a small company and what was true of its open deals:
 ['p_won_30d', 'p_lost_30d', 'p_won', 'p_lost']
 """
 
+from features.synthetic.birth_truth import BirthTruth, birth_truth
 from features.synthetic.client_truth import client_truth
 from features.synthetic.company import Company, generate
 from features.synthetic.settings import Dirt, Settings
 from features.synthetic.truth import deal_truth
 
-__all__ = ["Company", "Dirt", "Settings", "client_truth", "deal_truth", "generate"]
+__all__ = ["BirthTruth", "Company", "Dirt", "Settings", "birth_truth", "client_truth", "deal_truth", "generate"]
