@@ -60,7 +60,6 @@ REASONS: Final[Mapping[str, Text]] = {
     "no_qualified_stage": Text("no stage is declared as qualified", "ни один этап не объявлен квалифицированным"),
     "no_forecasts": Text("no forecast of this window was given", "прогнозов на этот период не передано"),
     "no_actual": Text("no finished measurement lies in this window", "в этом периоде нет завершённых измерений"),
-    "not_known_then": Text("what it needs was not known at that moment", "нужные данные на тот момент были неизвестны"),
 }
 """Why a value is null."""
 
