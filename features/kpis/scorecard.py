@@ -83,8 +83,8 @@ def scorecard(
     for wanted in kpis:
         kpi, variant = _definition(snapshot, wanted)
         answered[kpi.name, variant.name] = _answer(sheet, kpi, variant, planned=PLAN in compare)
-    organisation = snapshot.dataset.organisation
-    return Scorecard(snapshot.as_of, organisation.currency, every, len(windows), facts.slicing.nodes, answered, compared)
+    currency = snapshot.dataset.organisation.currency
+    return Scorecard(snapshot.as_of, currency, every, len(windows), facts.slicing.nodes, answered, compared, chosen)
 
 
 def all_kpis(snapshot: Snapshot) -> list[str]:
