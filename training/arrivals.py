@@ -55,7 +55,7 @@ class Arrivals:
 
     def daily(self, days: Floats) -> Floats:
         """Expected arrivals on each day (counted since 1970)."""
-        if self.regression is None:
+        if self.regression is None or not len(days):
             return np.full(len(days), self.flat)
         inputs = _inputs(days, self.first_day, self.n_days)
         return np.asarray(self.level * self.regression.predict(inputs))

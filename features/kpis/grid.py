@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from features import clock
@@ -59,6 +60,11 @@ class Grid:
     def ends(self) -> Micros:
         return np.array([clock.micros(each.end) for each in self.windows], dtype=np.int64)
 
+    @property
+    def limits(self) -> list[tuple[int, int]]:
+        """Start and end of each window."""
+        return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
+
     def coded(self, times: Micros, leaf: Rows | None, keep: Mask) -> "Coded":
         """The kept records that lie in any window, by their time; without leaves they belong to the company alone."""
         interval = clock.interval_of(times, self.edges)
@@ -72,7 +78,8 @@ class Grid:
     def at_moments(self, leaf: Rows | None, weights: Floats) -> Floats:
         """(windows, records) -> (windows, nodes): sums of the weights that each record has in each window."""
         if leaf is None:
-            return self.company_only(weights.sum(axis=1))
+            everybody = np.zeros(weights.shape[1], dtype=np.int64)
+            return self.company_only(np.array([self._by_leaf(everybody, each)[0] for each in weights]))
         return self.folded(np.stack([self._by_leaf(leaf, each) for each in weights]))
 
     def company_only(self, totals: Floats) -> Floats:
@@ -81,11 +88,21 @@ class Grid:
         figures[:, 0] = totals
         return figures
 
-    def by_window(self, figures: Floats) -> Floats:
+    def by_window(self, figures: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """One number a window for every node."""
-        return np.broadcast_to(np.asarray(figures)[:, None], self.shape)
+        return np.broadcast_to(figures[:, None], self.shape)
+
+    def nodes_of(self, leaf: Rows) -> tuple[Rows, Rows]:
+        """Each record once for each node that it counts in: the nodes, and the positions of the records."""
+        record, node = _spread(self._of_leaves, leaf)
+        return node, record
+
+    @cached_property
+    def _of_leaves(self) -> Any:
+        return self.slicing.members.T.tocsr()
 
     def _by_leaf(self, leaf: Rows, weights: Floats) -> Floats:
+        """One after the other, and nothings left out: numpy's own sums add in pairs, which records of a later day would shift."""
         there = np.flatnonzero((weights != 0) & (leaf >= 0))
         return np.bincount(leaf[there], weights[there], minlength=self.slicing.n_leaves).astype(np.float64)
 
@@ -138,7 +155,7 @@ class Coded:
         record = there[place]
         if self.leaf is None:
             return record, window * grid.shape[1]
-        again, node = _spread(grid.slicing.members.T.tocsr(), self.leaf[record])
+        node, again = grid.nodes_of(self.leaf[record])
         return record[again], window[again] * grid.shape[1] + node
 
 
