@@ -10,7 +10,7 @@ interval is as wide as the evidence of its own day made it. What was forecast, w
 shows the one, the next forecast learns from the other.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -43,6 +43,7 @@ QUARTER_LEADS: Final = (0.0, 30.0, 60.0)
 REFIT_DAYS: Final = 182.0
 MIN_WON: Final = 10
 MIN_HISTORY_DAYS: Final = 60.0
+TIMES: Final = ("start", "end", "trained")
 QUANTILES: Final = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
 Fit: TypeAlias = Callable[[Dataset, pd.Timestamp], HazardModel]
@@ -56,6 +57,8 @@ class Replayed:
     trained    as_of of the model that made it
     quantiles  of the bookings, at QUANTILES
     rivals     name -> their forecast, NaN where they had none
+    rho        mean size of the shock that it was made with
+    evidence   on the shock, known when the period is over
     """
 
     label: str
@@ -68,20 +71,27 @@ class Replayed:
     quantiles: tuple[float, ...]
     rivals: dict[str, float]
     rho: float
+    evidence: Evidence
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """Replayed periods, oldest first, and the evidence on the shock that they give."""
+    """Replayed periods, oldest first."""
 
     kind: str
     replayed: tuple[Replayed, ...]
-    evidence: tuple[Evidence, ...]
 
-    @property
-    def shock(self) -> Shock:
-        """The shock's size after all of it."""
-        return fit_shock(self.evidence)
+    def shock(self, as_of: pd.Timestamp) -> Shock:
+        """The size of the shock, from the periods that were over by then."""
+        return fit_shock([each.evidence for each in self.replayed if clock.micros(each.end) <= clock.micros(as_of)])
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, NaN as None."""
+        return {"kind": self.kind, "replayed": [_to_json(each) for each in self.replayed]}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Backtest":
+        return cls(str(stored["kind"]), tuple(_from_json(each) for each in stored["replayed"]))
 
     def table(self) -> pd.DataFrame:
         """One row a forecast: period, start, end, lead, trained, actual, mean, q_{quantile}, and a column for each rival."""
@@ -141,7 +151,7 @@ class _Walk:
     refit_days: float
     model: HazardModel | None = None
     trained: pd.Timestamp = field(default_factory=lambda: clock.instant(0))
-    evidence: list[tuple[int, Evidence]] = field(default_factory=list)
+    replayed: list[Replayed] = field(default_factory=list)
 
     def model_for(self, start: pd.Timestamp) -> HazardModel:
         """The model of a period: refitted at its start when the one before is too old."""
@@ -149,8 +159,9 @@ class _Walk:
             self.model, self.trained = self.fit(self.dataset, start), start
         return self.model
 
-    def known_evidence(self, at: int) -> list[Evidence]:
-        return [each for known_at, each in self.evidence if known_at <= at]
+    def so_far(self, kind: str) -> Backtest:
+        """What has been replayed."""
+        return Backtest(kind, tuple(self.replayed))
 
 
 def backtest(
@@ -178,12 +189,11 @@ def backtest(
     known_since = clock.instant(int(dataset.deal_known.min()))
     earlier = past_periods(kind, known_since, periods[0].start, dataset.organisation.calendar)
     walk = _Walk(dataset, fit, n_draws, seed, refit_days)
-    replayed: list[Replayed] = []
     for number, window in enumerate(periods):
-        found = _replay(walk, window, [*earlier, *periods[:number]])
-        replayed += found
+        found = _replay(walk, window, [*earlier, *periods[:number]], walk.so_far(kind))
+        walk.replayed += found
         progress(f"{window.label}: {found[0].mean:,.0f} expected at its start, {found[0].actual:,.0f} came")
-    return Backtest(kind, tuple(replayed), tuple(each for _, each in walk.evidence))
+    return walk.so_far(kind)
 
 
 def _enough_history(dataset: Dataset) -> pd.Timestamp:
@@ -195,7 +205,7 @@ def _enough_history(dataset: Dataset) -> pd.Timestamp:
     return clock.instant(max(int(won[MIN_WON - 1]) + 1, since))
 
 
-def _replay(walk: _Walk, window: Window, past: Sequence[Window]) -> list[Replayed]:
+def _replay(walk: _Walk, window: Window, past: Sequence[Window], known: Backtest) -> list[Replayed]:
     """One period at all of its leads. Its evidence is known when it is over."""
     model = walk.model_for(window.start)
     end = Snapshot(walk.dataset, window.end)
@@ -205,10 +215,9 @@ def _replay(walk: _Walk, window: Window, past: Sequence[Window]) -> list[Replaye
     for lead in moments:
         snapshot = Snapshot(walk.dataset, clock.instant(clock.after_days(clock.micros(window.start), lead)))
         curves = deal_curves(snapshot, model)
-        made = replay_once(snapshot, curves, window, fit_shock(walk.known_evidence(snapshot.at)), walk.n_draws, walk.seed)
-        walk.evidence.append((clock.micros(window.end), evidence_of(walk.dataset, made, 1 / len(moments))))
+        made = replay_once(snapshot, curves, window, known.shock(snapshot.as_of), walk.n_draws, walk.seed)
         rivals = rival_forecasts(snapshot, window, past)
-        found.append(_row(made, lead, walk.trained, actual, rivals))
+        found.append(_row(made, lead, walk.trained, actual, rivals, evidence_of(walk.dataset, made, 1 / len(moments))))
     return found
 
 
@@ -227,9 +236,27 @@ def evidence_of(dataset: Dataset, made: PeriodForecast, weight: float) -> Eviden
     return Evidence.of(made.open.p_won, won.astype(np.float64), made.open.team, weight)
 
 
-def _row(made: PeriodForecast, lead: float, trained: pd.Timestamp, actual: float, rivals: dict[str, float]) -> Replayed:
+def _row(
+    made: PeriodForecast, lead: float, trained: pd.Timestamp, actual: float, rivals: dict[str, float], evidence: Evidence
+) -> Replayed:
     drawn = made.node_draws()[:, 0] / CENTS
     mean = float(made.won.sum()) / CENTS + float(made.open_mean.sum() + made.new_mean.sum())
     cuts = tuple(float(each) for each in np.quantile(drawn, QUANTILES))
     window = made.window
-    return Replayed(window.label, window.start, window.end, lead, trained, actual, mean, cuts, rivals, made.shock.rho)
+    rho = made.shock.rho
+    return Replayed(window.label, window.start, window.end, lead, trained, actual, mean, cuts, rivals, rho, evidence)
+
+
+def _to_json(each: Replayed) -> dict[str, Any]:
+    times = {name: getattr(each, name).isoformat() for name in TIMES}
+    plain = {name: getattr(each, name) for name in ("label", "lead", "actual", "mean", "rho")}
+    rivals = {name: None if np.isnan(value) else value for name, value in each.rivals.items()}
+    return {**plain, **times, "quantiles": list(each.quantiles), "rivals": rivals, "evidence": each.evidence.to_json()}
+
+
+def _from_json(stored: Mapping[str, Any]) -> Replayed:
+    start, end, trained = (pd.Timestamp(stored[name]).as_unit("us") for name in TIMES)
+    rivals = {name: float("nan") if value is None else float(value) for name, value in stored["rivals"].items()}
+    evidence, cuts = Evidence.from_json(stored["evidence"]), tuple(map(float, stored["quantiles"]))
+    lead, actual, mean, rho = (float(stored[name]) for name in ("lead", "actual", "mean", "rho"))
+    return Replayed(str(stored["label"]), start, end, lead, trained, actual, mean, cuts, rivals, rho, evidence)

@@ -1,3 +1,4 @@
+import json
 from functools import lru_cache
 
 import numpy as np
@@ -84,7 +85,14 @@ def test_the_evidence_of_a_period_serves_later_ones_only() -> None:
     table = replayed().table()
     assert table["rho"].iloc[:3].nunique() == 1
     assert table["rho"].iloc[3] != table["rho"].iloc[0]
-    assert replayed().shock.n_periods == pytest.approx(table["period"].nunique())
+    assert replayed().shock(small_company().ends_at).n_periods == pytest.approx(table["period"].nunique())
+    assert replayed().shock(FIRST).n_periods == 0
+
+
+def test_a_backtest_survives_json() -> None:
+    again = Backtest.from_json(json.loads(json.dumps(replayed().to_json())))
+    pd.testing.assert_frame_equal(again.table(), replayed().table())
+    assert (again.shock(small_company().ends_at).weights == replayed().shock(small_company().ends_at).weights).all()
 
 
 def test_rivals_use_what_was_known_and_say_what_they_lack() -> None:
