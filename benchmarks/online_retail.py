@@ -13,7 +13,7 @@ base rate is that of the test rows themselves.
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import lightgbm as lgb
 import numpy as np
@@ -87,7 +87,7 @@ def _answers(
 ) -> Iterator[tuple[str, Floats]]:
     """The name of each answer, and its P(no order within 90 days) of each test row."""
     yield "one hazard model", _scored(dataset, fitted)
-    model = replace(fitted.models[clients.ORDERS], booster=None)
+    model = fitted.models[clients.ORDERS].unboosted()
     yield "life table", np.asarray(model.curves(test.signals, test.as_of).still(HORIZON))
     yield "LightGBM for this question", _classifier(fitted, train, test.signals, options)
     yield "days since the last order alone", _recency_alone(train, test.signals)

@@ -22,6 +22,7 @@ import pandas as pd
 
 from features.clock import FiscalCalendar
 from features.errors import DealcastError
+from training.amounts import AmountModel
 from training.calibrate import Calibration
 from training.encoding import Encoding
 from training.hazard import HazardModel, Spec
@@ -44,6 +45,7 @@ class Bundle:
     trained_as_of  the model knows nothing from this moment on
     models         regime -> hazard model: `deals`, or `contracts` and `orders`
     meta           what the run recorded: fingerprint, seeds, counts, metrics
+    amounts        for deals: how far the amount when won is from the amount now
     """
 
     target: str
@@ -51,6 +53,7 @@ class Bundle:
     trained_as_of: pd.Timestamp
     models: Mapping[str, HazardModel]
     meta: Mapping[str, Any] = field(default_factory=dict)
+    amounts: AmountModel | None = None
 
 
 def save(bundle: Bundle, folder: Path) -> None:
@@ -65,6 +68,7 @@ def save(bundle: Bundle, folder: Path) -> None:
         "trained_as_of": bundle.trained_as_of.isoformat(),
         "lightgbm": lgb.__version__,
         "models": {name: _model_to_json(model) for name, model in bundle.models.items()},
+        "amounts": None if bundle.amounts is None else bundle.amounts.to_json(),
         "meta": dict(bundle.meta),
         "files": {name: _sha256(text.encode()) for name, text in texts.items()},
     }
@@ -82,7 +86,8 @@ def load(folder: Path) -> Bundle:
             lgb.Booster(model_str=_checked_file(folder / file, content["files"][file])) if file in content["files"] else None
         )
         models[name] = _model_from_json(stored, booster)
-    return Bundle(content["target"], folder.name, pd.Timestamp(content["trained_as_of"]), models, content["meta"])
+    amounts = None if content["amounts"] is None else AmountModel.from_json(content["amounts"])
+    return Bundle(content["target"], folder.name, pd.Timestamp(content["trained_as_of"]), models, content["meta"], amounts)
 
 
 def verify(bundle: Bundle) -> None:

@@ -8,7 +8,7 @@ There is one way from signals to hazards, and scores and reasons both take it:
 LightGBM leaves the start out of what it predicts, so it is added here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import lightgbm as lgb
 import numpy as np
@@ -60,6 +60,10 @@ class HazardModel:
         """Rounds of boosting; 0 where the life table answers."""
         return 0 if self.booster is None else int(self.booster.current_iteration())
 
+    def unboosted(self) -> "HazardModel":
+        """The life table that boosting began from, as a model of its own."""
+        return replace(self, booster=None, because="not boosted", life_table_weight=1.0, calibration=UNCALIBRATED)
+
     def curves(self, signals: pd.DataFrame, as_of: Micros) -> Curves:
         """Curves of each row of signals, as of each row's as_of."""
         watched = self.life_table.n_watched
@@ -78,7 +82,7 @@ class HazardModel:
 
     def logits(self, matrix: npt.NDArray[np.float32], offset: Floats) -> Floats:
         """Log hazards, up to a constant for each bucket, before calibration; shapes as in `hazards`."""
-        if self.booster is None:
+        if self.booster is None or not len(matrix):
             return offset
         raw = np.asarray(self.booster.predict(matrix, raw_score=True, num_threads=self.threads), dtype=np.float64)
         return np.asarray(offset + raw.reshape(offset.shape))
