@@ -23,6 +23,7 @@ import pandas as pd
 from features.clock import FiscalCalendar
 from features.errors import DealcastError
 from training.amounts import AmountModel
+from training.bg_nbd import BgNbdStart
 from training.calibrate import Calibration
 from training.encoding import Encoding
 from training.hazard import HazardModel, Spec
@@ -135,7 +136,12 @@ def _checked_file(path: Path, sha256: str) -> str:
 
 def _model_to_json(model: HazardModel) -> dict[str, Any]:
     return {
-        "spec": {"causes": list(model.spec.causes), "kind_signal": model.spec.kind_signal, "ages": list(model.spec.ages)},
+        "spec": {
+            "causes": list(model.spec.causes),
+            "kind_signal": model.spec.kind_signal,
+            "ages": list(model.spec.ages),
+            "start": model.spec.start,
+        },
         "calendar": {"timezone": model.calendar.timezone, "start_month": model.calendar.start_month},
         "edges": model.edges.tolist(),
         "life_table": model.life_table.to_json(),
@@ -143,13 +149,15 @@ def _model_to_json(model: HazardModel) -> dict[str, Any]:
         "because": model.because,
         "life_table_weight": model.life_table_weight,
         "calibration": model.calibration.to_json(),
+        "bg_nbd": None if model.bg_nbd is None else model.bg_nbd.to_json(),
+        "gained": list(model.gained),
     }
 
 
 def _model_from_json(stored: dict[str, Any], booster: lgb.Booster | None) -> HazardModel:
     spec = stored["spec"]
     return HazardModel(
-        Spec(tuple(spec["causes"]), spec["kind_signal"], tuple(spec["ages"])),
+        Spec(tuple(spec["causes"]), spec["kind_signal"], tuple(spec["ages"]), spec["start"]),
         FiscalCalendar(stored["calendar"]["timezone"], stored["calendar"]["start_month"]),
         np.array(stored["edges"], dtype=np.float64),
         LifeTable.from_json(stored["life_table"]),
@@ -158,6 +166,8 @@ def _model_from_json(stored: dict[str, Any], booster: lgb.Booster | None) -> Haz
         stored["because"],
         stored["life_table_weight"],
         Calibration.from_json(stored["calibration"]),
+        bg_nbd=None if stored["bg_nbd"] is None else BgNbdStart.from_json(stored["bg_nbd"]),
+        gained=tuple(stored["gained"]),
     )
 
 

@@ -26,8 +26,9 @@ from training.boosting import Parameters, Prepared, boost, boost_until
 from training.calibrate import Pairs, joined, learn_calibration
 from training.encoding import learn_encoding, with_buckets
 from training.examples import Examples
-from training.hazard import HazardModel, Spec
+from training.hazard import BG_NBD, HazardModel, Spec
 from training.life_table import LifeTable, fit_life_table, fold_of, learn_cells
+from training.order_fitting import fit_from_bg_nbd
 from training.person_periods import PersonPeriods, choose_edges, person_periods
 from training.splits import Slices
 
@@ -49,6 +50,8 @@ def fit_hazard(
     """Fit on rows watched until the training's as_of."""
     settings = parameters or Parameters()
     start = _unboosted(train, spec, calendar, settings)
+    if spec.start == BG_NBD:
+        return fit_from_bg_nbd(start, train, slices, settings)
     middle, last = temporal_folds(start, train, slices)
     stopped = _stopped(last, settings)
     tried = [(stopped, last), (_grown(middle.start, middle.taught, settings, stopped.rounds), middle)]

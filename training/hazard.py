@@ -3,12 +3,13 @@
 For each row and bucket still at risk it gives P(stay), P(cause 1), P(cause 2), … in that bucket; `training.curves` chains them.
 There is one way from signals to hazards, and scores and reasons both take it:
 
-    life table's log hazards + the trees' raw score -> calibration -> hazards
+    the start's log hazards + the trees' raw score - the level gained -> calibration -> hazards
 
-LightGBM leaves the start out of what it predicts, so it is added here.
+The start is the life table, or BG/NBD for clients who order. LightGBM leaves it out of what it predicts, so it is added here.
 """
 
 from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 import lightgbm as lgb
 import numpy as np
@@ -16,22 +17,35 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.clock import FiscalCalendar, Floats, Micros
+from training.bg_nbd import BgNbdStart
 from training.calibrate import UNCALIBRATED, Calibration
 from training.curves import Curves
 from training.encoding import Encoding, with_buckets
 from training.life_table import LifeTable
+
+LIFE_TABLE: Final = "life_table"
+BG_NBD: Final = "bg_nbd"
+
+
+class Start(Protocol):
+    """Where boosting starts."""
+
+    def hazards(self, signals: pd.DataFrame) -> Floats:
+        """P(stay), P(cause 1), … in each bucket, (rows, buckets, 1 + causes)."""
 
 
 @dataclass(frozen=True)
 class Spec:
     """What kind of hazard: the causes of ending, and the signals that define the life table's cells.
 
-    ages  the first of these signals that the data has is the age: days in the stage tell more than days since creation
+    ages   the first of these signals that the data has is the age: days in the stage tell more than days since creation
+    start  LIFE_TABLE, or BG_NBD for one cause that is the next order; it also sets the level (`training.level`)
     """
 
     causes: tuple[str, ...]
     kind_signal: str | None
     ages: tuple[str, ...]
+    start: str = LIFE_TABLE
 
 
 @dataclass(frozen=True)
@@ -39,9 +53,11 @@ class HazardModel:
     """A fitted hazard.
 
     edges        bucket edges in days; from `life_table.n_watched` on the curve is extrapolated
-    booster      None where the life table alone answers; `because` then says why
-    life_table_weight  how much the answers lean on the life table, 0 to 1 (`training.fitting.weight_of_start`)
+    booster      None where the start alone answers; `because` then says why
+    life_table_weight  how much the answers lean on the start, 0 to 1 (`training.fitting.weight_of_start`)
     calibration  the correction of the hazard logits in the buckets that were watched
+    bg_nbd       where boosting starts; None: from the life table
+    gained       what is taken off the hazard logits of each bucket so that the level stays the start's; empty: nothing
     """
 
     spec: Spec
@@ -54,20 +70,27 @@ class HazardModel:
     life_table_weight: float = 1.0
     calibration: Calibration = UNCALIBRATED
     threads: int = 2
+    bg_nbd: BgNbdStart | None = None
+    gained: tuple[float, ...] = ()
+
+    @property
+    def start(self) -> Start:
+        """What answers where nothing was boosted."""
+        return self.life_table if self.bg_nbd is None else self.bg_nbd
 
     @property
     def rounds(self) -> int:
-        """Rounds of boosting; 0 where the life table answers."""
+        """Rounds of boosting; 0 where the start answers."""
         return 0 if self.booster is None else int(self.booster.current_iteration())
 
     def unboosted(self) -> "HazardModel":
-        """The life table that boosting began from, as a model of its own."""
-        return replace(self, booster=None, because="not boosted", life_table_weight=1.0, calibration=UNCALIBRATED)
+        """What boosting began from, as a model of its own."""
+        return replace(self, booster=None, because="not boosted", life_table_weight=1.0, calibration=UNCALIBRATED, gained=())
 
     def curves(self, signals: pd.DataFrame, as_of: Micros) -> Curves:
         """Curves of each row of signals, as of each row's as_of."""
         watched = self.life_table.n_watched
-        hazards = self.life_table.hazards(signals).copy()
+        hazards = self.start.hazards(signals).copy()
         if len(signals):
             hazards[:, :watched] = self.hazards(self.matrix(signals, as_of, watched), self.offset(signals, watched))
         return Curves(self.edges, hazards, float(self.edges[watched]))
@@ -76,7 +99,7 @@ class HazardModel:
         """Calibrated P(stay), P(cause 1), … in the first buckets, (rows, buckets, 1 + causes).
 
         `matrix` is (rows x buckets, columns), the buckets of a row one after the other; `offset` is (rows, buckets, 1 + causes),
-        the life table's log hazards. The number of buckets is at most `life_table.n_watched`.
+        the start's log hazards. The number of buckets is at most `life_table.n_watched`.
         """
         return self.calibration.hazards(self.logits(matrix, offset))
 
@@ -88,12 +111,15 @@ class HazardModel:
         return np.asarray(offset + raw.reshape(offset.shape))
 
     def matrix(self, signals: pd.DataFrame, as_of: Micros, n_buckets: int) -> npt.NDArray[np.float32]:
-        """Each row at each of the first buckets; without columns where the life table answers."""
+        """Each row at each of the first buckets; without columns where the start answers."""
         if self.booster is None:
             return np.empty((len(signals) * n_buckets, 0), dtype=np.float32)
         row, bucket = np.divmod(np.arange(len(signals) * n_buckets), n_buckets)
         return with_buckets(self.encoding, signals, as_of, self.edges, row, bucket, self.calendar)
 
     def offset(self, signals: pd.DataFrame, n_buckets: int) -> Floats:
-        """The life table's log hazards of each row in the first buckets, (rows, buckets, 1 + causes)."""
-        return np.asarray(np.log(self.life_table.hazards(signals)[:, :n_buckets]))
+        """The start's log hazards of each row in the first buckets, (rows, buckets, 1 + causes), less what the trees gained."""
+        offset = np.log(self.start.hazards(signals)[:, :n_buckets])
+        if self.gained:
+            offset[..., 1:] -= np.array(self.gained)[:n_buckets, None]
+        return np.asarray(offset)

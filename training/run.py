@@ -103,7 +103,8 @@ def fit(
 
 def describe(model: HazardModel) -> str:
     """One line on who answers: the boosted model, or the life table and why."""
-    return f"boosted from the life table, {model.rounds} rounds" if model.booster else f"the life table answers: {model.because}"
+    start = "the life table" if model.bg_nbd is None else "BG/NBD"
+    return f"boosted from {start}, {model.rounds} rounds" if model.booster else f"{start} answers: {model.because}"
 
 
 def fingerprint(dataset: Dataset, as_of: pd.Timestamp) -> str:
