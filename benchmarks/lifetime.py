@@ -96,7 +96,7 @@ def _report(done: Backtest) -> None:
     within = ((done.came >= done.low) & (done.came <= done.high)).mean()
     table.caption = f"80% interval of the simulated: {within:.3f} within, {(done.came > done.high).mean():.3f} above"
     Console(width=110).print(table)
-    Console(width=110).print(_by_decile(done))
+    Console(width=190).print(_by_decile(done))
 
 
 def _figures(foretold: Floats, came: Floats) -> list[str]:
