@@ -182,7 +182,7 @@ def _scored_clients(snapshot: Snapshot, bundle: Bundle, regime: str, horizons: S
     table |= {f"p_leaves_{horizon:g}d": leaves[horizon] for horizon in leaves}
     table |= {"ltv_days": terms.days, **dict.fromkeys(VALUES, np.nan)}
     if model is not None and curves is not None:
-        table |= value_columns(regime, model, curves, signals, leaves[own_horizon], own_horizon, terms)
+        table |= value_columns(regime, model, curves, signals, _leaves(curves, regime, own_horizon), own_horizon, terms)
     table["life_table_weight"] = np.nan if model is None else model.life_table_weight
     table["reason"] = None if model is not None else "no_model_for_regime"
     return pd.DataFrame(table).astype({"account_id": "str", "regime": "str", "reason": "str"})
