@@ -56,10 +56,10 @@ def _measured(company: Company, dataset: Dataset) -> Iterator[list[str]]:
         there = foretold.index.intersection(truths.index)
         truth = truths[there].to_numpy(dtype=np.float64)
         foretold["truth"], foretold["mean of the truth"] = truths, truth.mean()
-        for answer in foretold:
+        for answer in map(str, foretold):
             predicted = foretold.loc[there, answer].to_numpy(dtype=np.float64)
             figures = (_loss(truth, predicted), predicted.mean(), np.abs(predicted - truth).mean())
-            yield [regime, f"{len(there):,}", str(answer), *[f"{figure:.4f}" for figure in figures]]
+            yield [regime, f"{len(there):,}", answer, *[f"{figure:.4f}" for figure in figures]]
 
 
 def _foretold(dataset: Dataset, fitted: Bundle, regime: str, as_of: pd.Timestamp) -> pd.DataFrame:
