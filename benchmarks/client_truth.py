@@ -10,7 +10,6 @@ mean |foretold - true|.
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -66,7 +65,7 @@ def _foretold(dataset: Dataset, fitted: Bundle, regime: str, as_of: pd.Timestamp
     snapshot = Snapshot(dataset, as_of)
     signals = clients.client_signals(snapshot, clients.cohort(snapshot, regime))
     model = fitted.models[regime]
-    start = replace(model, booster=None, gained=())
+    start = model.unboosted()
     answers = {"hazard model": model, "where it starts": start}
     return pd.DataFrame({name: _leaves(each, regime, signals, as_of) for name, each in answers.items()}, index=signals.index)
 

@@ -14,7 +14,7 @@ observed frequency over ten bins of equally many rows.
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import lightgbm as lgb
 import numpy as np

@@ -12,7 +12,6 @@ with the standard deviation.
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 
 import lightgbm as lgb
 import numpy as np
@@ -68,7 +67,7 @@ def _answers(
 ) -> Iterator[tuple[str, Floats]]:
     model = fit_snapshot(signals, left, SPEC, CALENDAR, Parameters(seed=options.seed, threads=options.threads))
     yield "hazard model, one bucket", p_left(model, asked)
-    yield "life table", p_left(replace(model, booster=None), asked)
+    yield "life table", p_left(model.unboosted(), asked)
     yield "logistic regression", _logistic(signals, left, asked)
     yield "LightGBM, default parameters", _lightgbm(signals, left, asked, options)
 

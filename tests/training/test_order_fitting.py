@@ -1,6 +1,5 @@
 """Clients who order: the model starts from BG/NBD, beats it where there is more to know, and keeps its level."""
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -43,14 +42,10 @@ def curves(model: HazardModel) -> Curves:
     return model.curves(signals(), np.full(len(signals()), clock.micros(AS_OF)))
 
 
-def unboosted(model: HazardModel) -> HazardModel:
-    return replace(model, booster=None, gained=())
-
-
 def test_scores_come_nearer_to_the_truth_than_bg_nbd_and_that_nearer_than_the_mean() -> None:
     model = fitted().models[clients.ORDERS]
     truth = client_truth(company()[0], AS_OF, [90.0]).loc[signals().index, "p_leaves_90d"].to_numpy(dtype=np.float64)
-    answers = [curves(model).still(90.0), curves(unboosted(model)).still(90.0), np.full(len(truth), truth.mean())]
+    answers = [curves(model).still(90.0), curves(model.unboosted()).still(90.0), np.full(len(truth), truth.mean())]
     losses = [-(truth * np.log(p) + (1 - truth) * np.log(1 - p)).mean() for p in answers]
     assert losses == sorted(losses)
     assert abs(answers[0].mean() - truth.mean()) < 0.04
@@ -59,13 +54,13 @@ def test_scores_come_nearer_to_the_truth_than_bg_nbd_and_that_nearer_than_the_me
 def test_without_trees_the_curve_is_bg_nbd_at_every_bucket_edge() -> None:
     model = fitted().models[clients.ORDERS]
     assert model.bg_nbd is not None
-    np.testing.assert_allclose(curves(unboosted(model)).hazards, model.bg_nbd.hazards(signals()), rtol=1e-12)
+    np.testing.assert_allclose(curves(model.unboosted()).hazards, model.bg_nbd.hazards(signals()), rtol=1e-12)
 
 
 def test_trees_rank_and_leave_the_level() -> None:
     model = fitted().models[clients.ORDERS]
     assert model.rounds > 0
-    moved, start = curves(model), curves(unboosted(model))
+    moved, start = curves(model), curves(model.unboosted())
     assert not np.allclose(moved.hazards, start.hazards, rtol=0.05)
     assert abs(moved.still(90.0).mean() - start.still(90.0).mean()) < 0.02
 
