@@ -14,7 +14,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import lightgbm as lgb
@@ -58,7 +58,7 @@ class Question:
 def main() -> None:
     options = _options()
     for mapping in ("salesforce", "examples/mappings/salesforce_static_amount.toml"):
-        dataset = _dataset(mapping)
+        dataset = read(mapping)
         started = time.perf_counter()
         model = fit(dataset, "deals", AS_OF, seed=options.seed, threads=options.threads).models["deals"]
         seconds = time.perf_counter() - started
@@ -72,7 +72,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _dataset(mapping: str) -> Dataset:
+def read(mapping: str) -> Dataset:
     with tempfile.TemporaryDirectory() as home:
         store = Store(f"sqlite:///{Path(home) / 'store.db'}")
         ingest(str(folder("bpic2012_salesforce")), mapping, store, replace=True)
@@ -120,7 +120,7 @@ def _answers(
     asked = test.take(question.rows)
     return {
         "one hazard model": _from_curve(model, asked, question.horizon),
-        "life table": _from_curve(replace(model, booster=None), asked, question.horizon),
+        "life table": _from_curve(model.unboosted(), asked, question.horizon),
         "LightGBM for this question": _classifier(model, train, schedule, asked, question.horizon, options),
         "base rate of the test rows": np.full(len(asked), question.won.mean()),
     }

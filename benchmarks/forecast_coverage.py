@@ -145,9 +145,9 @@ def _coverage(rows: pd.DataFrame, title: str) -> Table:
 
 
 def _inside(part: pd.DataFrame, prefix: str, low: float, high: float) -> str:
-    inside = ((part["actual"] >= part[f"{prefix}_{low:g}"]) & (part["actual"] <= part[f"{prefix}_{high:g}"])).astype(float)
+    inside = ((part["actual"] >= part[f"{prefix}_{low:g}"]) & (part["actual"] <= part[f"{prefix}_{high:g}"])).astype(np.float64)
     limits = np.quantile(
-        [each.mean() for each in _resampled(inside.to_numpy(dtype=np.float64), part["company"].to_numpy())], [0.025, 0.975]
+        [each.mean() for each in _resampled(np.asarray(inside, dtype=np.float64), part["company"].to_numpy())], [0.025, 0.975]
     )
     return f"{inside.mean():.1%} ({limits[0]:.1%}-{limits[1]:.1%})"
 

@@ -4,10 +4,11 @@
 
 Protocol. Training as of 2011-03-01 on nothing recorded from then on. Test rows: the clients with an order in the last 365 days,
 on the first of each month from 2011-03 to 2011-09 at midnight UTC; each has a finished window of 90 days. Question: no order in
-it. Beside the hazard model stand the life table it starts from (bands of how often a client ordered, by days since the last
-order), the days since the last order alone (a logistic regression on their logarithm), and a LightGBM classifier of this one
-question on the same signals; both learn from the model's own training rows whose window of 90 days was over on 2011-03-01. The
-base rate is that of the test rows themselves.
+it. Beside the hazard model stand BG/NBD, which it starts from (four parameters); a life table (bands of how often a client
+ordered, by days since the last order); the days since the last order alone (a logistic regression on their logarithm); and a
+LightGBM classifier of this one question on the same signals. The last two learn from the model's own training rows whose window
+of 90 days was over on 2011-03-01. The base rate is that of the test rows themselves. ECE is the mean distance of predicted and
+observed frequency over ten bins of equally many rows.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from serving.score import score_clients
 from training.boosting import Parameters
 from training.bundle import Bundle
 from training.examples import Examples, examples
-from training.metrics import Flags, auc, brier, log_loss
+from training.metrics import Flags, auc, brier, calibration_error, log_loss
 from training.run import fit
 from training.splits import plan
 from training.targets import ORDERS
@@ -87,8 +88,9 @@ def _answers(
 ) -> Iterator[tuple[str, Floats]]:
     """The name of each answer, and its P(no order within 90 days) of each test row."""
     yield "one hazard model", _scored(dataset, fitted)
-    model = replace(fitted.models[clients.ORDERS], booster=None)
-    yield "life table", np.asarray(model.curves(test.signals, test.as_of).still(HORIZON))
+    start = fitted.models[clients.ORDERS].unboosted()
+    for name, model in (("BG/NBD", start), ("life table", replace(start, bg_nbd=None))):
+        yield name, np.asarray(model.curves(test.signals, test.as_of).still(HORIZON))
     yield "LightGBM for this question", _classifier(fitted, train, test.signals, options)
     yield "days since the last order alone", _recency_alone(train, test.signals)
     yield "base rate of the test rows", np.full(len(test), _finished(test).silent.mean())
@@ -119,10 +121,11 @@ def _report(fitted: Bundle, test: Examples, answers: dict[str, Floats], seconds:
     model = fitted.models[clients.ORDERS]
     asked = _finished(test)
     table = Table(
-        title=f"no order within 90 days: {len(asked.silent):,} rows of {asked.signals.index.nunique():,} clients; "
+        title=f"no order within 90 days: {len(asked.silent):,} rows of {asked.signals.index.nunique():,} clients, "
+        f"{asked.silent.mean():.3f} silent; "
         f"{model.rounds} rounds, trained in {seconds:.1f} s"
     )
-    for column in ("answer", "AUC", "log loss", "Brier", "mean p"):
+    for column in ("answer", "AUC", "log loss", "Brier", "ECE", "mean p"):
         table.add_column(column, justify="left" if column == "answer" else "right")
     for answer, predicted in answers.items():
         table.add_row(answer, *_figures(asked.silent, predicted))
@@ -143,8 +146,8 @@ def _by_date(test: Examples, silent: Flags, answers: dict[str, Floats]) -> Table
 
 
 def _figures(silent: Flags, predicted: Floats) -> list[str]:
-    values = (auc(silent, predicted), log_loss(silent, predicted), brier(silent, predicted), predicted.mean())
-    return [f"{value:.3f}" for value in values]
+    measured = [measure(silent, predicted) for measure in (auc, log_loss, brier, calibration_error)]
+    return [f"{value:.3f}" for value in (*measured, predicted.mean())]
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ CLIENT_SIGNALS: Final = (
         "orders",
         """
         n_orders count | Orders so far | Всего заказов
+        n_order_days count | Days with an order so far | Дней с заказами, всего
         order_band category | How often it ordered, in bands | Частота заказов, группами
         n_orders_30d count | Orders in 30 days | Заказов за 30 дней
         n_orders_90d count | Orders in 90 days | Заказов за 90 дней

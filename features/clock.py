@@ -262,17 +262,21 @@ class FiscalCalendar:
 
 
 def bucket_calendar(as_of: int, edges: Floats, calendar: FiscalCalendar) -> Floats:
-    """What the calendar says of each bucket `[as_of + edges[b], as_of + edges[b + 1])`, (buckets, 5).
+    """What the calendar says of each bucket `[as_of + edges[b], as_of + edges[b + 1])`, (buckets, 6).
 
     Columns: its first day and its length in days after as_of, the share of its time that lies on Monday to Friday (local), the
-    days from its start to the end of the fiscal quarter that runs then, and whether that quarter ends inside it (0 or 1).
+    days from its start to the end of the fiscal quarter that runs then, whether that quarter ends inside it (0 or 1), and the
+    share of the calendar year that is over in its middle (0 to 1).
     """
     starts = [after_days(as_of, float(edge)) for edge in edges]
     local = [instant(start).tz_convert(calendar.timezone) for start in starts]
     worked = np.array([_working_days(moment) for moment in local])
     length = np.diff(edges)
     to_end = np.array([(micros(calendar.quarter(instant(start)).end) - start) / MICROS_PER_DAY for start in starts[:-1]])
-    return np.column_stack([edges[:-1], length, np.diff(worked) / length, to_end, (to_end <= length).astype(np.float64)])
+    middles = [instant(after_days(as_of, float(day))).tz_convert(calendar.timezone) for day in (edges[:-1] + edges[1:]) / 2]
+    of_year = np.array([(middle.day_of_year - 1) / (366 if middle.is_leap_year else 365) for middle in middles])
+    ends = (to_end <= length).astype(np.float64)
+    return np.column_stack([edges[:-1], length, np.diff(worked) / length, to_end, ends, of_year])
 
 
 def _working_days(local: pd.Timestamp) -> float:

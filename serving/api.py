@@ -114,6 +114,7 @@ async def list_clients(served: Current, query: Annotated[schemas.Page, Query()])
         {
             **stamp(served, "clients"),
             "horizon_days": served.dataset.organisation.client_horizon_days,
+            "value_days": int(score.YEAR.days),
             "items": page.rows,
             "n_total": page.n_total,
             "next_cursor": page.next_cursor,

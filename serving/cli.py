@@ -141,11 +141,14 @@ def score(
     target: Annotated[Target, typer.Option(help="What to score.")] = Target.DEALS,
     as_of: Annotated[str | None, typer.Option(help="Score as of this date. Default: now.")] = None,
     horizons: Annotated[str | None, typer.Option(help="Days, such as 7,14,30.")] = None,
+    value_days: Annotated[int, typer.Option(min=1, max=1095, help="Over how many days a client's value is counted.")] = 365,
+    discount_rate: Annotated[float, typer.Option(min=0.0, help="Yearly discount of a client's value, such as 0.1.")] = 0.0,
 ) -> None:
     """Score every open deal, or every active client, with the champion."""
     from serving import export
     from serving import score as scoring
     from serving.champions import Champions, fetch_champions
+    from training.lifetime import Terms
 
     export.check_destination(output)
     days, settings = _horizons(horizons), _read()
@@ -157,7 +160,8 @@ def score(
     if target is Target.DEALS:
         frame = scoring.score_deals(dataset, champion, instant, days or [7, 14, 30])
     else:
-        frame = scoring.score_clients(dataset, champion, instant, days or [dataset.organisation.client_horizon_days])
+        terms = Terms(days=float(value_days), discount_rate=discount_rate)
+        frame = scoring.score_clients(dataset, champion, instant, days or [dataset.organisation.client_horizon_days], terms)
     export.write(frame, output)
     typer.echo(f"{output}: {len(frame):,} {target}, model {champion.version}, as of {instant.isoformat()}")
 

@@ -148,7 +148,12 @@ class ClientAtRisk(BaseModel):
         description="contracts: leaving is a cancellation or an end without a successor; orders: it is silence."
     )
     p_leaves: Probability | None = Field(description="P(the client leaves within `horizon_days`), 0 to 1.")
-    value_at_risk: float | None = Field(description="What is at stake, in the organisation's currency: the list is ranked by it.")
+    value_at_risk: float | None = Field(
+        description="p_leaves x expected value of the next `value_days` if the client does not leave; the list is ranked by it."
+    )
+    ltv: float | None = Field(description="Expected value of the next `value_days`, in the organisation's currency.")
+    ltv_low: float | None = Field(description="Lower end of its interval: one chance in ten of less.")
+    ltv_high: float | None = Field(description="Upper end of its interval: one chance in ten of more.")
     reason: str | None = Field(description="Why there is no score, null where there is one.")
 
 
@@ -156,6 +161,7 @@ class ClientsAnswer(Stamped):
     """One page of the active clients, the highest value at risk first."""
 
     horizon_days: int = Field(description="The horizon of p_leaves, in days.", examples=[90])
+    value_days: int = Field(description="Over how many days the values are counted.", examples=[365])
     items: list[ClientAtRisk] = Field(description="The clients of this page.")
     n_total: int = Field(description="How many active clients there are, 0 or more.")
     next_cursor: str | None = Field(description="Pass it as `cursor` to get the next page; null on the last.")

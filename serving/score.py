@@ -18,15 +18,18 @@ from features.errors import NotReadyError, UsageError
 from features.excerpt import excerpt
 from features.rates import rates
 from features.snapshot import Snapshot
+from serving.client_value import COLUMNS as VALUES
+from serving.client_value import value_columns
 from training.bundle import Bundle
 from training.curves import Curves
 from training.hazard import HazardModel
+from training.lifetime import Terms
 from training.signal_weights import strongest_signals
 from training.targets import LOST, WON
 
 DEALS: Final = "deals"
 REASON_HORIZON_DAYS: Final = 30.0
-YEAR_MONTHS: Final = 12
+YEAR: Final = Terms()
 
 
 def score_deals(
@@ -61,16 +64,19 @@ def score_posted(
     return pd.concat([scored, closed.astype({"deal_id": "str"})], ignore_index=True) if absent else scored
 
 
-def score_clients(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp, horizons: Sequence[float]) -> pd.DataFrame:
+def score_clients(
+    dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp, horizons: Sequence[float], terms: Terms = YEAR
+) -> pd.DataFrame:
     """One row for each active client, ordered by account_id.
 
-    Columns: account_id, as_of, regime, p_leaves_{h}d, yearly_value, value_at_risk (yearly value x p_leaves at the organisation's
-    client horizon), life_table_weight, reason. Under contract p_leaves is P(cancelled or not renewed by then), which rises with
-    the horizon; for clients who order it is P(no order until then), which falls.
+    Columns: account_id, as_of, regime, p_leaves_{h}d, ltv_days (the days over which the next four count, `terms.days`), ltv
+    (expected value), ltv_low and ltv_high (ends of its interval), value_at_risk (p_leaves at the organisation's client horizon x
+    the value if the client does not leave until then), life_table_weight, reason. Under contract p_leaves is P(cancelled or not
+    renewed by then), which rises with the horizon; for clients who order it is P(no order until then), which falls.
     """
     _refuse_hindsight(bundle, as_of)
     snapshot = Snapshot(dataset, as_of)
-    parts = [_scored_clients(snapshot, bundle, regime, horizons) for regime in (clients.CONTRACTS, clients.ORDERS)]
+    parts = [_scored_clients(snapshot, bundle, regime, horizons, terms) for regime in (clients.CONTRACTS, clients.ORDERS)]
     return pd.concat([part for part in parts if len(part)] or parts[:1]).sort_values("account_id", ignore_index=True)
 
 
@@ -165,17 +171,18 @@ def _main_signals(model: HazardModel, signals: pd.DataFrame, as_of: pd.Timestamp
     return [json.dumps(row, ensure_ascii=False) for row in found]
 
 
-def _scored_clients(snapshot: Snapshot, bundle: Bundle, regime: str, horizons: Sequence[float]) -> pd.DataFrame:
+def _scored_clients(snapshot: Snapshot, bundle: Bundle, regime: str, horizons: Sequence[float], terms: Terms) -> pd.DataFrame:
     rows = clients.cohort(snapshot, regime)
     signals = clients.client_signals(snapshot, rows)
     table: dict[str, Any] = {"account_id": signals.index.to_numpy(dtype=object), "as_of": snapshot.as_of, "regime": regime}
     own_horizon = float(snapshot.dataset.organisation.client_horizon_days)
-    value = _yearly_value(signals, regime)
     model = bundle.models.get(regime)
     curves = _curves(model, signals, snapshot.as_of) if model is not None and len(signals) else None
     leaves = {h: _leaves(curves, regime, h) if curves is not None else np.nan for h in (*horizons, own_horizon)}
     table |= {f"p_leaves_{horizon:g}d": leaves[horizon] for horizon in leaves}
-    table |= {"yearly_value": value, "value_at_risk": value * leaves[own_horizon]}
+    table |= {"ltv_days": terms.days, **dict.fromkeys(VALUES, np.nan)}
+    if model is not None and curves is not None:
+        table |= value_columns(regime, model, curves, signals, _leaves(curves, regime, own_horizon), own_horizon, terms)
     table["life_table_weight"] = np.nan if model is None else model.life_table_weight
     table["reason"] = None if model is not None else "no_model_for_regime"
     return pd.DataFrame(table).astype({"account_id": "str", "regime": "str", "reason": "str"})
@@ -184,15 +191,6 @@ def _scored_clients(snapshot: Snapshot, bundle: Bundle, regime: str, horizons: S
 def _leaves(curves: Curves, regime: str, days: float) -> clock.Floats:
     """Under contract the event is leaving; for clients who order it is the next order, and leaving is its absence."""
     return curves.by(days, 1) if regime == clients.CONTRACTS else curves.still(days)
-
-
-def _yearly_value(signals: pd.DataFrame, regime: str) -> clock.Floats:
-    if not len(signals):  # a source without contracts, or without orders, lacks the columns too
-        return np.empty(0)
-    if regime == clients.CONTRACTS:
-        return signals["monthly_amount"].to_numpy(dtype=np.float64) * YEAR_MONTHS
-    quarterly = signals["revenue_90d"] * (365 / 90)
-    return signals["revenue_365d"].fillna(quarterly).to_numpy(dtype=np.float64)
 
 
 def _curves(model: HazardModel, signals: pd.DataFrame, as_of: pd.Timestamp) -> Curves:

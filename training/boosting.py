@@ -24,12 +24,12 @@ PATIENCE: Final = 40
 class Parameters:
     """Settings of the boosting; the defaults hold for everything from a few hundred rows to a million (decision 8)."""
 
-    learning_rate: float = 0.04
+    learning_rate: float = 0.06
     num_leaves: int = 8
     min_data_in_leaf: int = 80
     lambda_l2: float = 50.0
     feature_fraction: float = 0.6
-    bagging_fraction: float = 0.7
+    bagging_fraction: float = 0.2
     threads: int = 2
     seed: int = 7
 

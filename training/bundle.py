@@ -22,6 +22,8 @@ import pandas as pd
 
 from features.clock import FiscalCalendar
 from features.errors import DealcastError
+from training.amounts import AmountModel
+from training.bg_nbd import BgNbdStart
 from training.calibrate import Calibration
 from training.encoding import Encoding
 from training.hazard import HazardModel, Spec
@@ -45,6 +47,7 @@ class Bundle:
     trained_as_of  the model knows nothing from this moment on
     models         regime -> hazard model: `deals`, or `contracts` and `orders`
     meta           what the run recorded: fingerprint, seeds, counts, metrics
+    amounts        for deals: how far the amount when won is from the amount now
     """
 
     target: str
@@ -52,6 +55,7 @@ class Bundle:
     trained_as_of: pd.Timestamp
     models: Mapping[str, HazardModel]
     meta: Mapping[str, Any] = field(default_factory=dict)
+    amounts: AmountModel | None = None
 
 
 def save(bundle: Bundle, folder: Path) -> None:
@@ -66,6 +70,7 @@ def save(bundle: Bundle, folder: Path) -> None:
         "trained_as_of": bundle.trained_as_of.isoformat(),
         "lightgbm": lgb.__version__,
         "models": {name: _model_to_json(model) for name, model in bundle.models.items()},
+        "amounts": None if bundle.amounts is None else bundle.amounts.to_json(),
         "meta": dict(bundle.meta),
         "files": {name: _sha256(text.encode()) for name, text in texts.items()},
     }
@@ -83,7 +88,8 @@ def load(folder: Path) -> Bundle:
             lgb.Booster(model_str=_checked_file(folder / file, content["files"][file])) if file in content["files"] else None
         )
         models[name] = _model_from_json(stored, booster)
-    return Bundle(content["target"], folder.name, pd.Timestamp(content["trained_as_of"]), models, content["meta"])
+    amounts = None if content["amounts"] is None else AmountModel.from_json(content["amounts"])
+    return Bundle(content["target"], folder.name, pd.Timestamp(content["trained_as_of"]), models, content["meta"], amounts)
 
 
 def verify(bundle: Bundle) -> None:
@@ -140,6 +146,8 @@ def _model_to_json(model: HazardModel) -> dict[str, Any]:
         "because": model.because,
         "life_table_weight": model.life_table_weight,
         "calibration": model.calibration.to_json(),
+        "bg_nbd": None if model.bg_nbd is None else model.bg_nbd.to_json(),
+        "gained": list(model.gained),
     }
 
 
@@ -147,7 +155,7 @@ def _model_from_json(stored: dict[str, Any], booster: lgb.Booster | None) -> Haz
     spec = stored["spec"]
     calendar = FiscalCalendar(stored["calendar"]["timezone"], stored["calendar"]["start_month"])
     return HazardModel(
-        Spec(tuple(spec["causes"]), spec["kind_signal"], tuple(spec["ages"]), spec["paced"]),
+        Spec(tuple(spec["causes"]), spec["kind_signal"], tuple(spec["ages"]), spec["start"], spec["paced"]),
         calendar,
         np.array(stored["edges"], dtype=np.float64),
         LifeTable.from_json(stored["life_table"]),
@@ -157,6 +165,8 @@ def _model_from_json(stored: dict[str, Any], booster: lgb.Booster | None) -> Haz
         stored["because"],
         stored["life_table_weight"],
         Calibration.from_json(stored["calibration"]),
+        bg_nbd=None if stored["bg_nbd"] is None else BgNbdStart.from_json(stored["bg_nbd"]),
+        gained=tuple(stored["gained"]),
     )
 
 

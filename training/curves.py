@@ -64,6 +64,20 @@ class Curves:
         ended = start * (1.0 - stay)
         return start * stay, self.incidence[rows, bucket] + np.nan_to_num(split) * ended[:, None]
 
+    def days_until_still(self, still: Floats) -> Floats:
+        """The day at which P(still there) has fallen to each given value; the inverse of `still`.
+
+        `still` is (rows, values), each in (0, 1]; a value that the curve does not reach gives the last edge. log P(still there)
+        is a straight line inside each bucket.
+        """
+        run_down = -np.log(np.maximum(self.staying, np.finfo(np.float64).tiny))
+        asked = -np.log(still)
+        bucket = (asked[:, :, None] >= run_down[:, None, 1:-1]).sum(axis=2)
+        low, high = (np.take_along_axis(run_down, bucket + step, axis=1) for step in (0, 1))
+        length = np.diff(self.edges)[bucket]
+        fraction = (asked - low) / np.maximum(high - low, np.finfo(np.float64).tiny)
+        return np.asarray(self.edges[bucket] + length * np.clip(fraction, 0.0, 1.0))
+
     def median_days(self, cause: int) -> Floats:
         """Days until half of the whole probability of `cause` is reached: the median time of an end by it, (rows,)."""
         total = self.incidence[:, :, cause - 1]

@@ -12,7 +12,8 @@ are common, give 13 codes. An empty cell is missing, not other.
 What only tells the date teaches last year by heart. A count over 90 days is unknown for everybody until the history is 90 days
 long; in a history of 101 days, that it is known means "the last days of December". So a signal that is unknown for everybody at
 more than half of the training dates is left out, so is one whose values differ mostly from date to date and not from row to row
-(a ratio to a median that drifts while the history fills), and so are the phases of a quarter until two years of them were seen.
+(a ratio to a median that drifts while the history fills); so are the phases of a quarter until two years of them were seen, and
+the season until three were.
 """
 
 from dataclasses import dataclass
@@ -30,8 +31,11 @@ BUCKET_SIGNALS: Final = ("bucket_start", "bucket_days", "bucket_workdays")
 PERIOD_SIGNALS: Final = ("bucket_days_to_period_end", "bucket_holds_period_end")
 MIN_ROWS: Final = 20
 MIN_UNITS: Final = 5
+SEASON_SIGNALS: Final = ("bucket_year_phase",)
 MIN_PERIODS: Final = 8
-"""Period signals are used only where training saw more quarters than this: one alone teaches last Christmas by heart."""
+"""Period signals are used only where training saw that many quarters: one alone teaches last Christmas by heart."""
+MIN_PERIODS_OF_SEASONS: Final = 12
+"""The season is used only where training saw that many quarters: each month of the year three times."""
 MAX_UNKNOWN_DATES: Final = 0.5
 """A signal that is unknown for everybody at a larger share of the training dates is left out."""
 MAX_SHARE_OF_DATE: Final = 0.25
@@ -90,12 +94,18 @@ def learn_encoding(signals: pd.DataFrame, as_of: Micros, calendar: FiscalCalenda
     dated = share_of_date(signals[numeric], as_of)
     numbers = [name for name in numeric if not dated[name] > MAX_SHARE_OF_DATE]
     texts = {name: _in_use(signals[name]) for name in varying if name not in numeric}
-    periods = {calendar.quarter(instant(int(moment))).label for moment in np.unique(as_of)}
     return Encoding(
         tuple(numbers),
         tuple((name, kept) for name, kept in texts.items() if len(np.unique(_codes(signals[name], kept))) > 1),
-        (*BUCKET_SIGNALS, *PERIOD_SIGNALS) if len(periods) > MIN_PERIODS else BUCKET_SIGNALS,
+        _of_buckets(as_of, calendar),
     )
+
+
+def _of_buckets(as_of: Micros, calendar: FiscalCalendar) -> tuple[str, ...]:
+    """What of the bucket's calendar the history is long enough for."""
+    periods = {calendar.quarter(instant(int(moment))).label for moment in np.unique(as_of)}
+    phases = PERIOD_SIGNALS if len(periods) >= MIN_PERIODS else ()
+    return (*BUCKET_SIGNALS, *phases, *(SEASON_SIGNALS if len(periods) >= MIN_PERIODS_OF_SEASONS else ()))
 
 
 def share_of_date(signals: pd.DataFrame, as_of: Micros) -> dict[str, float]:
@@ -130,6 +140,8 @@ def with_buckets(
 
     Calendar signals belong to the bucket, not to as_of: the rush at a quarter's end falls into the bucket that holds it.
     """
+    if not len(row):
+        return np.empty((0, len(encoding.names)), dtype=np.float32)
     moments, which = np.unique(as_of, return_inverse=True)
     table = np.stack([bucket_calendar(int(moment), edges, calendar) for moment in moments])[:, :, : len(encoding.bucket)]
     return np.concatenate([encoding.rows(signals)[row], table[which[row], bucket].astype(np.float32)], axis=1)

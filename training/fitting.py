@@ -26,8 +26,9 @@ from training.boosting import Parameters, Prepared, boost, boost_until
 from training.calibrate import Pairs, joined, learn_calibration
 from training.encoding import learn_encoding, with_buckets
 from training.examples import Examples
-from training.hazard import HazardModel, Spec
+from training.hazard import BG_NBD, HazardModel, Spec
 from training.life_table import LifeTable, fit_life_table, fold_of, learn_cells
+from training.order_fitting import fit_from_bg_nbd
 from training.pace import Pace, fit_pace_of_rows
 from training.person_periods import PersonPeriods, choose_edges, person_periods
 from training.splits import Slices
@@ -50,6 +51,8 @@ def fit_hazard(
     """Fit on rows watched until the training's as_of."""
     settings = parameters or Parameters()
     start = _unboosted(train, spec, calendar, settings)
+    if spec.start == BG_NBD:
+        return fit_from_bg_nbd(start, train, slices, settings)
     middle, last = temporal_folds(start, train, slices)
     stopped = _stopped(last, settings)
     tried = [(stopped, last), (_grown(middle.start, middle.taught, settings, stopped.rounds), middle)]
@@ -71,7 +74,7 @@ def foretold(model: HazardModel, rows: Examples, since: int) -> Pairs:
     `since` (microseconds) is where the days of the pairs begin to count.
     """
     periods = _periods(model, rows)
-    prepared = _prepare(model, rows, model.start(rows.signals, rows.as_of))
+    prepared = _prepare(model, rows, model.started(rows.signals, rows.as_of))
     as_of = ((rows.as_of - since) / clock.MICROS_PER_DAY)[periods.row]
     unit = pd.util.hash_array(rows.signals.index.to_numpy(dtype=object)).astype(np.int64)[periods.row]
     logits = model.logits(prepared.matrix, prepared.offset)
@@ -123,7 +126,7 @@ def _stopped(fold: Fold, settings: Parameters) -> HazardModel:
     if not _n_ends(start, fold.judged) or not _n_ends(start, fold.taught):
         return replace(start, because="no events in the later or the earlier part of the history: nothing to judge boosting by")
     taught = _prepare(start, fold.taught, _out_of_fold(start, fold.taught))
-    judged = _prepare(start, fold.judged, start.start(fold.judged.signals, fold.judged.as_of))
+    judged = _prepare(start, fold.judged, start.started(fold.judged.signals, fold.judged.as_of))
     booster, boosted = boost_until(start.encoding, taught, judged, settings)
     if boosted >= judged.unboosted:
         because = f"boosting does not beat the life table on later time ({boosted:.4f} against {judged.unboosted:.4f})"
@@ -159,12 +162,12 @@ def _life_table(model: HazardModel, rows: Examples) -> LifeTable:
 def _out_of_fold(model: HazardModel, rows: Examples) -> Floats:
     """Life-table hazards of each row from the other folds' units, so that no row starts from its own outcome."""
     folds = fold_of(rows.signals.index, N_FOLDS)
-    hazards = model.start(rows.signals, rows.as_of).copy()
+    hazards = model.started(rows.signals, rows.as_of).copy()
     for fold in range(N_FOLDS):
         inside, rest = folds == fold, rows.take(folds != fold)
         if inside.any() and len(rest):
             own = replace(model, life_table=_life_table(model, rest))
-            hazards[inside] = own.start(rows.signals[inside], rows.as_of[inside])
+            hazards[inside] = own.started(rows.signals[inside], rows.as_of[inside])
     return hazards
 
 

@@ -3,12 +3,13 @@
 For each row and bucket still at risk it gives P(stay), P(cause 1), P(cause 2), … in that bucket; `training.curves` chains them.
 There is one way from signals to hazards, and scores and reasons both take it:
 
-    log(life table x pace of the calendar) + the trees' raw score -> calibration -> hazards
+    log(start x pace of the calendar) + the trees' raw score - the level gained -> calibration -> hazards
 
-LightGBM leaves the start out of what it predicts, so it is added here.
+The start is the life table, or BG/NBD for clients who order. LightGBM leaves it out of what it predicts, so it is added here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 import lightgbm as lgb
 import numpy as np
@@ -16,11 +17,22 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.clock import FiscalCalendar, Floats, Micros
+from training.bg_nbd import BgNbdStart
 from training.calibrate import UNCALIBRATED, Calibration
 from training.curves import Curves
 from training.encoding import Encoding, with_buckets
 from training.life_table import LifeTable
 from training.pace import Pace
+
+LIFE_TABLE: Final = "life_table"
+BG_NBD: Final = "bg_nbd"
+
+
+class Start(Protocol):
+    """Where boosting starts."""
+
+    def hazards(self, signals: pd.DataFrame) -> Floats:
+        """P(stay), P(cause 1), … in each bucket, (rows, buckets, 1 + causes)."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +40,14 @@ class Spec:
     """What kind of hazard: the causes of ending, and the signals that define the life table's cells.
 
     ages   the first of these signals that the data has is the age: days in the stage tell more than days since creation
+    start  LIFE_TABLE, or BG_NBD for one cause that is the next order; it also sets the level (`training.level`)
     paced  whether ends keep a calendar: weekdays, a quarter's last weeks (`training.pace`)
     """
 
     causes: tuple[str, ...]
     kind_signal: str | None
     ages: tuple[str, ...]
+    start: str = LIFE_TABLE
     paced: bool = False
 
 
@@ -42,10 +56,12 @@ class HazardModel:
     """A fitted hazard.
 
     edges        bucket edges in days; from `life_table.n_watched` on the curve is extrapolated
-    booster      None where the life table alone answers; `because` then says why
-    life_table_weight  how much the answers lean on the life table, 0 to 1 (`training.fitting.weight_of_start`)
+    booster      None where the start alone answers; `because` then says why
+    life_table_weight  how much the answers lean on the start, 0 to 1 (`training.fitting.weight_of_start`)
     pace         of the calendar's days, by cause
     calibration  the correction of the hazard logits in the buckets that were watched
+    bg_nbd       where boosting starts; None: from the life table
+    gained       what is taken off the hazard logits of each bucket so that the level stays the start's; empty: nothing
     """
 
     spec: Spec
@@ -59,18 +75,29 @@ class HazardModel:
     life_table_weight: float = 1.0
     calibration: Calibration = UNCALIBRATED
     threads: int = 2
+    bg_nbd: BgNbdStart | None = None
+    gained: tuple[float, ...] = ()
+
+    @property
+    def start(self) -> Start:
+        """What answers where nothing was boosted."""
+        return self.life_table if self.bg_nbd is None else self.bg_nbd
 
     @property
     def rounds(self) -> int:
-        """Rounds of boosting; 0 where the life table answers."""
+        """Rounds of boosting; 0 where the start answers."""
         return 0 if self.booster is None else int(self.booster.current_iteration())
+
+    def unboosted(self) -> "HazardModel":
+        """What boosting began from, as a model of its own."""
+        return replace(self, booster=None, because="not boosted", life_table_weight=1.0, calibration=UNCALIBRATED, gained=())
 
     def curves(self, signals: pd.DataFrame, as_of: Micros) -> Curves:
         """Curves of each row of signals, as of each row's as_of."""
         watched = self.life_table.n_watched
-        hazards = self.start(signals, as_of).copy()
+        hazards = self.started(signals, as_of).copy()
         if len(signals):
-            offset = np.log(hazards[:, :watched])
+            offset = self._less_gained(np.log(hazards[:, :watched]))
             hazards[:, :watched] = self.hazards(self.matrix(signals, as_of, watched), offset)
         return Curves(self.edges, hazards, float(self.edges[watched]))
 
@@ -84,22 +111,28 @@ class HazardModel:
 
     def logits(self, matrix: npt.NDArray[np.float32], offset: Floats) -> Floats:
         """Log hazards, up to a constant for each bucket, before calibration; shapes as in `hazards`."""
-        if self.booster is None:
+        if self.booster is None or not len(matrix):
             return offset
         raw = np.asarray(self.booster.predict(matrix, raw_score=True, num_threads=self.threads), dtype=np.float64)
         return np.asarray(offset + raw.reshape(offset.shape))
 
     def matrix(self, signals: pd.DataFrame, as_of: Micros, n_buckets: int) -> npt.NDArray[np.float32]:
-        """Each row at each of the first buckets; without columns where the life table answers."""
+        """Each row at each of the first buckets; without columns where the start answers."""
         if self.booster is None:
             return np.empty((len(signals) * n_buckets, 0), dtype=np.float32)
         row, bucket = np.divmod(np.arange(len(signals) * n_buckets), n_buckets)
         return with_buckets(self.encoding, signals, as_of, self.edges, row, bucket, self.calendar)
 
-    def start(self, signals: pd.DataFrame, as_of: Micros) -> Floats:
-        """Where boosting starts: the life table's hazards at the pace of each row's days, (rows, buckets, 1 + causes)."""
-        return self.pace.paced(self.life_table.hazards(signals), as_of, self.edges)
+    def started(self, signals: pd.DataFrame, as_of: Micros) -> Floats:
+        """Where boosting starts: the start's hazards at the pace of each row's days, (rows, buckets, 1 + causes)."""
+        return self.pace.paced(self.start.hazards(signals), as_of, self.edges)
 
     def offset(self, signals: pd.DataFrame, as_of: Micros, n_buckets: int) -> Floats:
-        """The start's log hazards of each row in the first buckets, (rows, buckets, 1 + causes)."""
-        return np.asarray(np.log(self.start(signals, as_of)[:, :n_buckets]))
+        """Log hazards where boosting starts, in the first buckets, (rows, buckets, 1 + causes), less what the trees gained."""
+        return self._less_gained(np.log(self.started(signals, as_of)[:, :n_buckets]))
+
+    def _less_gained(self, offset: Floats) -> Floats:
+        if not self.gained:
+            return offset
+        level = np.array(self.gained)[: offset.shape[1], None]
+        return np.concatenate([offset[..., :1], offset[..., 1:] - level], axis=-1)

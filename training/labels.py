@@ -14,7 +14,8 @@ import pandas as pd
 from features import clock
 from features.clock import Floats, Micros
 from features.dataset import Dataset
-from features.history import OPEN, Rows, first_row
+from features.history import OPEN, WON, Rows, first_row
+from features.snapshot import Snapshot
 
 STAYED: Final = 0
 _NOBODY: Final = np.empty(0, dtype=np.int64)
@@ -53,6 +54,12 @@ def deal_outcomes(dataset: Dataset, deals: Rows, as_of: pd.Timestamp, watched_un
     follow_up = np.full(len(deals), (end - start) / clock.MICROS_PER_DAY)
     cause = np.where(seen, np.append(moves.state, STAYED)[row], STAYED).astype(np.int64)
     return Outcomes(np.where(seen, days, np.inf), cause, follow_up)
+
+
+def won_amounts(dataset: Dataset, watched_until: pd.Timestamp) -> Floats:
+    """The amount of each deal that is won, as all this was on record before `watched_until`; NaN for every other deal."""
+    snapshot = Snapshot(dataset, watched_until)
+    return np.where(snapshot.state == WON, snapshot.values("amount"), np.nan)
 
 
 def contract_outcomes(dataset: Dataset, clients: Rows, as_of: pd.Timestamp, watched_until: pd.Timestamp) -> Outcomes:

@@ -38,6 +38,18 @@ class Cells:
     def shape(self) -> tuple[int, int]:
         return len(self.kinds) + 1, len(self.age_cuts) + 2
 
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind_signal": self.kind_signal,
+            "age_signal": self.age_signal,
+            "kinds": list(self.kinds),
+            "age_cuts": list(self.age_cuts),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Cells":
+        return cls(data["kind_signal"], data["age_signal"], tuple(data["kinds"]), tuple(data["age_cuts"]))
+
     def of(self, signals: pd.DataFrame) -> tuple[Rows, Rows]:
         """The kind and the age bin of each row."""
         n = len(signals)
@@ -81,14 +93,8 @@ class LifeTable:
         return self.rates[kind, age]
 
     def to_json(self) -> dict[str, Any]:
-        cells = {
-            "kind_signal": self.cells.kind_signal,
-            "age_signal": self.cells.age_signal,
-            "kinds": list(self.cells.kinds),
-            "age_cuts": list(self.cells.age_cuts),
-        }
         return {
-            "cells": cells,
+            "cells": self.cells.to_json(),
             "n_watched": self.n_watched,
             "shape": list(self.rates.shape),
             "rates": self.rates.ravel().tolist(),
@@ -96,9 +102,8 @@ class LifeTable:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "LifeTable":
-        cells = data["cells"]
         return cls(
-            Cells(cells["kind_signal"], cells["age_signal"], tuple(cells["kinds"]), tuple(cells["age_cuts"])),
+            Cells.from_json(data["cells"]),
             np.array(data["rates"], dtype=np.float64).reshape(data["shape"]),
             int(data["n_watched"]),
         )

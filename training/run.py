@@ -17,6 +17,7 @@ from features.dataset import Dataset
 from features.errors import NotReadyError
 from features.snapshot import Snapshot
 from training import bundle as bundles
+from training.amounts import AmountModel, fit_amounts
 from training.boosting import Parameters
 from training.bundle import Bundle
 from training.encoding import with_buckets
@@ -25,7 +26,7 @@ from training.fitting import fit_hazard
 from training.hazard import HazardModel
 from training.registry import Registry, RunRecord
 from training.splits import Plan, plan
-from training.targets import Regime, regimes
+from training.targets import DEALS, Regime, regimes
 
 GOLDEN_ROWS: Final = 8
 MLFLOW_TEXT: Final = 6000
@@ -80,6 +81,7 @@ def fit(
     schedule = plan(_first_fact(dataset, target), as_of, dataset.organisation.timezone, seed)
     watched_until = min(as_of, dataset.ends_at)
     models: dict[str, HazardModel] = {}
+    amounts: AmountModel | None = None
     meta: dict[str, Any] = {"seed": seed, "threads": threads, "golden": {}, "regimes": {}}
     for regime in regimes(target):
         rows = examples(dataset, schedule.dates, watched_until, regime.cohort_at)
@@ -89,16 +91,20 @@ def fit(
         models[regime.name] = _fit_regime(dataset, regime, rows, schedule, Parameters(seed=seed, threads=threads))
         meta["regimes"][regime.name] = _counts(rows, regime)
         meta["golden"][regime.name] = _golden(models[regime.name], rows)
+        if regime is DEALS:
+            amounts = fit_amounts(dataset, rows, watched_until, schedule.slices.last_from, regime.spec)
+            progress(f"{regime.name}: amounts when won: {amounts.method}")
         progress(f"{regime.name}: {describe(models[regime.name])}")
     if not models:
         raise NotReadyError(f"no {target} were active before {as_of:%Y-%m-%d}: there is nothing to learn from")
     meta["fingerprint"] = fingerprint(dataset, as_of)
-    return Bundle(target, "", as_of, models, meta)
+    return Bundle(target, "", as_of, models, meta, amounts)
 
 
 def describe(model: HazardModel) -> str:
     """One line on who answers: the boosted model, or the life table and why."""
-    return f"boosted from the life table, {model.rounds} rounds" if model.booster else f"the life table answers: {model.because}"
+    start = "the life table" if model.bg_nbd is None else "BG/NBD"
+    return f"boosted from {start}, {model.rounds} rounds" if model.booster else f"{start} answers: {model.because}"
 
 
 def fingerprint(dataset: Dataset, as_of: pd.Timestamp) -> str:

@@ -13,7 +13,7 @@ from features.dataset import Dataset
 from features.errors import UsageError
 from features.snapshot import Snapshot
 from training.examples import CohortAt, deal_cohort
-from training.hazard import Spec
+from training.hazard import BG_NBD, Spec
 from training.labels import Outcomes, contract_outcomes, order_outcomes
 
 WON: Final = 1
@@ -44,7 +44,7 @@ CONTRACTS: Final = Regime(
     clients.CONTRACTS, Spec(("left",), None, ("contract_days_left",)), partial(_client_cohort, clients.CONTRACTS)
 )
 ORDERS: Final = Regime(
-    clients.ORDERS, Spec(("ordered",), "order_band", ("days_since_order",)), partial(_client_cohort, clients.ORDERS)
+    clients.ORDERS, Spec(("ordered",), "order_band", ("days_since_order",), BG_NBD), partial(_client_cohort, clients.ORDERS)
 )
 
 TARGETS: Final[Mapping[str, tuple[Regime, ...]]] = MappingProxyType({"deals": (DEALS,), "clients": (CONTRACTS, ORDERS)})

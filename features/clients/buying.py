@@ -28,6 +28,7 @@ def ordering(snapshot: Snapshot, rows: Rows) -> Columns:
         "days_since_order": silence,
         "client_age_days": past.days_since_first(),
         "n_orders": counted,
+        "n_order_days": _order_days(past),
         "order_band": _bands(counted),
         **{f"n_orders_{days}d": past.counted(days) for days in (30, 90, 180, 365)},
         "n_active_months": _active_months(past),
@@ -48,6 +49,12 @@ def _rhythm(past: Past, silence: Floats) -> dict[str, Floats]:
         "last_gap_ratio": ratio(at_rows(gaps, past.last()), mean),
         "gap_variation": ratio(spread, mean),
     }
+
+
+def _order_days(past: Past) -> Floats:
+    """On how many days there is an order: an invoice in two parts is one purchase. Days are spans of 24 hours back from as_of."""
+    age = clock.days_between(past.time, past.snapshot.at)
+    return past.distinct(np.where(past.kept, np.maximum(np.ceil(age) - 1, 0), -1).astype(np.int64))
 
 
 def _active_months(past: Past) -> Floats:

@@ -22,6 +22,7 @@ A1: dict[str, Any] = {
     "days_since_order": 10,  # 22 March; the order of the 25th was entered at as_of
     "client_age_days": 90,  # 1 January
     "n_orders": 3,
+    "n_order_days": 3,
     "order_band": "2-3",
     "n_orders_30d": 1,
     "n_orders_90d": 3,  # that of 1 January is exactly 90 days old
@@ -110,6 +111,7 @@ A1: dict[str, Any] = {
 A3: dict[str, Any] = {
     "days_since_order": NAN,
     "n_orders": 0,
+    "n_order_days": 0,
     "order_band": None,
     "n_active_months": 0,
     "revenue_total": 0,
@@ -312,6 +314,14 @@ def test_bands_of_how_often_a_client_ordered(n: int, band: str) -> None:
     orders = "\n".join(f"O{i} | A1 | 2026-03-{i + 1:02} | 5" for i in range(n))
     known = dataset(orders=f"order_id | account_id | ordered_at | amount\n{orders}")
     assert matrix(known, AS_OF, ORDERS).T["A1"]["order_band"] == band
+
+
+def test_orders_less_than_a_day_apart_in_the_same_day_back_from_as_of_are_one_purchase() -> None:
+    times = ["2026-03-29T00:00", "2026-03-29T23:59", "2026-03-30T00:00"]
+    orders = "\n".join(f"O{i} | A1 | {time}:00Z | 5" for i, time in enumerate(times))
+    known = dataset(orders=f"order_id | account_id | ordered_at | amount\n{orders}")
+    row = matrix(known, AS_OF, ORDERS).T["A1"]
+    assert (row["n_orders"], row["n_order_days"]) == (3, 2)
 
 
 def test_two_orders_at_once_have_no_rhythm() -> None:

@@ -6,6 +6,7 @@ The expectation is computed here, invoice line by invoice line, from the two fil
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
@@ -75,6 +76,7 @@ def worked_out(orders: list[tuple[datetime, float]]) -> dict[str, Any]:
         "days_since_order": silence,
         "client_age_days": (as_of - orders[0][0]) / DAY,
         "n_orders": len(orders),
+        "n_order_days": len({ceil((as_of - at) / DAY) for at, _ in orders}),
         **{f"n_orders_{days}d": len(last(days)) for days in (30, 90, 180, 365)},
         **{f"revenue_{days}d": sum(last(days)) for days in (90, 365)},
         "n_active_months": sum(bool(last(30, skip=30 * span)) for span in range(12)),

@@ -16,7 +16,8 @@ AS_OF = COMPANY.deals["created_at"].sort_values().iloc[380].floor("D")
 
 def text(bundle: Bundle) -> list[str]:
     return [
-        str(model.life_table.to_json()) + str(model.encoding) + ("" if model.booster is None else model.booster.model_to_string())
+        f"{model.life_table.to_json()}{model.encoding}{model.bg_nbd}{model.gained}"
+        + ("" if model.booster is None else model.booster.model_to_string())
         for model in bundle.models.values()
     ]
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from itertools import pairwise
-from math import nan
+from math import ceil, nan
 from statistics import mean, median, stdev
 from typing import Any
 
@@ -28,6 +28,7 @@ def buying(records: Records, client: str, as_of: datetime) -> dict[str, Any]:
         "days_since_order": since(max(times, default=None), as_of),
         "client_age_days": since(min(times, default=None), as_of),
         "n_orders": len(times),
+        "n_order_days": len({max(ceil((as_of - time) / DAY), 1) for time in times}),
         "order_band": _band(len(times)),
         **counted,
         **trends,

@@ -84,6 +84,7 @@ def test_clients_are_ranked_by_value_at_risk(client: TestClient, runtime: Runtim
     items = all_pages(client, "/v1/clients", 50)
     assert [item["account_id"] for item in items] == ranked.ids.tolist()
     assert all(0 <= item["p_leaves"] <= 1 for item in items)
+    assert all(0 <= item["ltv_low"] <= item["ltv_high"] for item in items)
 
 
 def test_without_data_the_server_lives_is_not_ready_and_says_what_to_do(empty: TestClient) -> None:

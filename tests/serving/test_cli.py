@@ -97,6 +97,14 @@ def test_scores_are_written_with_the_last_good_champion(home: Path, target: str,
     assert columns <= set(pd.read_parquet(output))
 
 
+def test_the_days_over_which_clients_are_valued_can_be_chosen(home: Path) -> None:
+    output = home / "worth.parquet"
+    arguments = ["score", "--target", "clients", "--value-days", "180", "--discount-rate", "0.1", "--output", str(output)]
+    result = dealcast(*arguments, DEALCAST_HOME=str(home), DEALCAST_TRACKING_URI="http://127.0.0.1:9")
+    assert result.exit_code == 0, result.output
+    assert set(pd.read_parquet(output)["ltv_days"]) == {180.0}
+
+
 def test_the_installed_command_helps_without_loading_the_heavy_parts() -> None:
     heavy = "[name for name in ('pandas', 'lightgbm', 'mlflow', 'fastapi', 'sqlalchemy') if name in sys.modules]"
     program = f"import sys; from serving.cli import app; app(['--help'], standalone_mode=False); print('heavy:', {heavy})"

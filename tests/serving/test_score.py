@@ -12,6 +12,7 @@ from features.errors import NotReadyError, UsageError
 from features.snapshot import Snapshot
 from serving.score import curve, pipeline, score_clients, score_deals, score_posted
 from training.bundle import Bundle
+from training.lifetime import Terms
 from training.run import fit
 
 HORIZONS = (7.0, 30.0, 90.0)
@@ -123,4 +124,28 @@ def test_leaving_rises_with_the_horizon_under_contract_and_falls_for_those_who_o
     assert set(rows["regime"]) == {"contracts", "orders"}
     assert (change[rows["regime"] == "contracts"] > 0).all()
     assert (change[rows["regime"] == "orders"] < 0).all()
-    np.testing.assert_allclose(rows["value_at_risk"], rows["yearly_value"] * rows["p_leaves_90d"])
+
+
+def test_every_client_has_a_worth_within_its_interval_and_no_more_at_risk_than_that_leaves(
+    company: Dataset, clients: Bundle
+) -> None:
+    rows = score_clients(company, clients, company.ends_at, HORIZONS)
+    assert rows[["ltv", "value_at_risk"]].notna().all(axis=None)
+    assert (rows["ltv_low"] <= rows["ltv_high"]).all()
+    # What is lost with those that leave, and what is had from those that stay, make up no less than what is expected.
+    stays = rows["ltv"] - (1 - rows["p_leaves_90d"]) * rows["value_at_risk"] / rows["p_leaves_90d"]
+    assert (stays >= -1e-6 * rows["ltv"]).all()
+
+
+def test_twice_the_days_are_worth_more_and_a_discount_takes_from_it(company: Dataset, clients: Bundle) -> None:
+    year, two, less = (
+        score_clients(company, clients, company.ends_at, HORIZONS, terms)["ltv"]
+        for terms in (Terms(), Terms(days=730.0), Terms(discount_rate=0.2))
+    )
+    assert (two >= year).all()
+    assert (less < year).all()
+
+
+def test_worth_is_the_same_at_every_run(company: Dataset, clients: Bundle) -> None:
+    one, two = (score_clients(company, clients, company.ends_at, HORIZONS) for _ in range(2))
+    pd.testing.assert_frame_equal(one, two)

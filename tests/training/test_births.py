@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from features import clock
+from features.clock import Micros
 from features.snapshot import Snapshot
 from tests.training.forecasts import day, small_company
 from training.arrivals import fit_arrivals
@@ -11,7 +12,7 @@ from training.births import Births, expected_births, fit_births
 DAY = clock.MICROS_PER_DAY
 
 
-def arrivals_at(rate: float, n_days: int, seed: int = 1) -> np.ndarray:  # type: ignore[type-arg]
+def arrivals_at(rate: float, n_days: int, seed: int = 1) -> Micros:
     """Moments of a Poisson process, working days only, from the start of 2024 on."""
     rng, start = np.random.default_rng(seed), clock.micros(day("2024-01-01"))
     days = np.arange(n_days)

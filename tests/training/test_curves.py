@@ -56,3 +56,16 @@ def test_each_row_may_have_its_own_horizon() -> None:
 def test_the_median_is_where_half_of_the_whole_is_reached() -> None:
     made = curves(np.random.default_rng(3).normal(size=(3, 4, 3)))
     np.testing.assert_allclose(made.by(made.median_days(1), 1), made.by(30.0, 1) / 2, atol=1e-5)
+
+
+@given(logits, st.floats(0.0, 30.0))
+def test_the_day_at_which_so_many_are_still_there_is_found_again(values: Floats, day: float) -> None:
+    made = curves(values)
+    left = made.still(day)
+    again = made.days_until_still(np.maximum(left, 1e-300)[:, None])[:, 0]
+    np.testing.assert_allclose(made.still(again), left, rtol=1e-6, atol=1e-12)
+
+
+def test_a_share_that_is_never_reached_gives_the_last_day() -> None:
+    half = Curves(EDGES, np.full((1, 4, 2), 0.5), 30.0)
+    assert half.days_until_still(np.array([[1.0, 0.5, 1e-9]])).tolist() == [[0.0, 3.0, 30.0]]

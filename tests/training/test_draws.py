@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from features.clock import Floats
 from training.births import Expected
 from training.draws import Births, Draws, OpenDeals, draw
 from training.shock import RHO, TAU, Shock
@@ -14,7 +15,7 @@ def shock_of(rho: float) -> Shock:
     return Shock(weights, 1.0)
 
 
-def deals(n: int = 300, seed: int = 3, ratios: np.ndarray | None = None) -> OpenDeals:  # type: ignore[type-arg]
+def deals(n: int = 300, seed: int = 3, ratios: Floats | None = None) -> OpenDeals:
     rng = np.random.default_rng(seed)
     shape = np.ones(2) if ratios is None else ratios
     spread = np.broadcast_to(shape, (n, len(shape)))
@@ -91,5 +92,6 @@ def test_a_period_that_has_not_begun_leaves_out_what_is_won_before() -> None:
 
 
 def test_no_deals_at_all_bring_nothing() -> None:
-    empty = OpenDeals(*(np.empty(0) for _ in range(3)), np.ones((0, 2)), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+    nobody = np.empty(0, dtype=np.int64)
+    empty = OpenDeals(np.empty(0), np.empty(0), np.empty(0), np.ones((0, 2)), nobody, nobody)
     assert drawn(empty, none(), Shock.none(), n=10).total.sum() == 0

@@ -68,12 +68,15 @@ def test_an_encoding_survives_json_that_sorts_its_keys() -> None:
         assert Encoding.from_json(json.loads(json.dumps(encoding.to_json(), sort_keys=True))) == encoding
 
 
-def test_period_signals_need_several_periods() -> None:
-    months = pd.date_range("2023-01-01", periods=30, freq="MS", tz="UTC")
-    many = np.array([clock.micros(month.as_unit("us")) for month in months])
-    rows = pd.DataFrame({"age": np.arange(30.0)})
-    assert "bucket_holds_period_end" in learn_encoding(rows, many, FiscalCalendar()).names
-    assert "bucket_holds_period_end" not in learn_encoding(rows[:20], many[:20], FiscalCalendar()).names
+@pytest.mark.parametrize(
+    ("months", "phases", "season"), [(21, False, False), (24, True, False), (33, True, False), (36, True, True)]
+)
+def test_phases_of_a_quarter_need_two_years_and_seasons_three(months: int, phases: bool, season: bool) -> None:
+    starts = pd.date_range("2023-01-01", periods=months, freq="MS", tz="UTC")
+    as_of = np.array([clock.micros(start.as_unit("us")) for start in starts])
+    names = learn_encoding(pd.DataFrame({"age": np.arange(float(months))}), as_of, FiscalCalendar()).names
+    assert ("bucket_holds_period_end" in names) == phases
+    assert ("bucket_year_phase" in names) == season
 
 
 def test_the_calendar_belongs_to_the_bucket() -> None:

@@ -61,6 +61,13 @@ def test_with_thirty_rows_the_life_table_answers_and_says_why() -> None:
     assert (model.curves(rows.signals, rows.as_of).by(30.0, WON) > 0).all()
 
 
+@pytest.mark.parametrize("last_day", [30, 125, 165])
+def test_times_without_any_deal_are_no_obstacle(last_day: int) -> None:
+    rows, _ = learned(300, signal=True)
+    model = fit_hazard(rows.take(rows.as_of < last_day * clock.MICROS_PER_DAY), SLICES, DEALS.spec, FiscalCalendar(), QUICK)
+    assert np.isfinite(model.curves(rows.signals, rows.as_of).by(30.0, WON)).all()
+
+
 def test_without_a_win_so_far_the_answer_is_a_small_chance() -> None:
     rows, model = learned(400, signal=False, wins=False)
     won = model.curves(rows.signals, rows.as_of).by(30.0, WON)

@@ -1,0 +1,40 @@
+"""Level and ranking apart."""
+
+import numpy as np
+from scipy.special import expit, logit
+
+from training.level import level_gained, weekly_levels
+
+
+def test_each_week_ends_as_often_as_it_did() -> None:
+    rng = np.random.default_rng(1)
+    week = np.repeat([0, 1], 4000)
+    start = rng.normal(logit(0.06), 0.5, len(week))
+    ended = (rng.random(len(week)) < expit(start + np.where(week == 1, 0.7, -0.4))).astype(np.int64)
+    levels = weekly_levels(start, ended, days=week * 7.0 + 2.0)
+    for number in (0, 1):
+        own = week == number
+        assert abs(expit((start + levels)[own]).sum() - ended[own].sum()) < 2.0
+
+
+def test_a_week_without_an_end_leans_on_the_start() -> None:
+    levels = weekly_levels(np.full(30, logit(0.02)), np.zeros(30, dtype=np.int64), np.zeros(30))
+    assert -0.5 < levels[0] < 0
+
+
+def test_no_pairs_have_no_levels() -> None:
+    assert weekly_levels(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0)).shape == (0,)
+
+
+def test_what_is_gained_is_taken_off_to_the_mean_hazard_of_the_start() -> None:
+    rng = np.random.default_rng(2)
+    start = rng.normal(-2.0, 1.0, (500, 3))
+    moved = start + rng.normal(0.4, 0.6, (500, 3)) + np.array([0.0, 0.5, -1.0])
+    kept = expit(moved - level_gained(start, moved))
+    at_risk = np.cumprod(np.c_[np.ones(500), 1.0 - expit(start)], axis=1)[:, :3]
+    np.testing.assert_allclose((at_risk * kept).sum(axis=0), (at_risk * expit(start)).sum(axis=0), rtol=1e-9)
+
+
+def test_what_did_not_move_gained_nothing() -> None:
+    start = np.random.default_rng(3).normal(-2.0, 1.0, (40, 2))
+    np.testing.assert_allclose(level_gained(start, start), 0.0, atol=1e-12)
