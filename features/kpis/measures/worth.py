@@ -40,7 +40,7 @@ def gross_profit(sheet: Sheet, _variant: str) -> Cells:
         return sheet.nothing("no_table")
     orders = _orders(sheet)
     total, n = orders.coded.total(orders.amount - orders.cost, orders.costed), orders.coded.count(orders.costed)
-    rules = (((n == 0) & (orders.coded.count() > 0), "no_costs"),)
+    rules = (((n == 0) & (orders.coded.count() > 0), "no_order_costs"),)
     return sheet.answer(ORDERS, total, n=n, numerator=total, rules=rules, excluded=_uncosted(orders))
 
 
@@ -51,7 +51,7 @@ def return_on_sales(sheet: Sheet, variant: str) -> Cells:
     profit = revenue - orders.coded.total(orders.cost, orders.costed)
     flags: dict[str, Mask] = {}
     uncosted = (n == 0) & (orders.coded.count() > 0)
-    rules: tuple[Rule, ...] = ((uncosted, "no_costs"), (revenue <= 0, "revenue_not_positive"))
+    rules: tuple[Rule, ...] = ((uncosted, "no_order_costs"), (revenue <= 0, "revenue_not_positive"))
     if variant == "operating":
         spent = _costs(sheet, lag=0)
         profit, n = profit - sheet.grid.company_only(spent.total), sheet.grid.company_only(n[:, 0])
