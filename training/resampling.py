@@ -21,6 +21,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from features.clock import Floats, Mask
 from features.history import Rows
@@ -131,8 +132,16 @@ def intervals(
 ) -> dict[str, list[Interval]]:
     """Estimate and interval of each statistic, all from the same draws; a statistic with k values gives k intervals.
 
-    Those named in `mirrored` get the basic interval of their power given there. With fewer than two clusters the ends are NaN.
+    One thread: the products are small, and threads that wait for each other cost more than they do. Those named in `mirrored` get
+    the basic interval of their power given there. With fewer than two clusters the ends are NaN.
     """
+    with threadpool_limits(1, user_api="blas"):
+        return _intervals(statistics, clusters, seed, mirrored, replicates)
+
+
+def _intervals(
+    statistics: Mapping[str, Statistic], clusters: Clusters, seed: int, mirrored: Mapping[str, int], replicates: int
+) -> dict[str, list[Interval]]:
     whole = {name: statistic(clusters.as_they_are()).reshape(-1) for name, statistic in statistics.items()}
     drawn: dict[str, list[Floats]] = {name: [] for name in statistics}
     for draws in clusters.draws(seed, replicates) if clusters.n_present > 1 else ():
