@@ -13,6 +13,8 @@ from features.errors import NotReadyError
 from serving.errors import ProblemError
 from serving.ranking import Ranking, plain
 from serving.runtime import Served
+from training.bundle import Bundle
+from training.hazard import HazardModel
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,21 @@ def stamp(served: Served, target: str) -> dict[str, Any]:
         "as_of": served.as_of,
         "data_ends_at": served.dataset.ends_at,
         "currency": served.dataset.organisation.currency,
+        "answered_by": answerers(served.bundles[target]),
     }
+
+
+def answerers(bundle: Bundle) -> list[dict[str, Any]]:
+    """For each regime which model answers, and why it is not the boosted one where it is not; see `training.promote`."""
+    return [_answerer(name, model, bundle.meta.get("answering", {}).get(name)) for name, model in bundle.models.items()]
+
+
+def _answerer(regime: str, model: HazardModel, decided: Mapping[str, Any] | None) -> dict[str, Any]:
+    if decided is not None:
+        return {"regime": regime, "by": decided["by"], "because": decided["because"] or None, "reasons": decided["reasons"]}
+    # A bundle that no gate has seen: fitted by hand, or promoted against the gate.
+    by, because = ("boosted", None) if model.booster is not None else ("life_table", "not_boosted")
+    return {"regime": regime, "by": by, "because": because, "reasons": [model.because] if model.because else []}
 
 
 def find_deal(served: Served, deal_id: str) -> dict[str, Any]:

@@ -118,21 +118,62 @@ def train(
     as_of: Annotated[str | None, typer.Option(help="Use what was recorded before this date. Default: now.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Equal data and seed give an equal model.")] = 7,
 ) -> None:
-    """Train a model, log the run and register it; the first one becomes the champion."""
-    from serving.champions import cache_below, quiet_environment
+    """Train a model, judge it on later time, and let the gate decide which version answers."""
+    from serving import cli_models
 
     settings = _read()
-    os.environ.update(quiet_environment())
-    from training.fetch import fetch
-    from training.registry import MlflowRegistry
-    from training.run import train as fit
-
     dataset = _dataset(settings)
-    registry = MlflowRegistry(settings.home, settings.tracking_uri)
-    for each in target or [Target.DEALS]:
-        run = fit(dataset, each, _instant(as_of, dataset), registry, seed=seed, threads=settings.threads, progress=say)
-        typer.echo(f"{each} version {run.version}{f', {run.alias}' if run.alias else ''}: {run.summary}")
-        fetch(registry, each, cache_below(settings.home))
+    cli_models.train(dataset, target or [Target.DEALS], _instant(as_of, dataset), settings, seed, say)
+
+
+@app.command()
+def evaluate(
+    target: Annotated[Target, typer.Option(help="What to judge.")] = Target.DEALS,
+    as_of: Annotated[str | None, typer.Option(help="Use what was recorded before this date. Default: now.")] = None,
+    output: Annotated[Path, typer.Option(help="A folder for report.html and its figures.")] = Path("evaluation"),
+    folds: Annotated[int, typer.Option(min=1, max=12, help="How many earlier models share the test time.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Equal data and seed give equal numbers.")] = 7,
+) -> None:
+    """Judge what a training would give, against the baselines and the champion, without training it."""
+    from serving import cli_models
+
+    settings = _read()
+    dataset = _dataset(settings)
+    cli_models.evaluate(dataset, target, _instant(as_of, dataset), settings, folds, seed, output, say)
+
+
+@app.command()
+def models(
+    target: Annotated[list[Target] | None, typer.Option(help="Of what; may be given twice. Default: both.")] = None,
+) -> None:
+    """List the registered versions with their key metrics and what the gate said of each."""
+    from rich.console import Console
+
+    from serving import cli_models
+
+    cli_models.show_versions(cli_models.registry_of(_prepared(_read())), target or list(Target), Console(width=140))
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="The version that is to answer; 'dealcast models' lists them.")],
+    target: Annotated[Target, typer.Option(help="Of what.")] = Target.DEALS,
+    against_the_gate: Annotated[bool, typer.Option("--against-the-gate", help="Even if the gate refused it.")] = False,
+) -> None:
+    """Let a version answer from now on."""
+    from serving import cli_models
+
+    settings = _prepared(_read())
+    cli_models.promote(cli_models.registry_of(settings), target, version, settings, against_the_gate=against_the_gate)
+
+
+@app.command()
+def rollback(target: Annotated[Target, typer.Option(help="Of what.")] = Target.DEALS) -> None:
+    """Let the champion before the present one answer again."""
+    from serving import cli_models
+
+    settings = _prepared(_read())
+    cli_models.rollback(cli_models.registry_of(settings), target, settings)
 
 
 @app.command()

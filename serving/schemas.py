@@ -38,6 +38,20 @@ class DealsQuery(Page):
     stage: Label | None = Field(default=None, description="Only deals in this stage.")
 
 
+class AnsweredBy(BaseModel):
+    """Which model answers for one group of records, and why it is no better one."""
+
+    regime: Literal["deals", "contracts", "orders"] = Field(description="deals, or the kind of client.", examples=["deals"])
+    by: Literal["boosted", "life_table", "base_rate"] = Field(
+        description="boosted: the model; life_table: base rates by stage and age; base_rate: one curve for all."
+    )
+    because: (
+        Literal["not_boosted", "no_skill_over_life_table", "no_skill_over_base_rate", "too_little_to_judge", "nothing_has_ended"]
+        | None
+    ) = Field(description="Why it is not the boosted model, null where it is.", examples=["no_skill_over_base_rate"])
+    reasons: list[str] = Field(description="The evidence in words: the scores on later time, with 95 % intervals.")
+
+
 class Stamped(BaseModel):
     """What every answer says about where it comes from."""
 
@@ -45,6 +59,7 @@ class Stamped(BaseModel):
     as_of: datetime = Field(description="The answer uses what was recorded strictly before this instant.")
     data_ends_at: datetime = Field(description="The first instant at which all of the data was known.")
     currency: str = Field(description="The organisation's currency, ISO 4217.", examples=["EUR"])
+    answered_by: list[AnsweredBy] = Field(description="Which model answers, for deals or for each kind of client, and why.")
 
 
 class Score(BaseModel):

@@ -211,7 +211,7 @@ def _described(snapshot: Snapshot) -> pd.DataFrame:
     table = deals.reindex(columns=shown)
     created = clock.to_micros(deals["created_at"])
     table["age_days"] = clock.days_between(created, snapshot.at)
-    table["currency"] = table["currency"].fillna(snapshot.dataset.organisation.currency)
+    table["currency"] = table["currency"].astype("str").fillna(snapshot.dataset.organisation.currency)
     table["account_name"] = _looked_up(snapshot, "accounts", "account_id", "name", table["account_id"])
     table["owner_name"] = _looked_up(snapshot, "users", "user_id", "name", table["owner_id"])
     table["team"] = _looked_up(snapshot, "users", "user_id", "team", table["owner_id"])

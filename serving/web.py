@@ -15,7 +15,7 @@ from features import clock
 from features.custom import signal_of
 from features.errors import UsageError
 from serving import auth, charts
-from serving.answers import curve_of, signals, totals
+from serving.answers import answerers, curve_of, signals, totals
 from serving.auth import LoginNeededError
 from serving.charts import NARROW, WIDE, CurveChart, Point
 from serving.language import EMPTY, Tongue
@@ -184,6 +184,7 @@ def _stamp(served: Served, target: str) -> dict[str, Any]:
     return {
         "as_of": served.as_of,
         "champion": served.bundles[target],
+        "answered_by": answerers(served.bundles[target]),
         "age_days": served.age_days,
         "stale_days": clock.STALE_AFTER_DAYS,
         "quarter": calendar.quarter(served.as_of).label,

@@ -1,41 +1,46 @@
-"""One training run: Dataset -> registered candidate.
+"""One training run: Dataset -> a candidate, its evaluation, and the decision which version answers.
 
 The run sees nothing from its as_of on, neither as a signal nor as an outcome: it is the model that one could have had that day.
+It is judged by the same procedure carried out earlier (`training.folds`), and the gate (`training.promote`) decides. What the
+gate refuses is registered all the same, without the alias, so that it can be looked at; what may answer in its place follows as
+the next version.
 """
 
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
-from features import clock
 from features.dataset import Dataset
-from features.errors import NotReadyError
-from features.snapshot import Snapshot
 from training import bundle as bundles
-from training.amounts import AmountModel, fit_amounts
+from training import record
+from training.baselines import base_rate_of, life_table_of
 from training.boosting import Parameters
-from training.bundle import Bundle
-from training.encoding import with_buckets
-from training.examples import Examples, examples
-from training.fitting import fit_hazard
-from training.hazard import HazardModel
-from training.registry import Registry, RunRecord
-from training.splits import Plan, plan
-from training.targets import DEALS, Regime, regimes
+from training.bundle import Bundle, DamagedBundleError
+from training.cohorts import Cohorts, Say, describe, fit_all, gather
+from training.evaluate import Report, examine
+from training.folds import folds
+from training.promote import Verdict, judge
+from training.record import fingerprint
+from training.registry import CHAMPION, Registered, Registry, RunRecord
+from training.report import headline, numbers, tables, write
+from training.trial import Incumbent, hold
 
-GOLDEN_ROWS: Final = 8
-MLFLOW_TEXT: Final = 6000
-"""The longest text that MLflow keeps as a parameter."""
+__all__ = ["TrainedRun", "describe", "evaluate", "fingerprint", "fit", "train"]
 
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """What came of a run; `alias` is `champion` when the version answers from now on, else None."""
+    """What came of a run.
+
+    version  what the gate chose; `alias` is `champion` when it answers from now on, None when the present champion stays
+    refused  the version of the candidate that the gate refused, None where it refused none
+    lines    the report in a line for each regime, then the gate's reasons
+    report   where the HTML page lies, None where nobody asked for one
+    """
 
     target: str
     version: str
@@ -43,6 +48,10 @@ class TrainedRun:
     run_id: str
     metrics: Mapping[str, float]
     summary: str
+    verdict: Verdict
+    refused: str | None
+    lines: tuple[str, ...]
+    report: Path | None
 
 
 def train(
@@ -53,19 +62,50 @@ def train(
     *,
     seed: int = 7,
     threads: int = 2,
-    progress: Callable[[str], None] = lambda _: None,
+    reports: Path | None = None,
+    progress: Say = lambda _: None,
 ) -> TrainedRun:
-    """Fit the target's regimes, log the run and register its bundle.
+    """Fit the target's regimes, judge them, log the run and register what may answer.
 
-    Raises NotReadyError when there is nothing to learn from before as_of, and UsageError for an unknown target.
+    `reports` is the folder for the HTML page. Raises NotReadyError when there is nothing to learn from before as_of, and
+    UsageError for an unknown target.
     """
-    fitted = fit(dataset, target, as_of, seed=seed, threads=threads, progress=progress)
-    metrics = _metrics(fitted)
-    record = RunRecord(_parameters(fitted, seed), metrics, {"target": target, "fingerprint": fitted.meta["fingerprint"]})
-    with tempfile.TemporaryDirectory() as folder:
-        bundles.save(fitted, Path(folder) / "bundle")
-        registered = registry.register(target, Path(folder) / "bundle", record)
-    return TrainedRun(target, registered.version, registered.alias, registered.run_id, metrics, _summary(fitted))
+    cohorts = gather(dataset, target, as_of, Parameters(seed=seed, threads=threads), progress)
+    fitted = fit_all(cohorts, progress)
+    facts = record.facts(fitted, asdict(cohorts.parameters))
+    report = _assess(cohorts, _champion(registry, target, progress), facts, 1, progress)
+    boosted = {name: model.booster is not None for name, model in fitted.models.items()}
+    verdict = judge(report.regimes, boosted, cohorts.ended)
+    return _register(cohorts, fitted, report, verdict, registry, reports)
+
+
+def evaluate(
+    dataset: Dataset,
+    target: str,
+    as_of: pd.Timestamp,
+    registry: Registry | None = None,
+    *,
+    seed: int = 7,
+    threads: int = 2,
+    n_folds: int = 1,
+    progress: Say = lambda _: None,
+) -> tuple[Report, Verdict]:
+    """Judge what a training as of this date would give, without training it: nothing is logged or registered.
+
+    With several folds the test time is scored by as many models, each fitted up to its part. The registry's champion, if any, is
+    compared on the rows since its own training. Raises NotReadyError and UsageError as `train` does.
+    """
+    cohorts = gather(dataset, target, as_of, Parameters(seed=seed, threads=threads), progress)
+    facts = {
+        "as_of": as_of.isoformat(),
+        "data fingerprint": fingerprint(dataset, as_of),
+        "code version": record.code_version(),
+        **{name: str(value) for name, value in asdict(cohorts.parameters).items()},
+        "folds": str(n_folds),
+    }
+    champion = None if registry is None else _champion(registry, target, progress)
+    report = _assess(cohorts, champion, facts, n_folds, progress)
+    return report, judge(report.regimes, {each.regime: each.boosted for each in report.regimes}, cohorts.ended)
 
 
 def fit(
@@ -75,90 +115,114 @@ def fit(
     *,
     seed: int = 7,
     threads: int = 2,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Say = lambda _: None,
 ) -> Bundle:
-    """Fit every regime of the target that has a cohort; see `train`."""
-    schedule = plan(_first_fact(dataset, target), as_of, dataset.organisation.timezone, seed)
-    watched_until = min(as_of, dataset.ends_at)
-    models: dict[str, HazardModel] = {}
-    amounts: AmountModel | None = None
-    meta: dict[str, Any] = {"seed": seed, "threads": threads, "golden": {}, "regimes": {}}
-    for regime in regimes(target):
-        rows = examples(dataset, schedule.dates, watched_until, regime.cohort_at)
-        if not len(rows):
-            continue
-        progress(f"{regime.name}: {len(rows):,} examples of {rows.signals.index.nunique():,} at {len(schedule.dates)} dates")
-        models[regime.name] = _fit_regime(dataset, regime, rows, schedule, Parameters(seed=seed, threads=threads))
-        meta["regimes"][regime.name] = _counts(rows, regime)
-        meta["golden"][regime.name] = _golden(models[regime.name], rows)
-        if regime is DEALS:
-            amounts = fit_amounts(dataset, rows, watched_until, schedule.slices.last_from, regime.spec)
-            progress(f"{regime.name}: amounts when won: {amounts.method}")
-        progress(f"{regime.name}: {describe(models[regime.name])}")
-    if not models:
-        raise NotReadyError(f"no {target} were active before {as_of:%Y-%m-%d}: there is nothing to learn from")
-    meta["fingerprint"] = fingerprint(dataset, as_of)
-    return Bundle(target, "", as_of, models, meta, amounts)
+    """Fit every regime of the target that has a cohort, and judge nothing; see `train`."""
+    return fit_all(gather(dataset, target, as_of, Parameters(seed=seed, threads=threads), progress), progress)
 
 
-def describe(model: HazardModel) -> str:
-    """One line on who answers: the boosted model, or the life table and why."""
-    start = "the life table" if model.bg_nbd is None else "BG/NBD"
-    return f"boosted from {start}, {model.rounds} rounds" if model.booster else f"{start} answers: {model.because}"
+def _assess(cohorts: Cohorts, champion: Bundle | None, facts: Mapping[str, str], n_folds: int, progress: Say) -> Report:
+    """Hold a trial for each regime and examine it."""
+    in_folds = folds(cohorts.first_fact, cohorts.as_of, n_folds)
+    zone, seed = cohorts.dataset.organisation.timezone, cohorts.parameters.seed
+    found = []
+    for regime in cohorts.regimes:
+        progress(f"{regime.name}: judged on the time from {in_folds[0].starts_at:%Y-%m-%d} on")
+        held = hold(
+            cohorts.dataset,
+            regime.name,
+            cohorts.rows[regime.name],
+            in_folds,
+            partial(cohorts.fit_earlier, regime),
+            _incumbent(champion, regime.name),
+        )
+        found.append(examine(held, regime.name, zone, seed))
+    return Report(cohorts.target, cohorts.as_of, tuple(found), facts)
 
 
-def fingerprint(dataset: Dataset, as_of: pd.Timestamp) -> str:
-    """A hash of everything that was known at as_of: equal data, equal text."""
-    snapshot = Snapshot(dataset, as_of)
-    hashes = [pd.util.hash_pandas_object(snapshot.frame(name), index=False).to_numpy() for name in sorted(dataset.tables)]
-    return f"{int(np.bitwise_xor.reduce([np.bitwise_xor.reduce(part) if len(part) else np.uint64(0) for part in hashes])):016x}"
+def _champion(registry: Registry, target: str, progress: Say) -> Bundle | None:
+    found = registry.champion(target)
+    if found is None:
+        return None
+    try:
+        return replace(bundles.load(found.path), version=found.version)
+    except DamagedBundleError as error:
+        progress(f"the present champion cannot be compared: {error}")
+        return None
 
 
-def _first_fact(dataset: Dataset, target: str) -> pd.Timestamp:
-    times = [dataset.deal_known] if target == "deals" else [dataset.order_log.known]
-    if target == "clients" and "contracts" in dataset.tables:
-        times.append(dataset.contract_log.known)
-    facts = np.concatenate(times)
-    if not len(facts):
-        raise NotReadyError(f"the data has nothing to train {target} on")
-    return clock.instant(int(facts.min()))
+def _incumbent(champion: Bundle | None, regime: str) -> Incumbent | None:
+    if champion is None or regime not in champion.models:
+        return None
+    return Incumbent(champion.version, champion.models[regime], champion.trained_as_of)
 
 
-def _fit_regime(dataset: Dataset, regime: Regime, rows: Examples, schedule: Plan, parameters: Parameters) -> HazardModel:
-    return fit_hazard(rows, schedule.slices, regime.spec, dataset.organisation.calendar, parameters)
+def _register(
+    cohorts: Cohorts, fitted: Bundle, report: Report, verdict: Verdict, registry: Registry, reports: Path | None
+) -> TrainedRun:
+    """Register the candidate; where the gate wants a simpler model, that one after it; and promote unless the champion stays."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder) / "evaluation"
+        page = write(report, verdict, files)
+        metrics = record.metrics(fitted) | numbers(report)
+        base = RunRecord(record.parameters(report.facts), metrics, _tags(fitted, verdict), files, tables(report))
+        chosen = _as_decided(cohorts, fitted, verdict)
+        candidate = None
+        if chosen is not None:
+            candidate = _save(fitted, "refused", base, registry, Path(folder) / "candidate")
+        answers = replace(chosen or fitted, meta={**fitted.meta, "answering": record.answering(verdict)})
+        gate = "promoted" if verdict.promoted else "the champion stays"
+        registered = _save(answers, gate, base, registry, Path(folder) / "chosen")
+        if verdict.promoted:
+            registry.promote(cohorts.target, registered.version)
+        kept = None if reports is None else _keep(page, reports / f"{cohorts.target}-{registered.version}.html")
+    lines = (*map(headline, report.regimes), *verdict.reasons)
+    summary = "; ".join(f"{each.regime}: {each.answers.replace('_', ' ')}" for each in verdict.decisions)
+    refused = None if candidate is None else candidate.version
+    alias = CHAMPION if verdict.promoted else None
+    return TrainedRun(
+        cohorts.target, registered.version, alias, registered.run_id, metrics, summary, verdict, refused, lines, kept
+    )
 
 
-def _counts(rows: Examples, regime: Regime) -> dict[str, int]:
-    ended = {
-        f"n_{cause}": int(rows.signals.index[rows.outcomes.cause == number].nunique())
-        for number, cause in enumerate(regime.spec.causes, start=1)
+def _as_decided(cohorts: Cohorts, fitted: Bundle, verdict: Verdict) -> Bundle | None:
+    """The bundle with the simpler models that the gate wants; None where it refuses nothing."""
+    models = dict(fitted.models)
+    for decision in verdict.decisions:
+        model, because = models[decision.regime], "; ".join(decision.reasons)
+        if decision.answers == "base_rate":
+            models[decision.regime] = base_rate_of(model, cohorts.rows[decision.regime], because)
+        elif decision.answers == "life_table" and model.booster is not None:
+            models[decision.regime] = life_table_of(model, because)
+    if all(models[name] is model for name, model in fitted.models.items()):
+        return None
+    golden = {name: kept if models[name].booster else {} for name, kept in fitted.meta["golden"].items()}
+    return replace(fitted, models=models, meta={**fitted.meta, "golden": golden})
+
+
+def _save(bundle: Bundle, gate: str, base: RunRecord, registry: Registry, folder: Path) -> Registered:
+    """Write a bundle and register it with what the gate said of it."""
+    bundles.save(replace(bundle, meta={**bundle.meta, "gate": gate}), folder)
+    kinds = {f"answers_{name}": _kind(bundle, name) for name in bundle.models}
+    return registry.register(bundle.target, folder, replace(base, tags={**base.tags, "gate": gate, **kinds}))
+
+
+def _kind(bundle: Bundle, regime: str) -> str:
+    if bundle.models[regime].booster is not None:
+        return "boosted"
+    return str(bundle.meta.get("answering", {}).get(regime, {}).get("by", "life_table"))
+
+
+def _tags(fitted: Bundle, verdict: Verdict) -> dict[str, str]:
+    return {
+        "target": fitted.target,
+        "trained_as_of": fitted.trained_as_of.isoformat(),
+        "fingerprint": str(fitted.meta["fingerprint"]),
+        "reasons": "; ".join(verdict.reasons)[:1000],
     }
-    return {"n_examples": len(rows), "n_units": int(rows.signals.index.nunique()), **ended}
 
 
-def _golden(model: HazardModel, rows: Examples) -> dict[str, Any]:
-    """A few predictions that a loaded copy has to repeat."""
-    if model.booster is None:
-        return {}
-    some = np.linspace(0, len(rows) - 1, GOLDEN_ROWS).astype(np.int64)
-    bucket = np.arange(GOLDEN_ROWS) % model.life_table.n_watched
-    matrix = with_buckets(model.encoding, rows.signals, rows.as_of, model.edges, some, bucket, model.calendar)
-    # JSON knows no NaN; LightGBM reads None as one.
-    return {"matrix": matrix.astype(object).tolist(), "raw": np.asarray(model.booster.predict(matrix, raw_score=True)).tolist()}
-
-
-def _parameters(fitted: Bundle, seed: int) -> dict[str, str]:
-    signals = {f"{name}_signals": ",".join(model.encoding.names)[:MLFLOW_TEXT] for name, model in fitted.models.items()}
-    return {"as_of": fitted.trained_as_of.isoformat(), "seed": str(seed), **signals}
-
-
-def _metrics(fitted: Bundle) -> dict[str, float]:
-    metrics: dict[str, float] = {}
-    for name, model in fitted.models.items():
-        metrics |= {f"{name}_{key}": float(value) for key, value in fitted.meta["regimes"][name].items()}
-        metrics |= {f"{name}_rounds": float(model.rounds), f"{name}_life_table_weight": model.life_table_weight}
-    return metrics
-
-
-def _summary(fitted: Bundle) -> str:
-    return "; ".join(f"{name}: {describe(model)}" for name, model in fitted.models.items())
+def _keep(page: Path, place: Path) -> Path:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(page.read_bytes())
+    return place

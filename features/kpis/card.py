@@ -85,7 +85,11 @@ class Scorecard:
         return {node.id: column for column, node in enumerate(self.nodes)}
 
     def _default(self, kpi: str) -> Answer:
-        return next(answer for (name, _), answer in self.answers.items() if name == kpi)
+        """The variant that was asked for first."""
+        found = [answer for (name, _), answer in self.answers.items() if name == kpi]
+        if not found:
+            raise KeyError(kpi)
+        return found[0]
 
     def _value(self, answer: Answer, others: Mapping[str, Floats], window: int, column: int) -> Value:
         value = answer.cells.at(answer.kpi, answer.variant, self.windows[window], self.nodes[column], (window, column))

@@ -83,6 +83,7 @@ def _watched(sheet: Sheet, window: int, *, created: bool) -> _Watched:
     exits = clock.earlier(over, clock.repeated(end, len(over)))
     begun = clock.within(deals.created, start, int(sheet.until[window])) if created else clock.known(deals.created, end)
     watched = begun & sheet.snapshot.exists & ~deals.reversed & (created | ~clock.known(over, start))
+    watched &= sheet.facts.places.deals >= 0
     rows = np.flatnonzero(watched)
     closed_here = clock.known(over[rows], end)
     cause = np.where(closed_here, np.where(deals.won[rows], WON, LOST), 0)

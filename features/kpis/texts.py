@@ -46,6 +46,7 @@ REASONS: Final[Mapping[str, Text]] = {
     "previous_not_positive": Text("what it is compared with is not above zero", "база сравнения не больше нуля"),
     "no_previous": Text("the data do not reach back to the window compared with", "данных за период сравнения нет"),
     "no_costs": Text("no finished cost period lies in this window", "в этом периоде нет завершённых периодов расходов"),
+    "no_order_costs": Text("none of the orders has a cost", "ни у одного заказа нет себестоимости"),
     "no_audience": Text("no finished audience period lies in this window", "в этом периоде нет завершённых замеров охвата"),
     "no_new_clients": Text("there are no new clients in this window", "в этом периоде нет новых клиентов"),
     "no_clients": Text("there are no clients at the start of the window", "на начало периода клиентов нет"),

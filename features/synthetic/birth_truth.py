@@ -60,9 +60,10 @@ def _walked(world: World, born: deals.Deals, last: float, rng: np.random.Generat
 def _passed(company: Company, days: Floats) -> Floats:
     """The share of all deals that is created by each day: the distribution that `deals.creation_days` draws from."""
     settings, season = company.settings, company.story.season
-    first, last, *asked = np.interp(np.r_[settings.start, settings.end, days], season.days, season.calm)
+    first, last = np.interp([settings.start, settings.end], season.days, season.calm)
+    asked = np.interp(days, season.days, season.calm)
     rate = np.log1p(deals.GROWTH) * (settings.end - settings.start) / 365
-    return np.asarray(np.expm1(rate * (np.array(asked) - first) / (last - first)) / np.expm1(rate))
+    return np.asarray(np.expm1(rate * (asked - first) / (last - first)) / np.expm1(rate))
 
 
 def _creation(company: Company, share: Floats) -> Floats:

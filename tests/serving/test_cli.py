@@ -13,7 +13,19 @@ from serving.champions import cache_below
 from serving.cli import app
 from serving.demo import source_of
 
-COMMANDS = ("audit", "demo", "ingest", "train", "score", "serve", "version")
+COMMANDS = (
+    "audit",
+    "demo",
+    "evaluate",
+    "ingest",
+    "models",
+    "promote",
+    "rollback",
+    "score",
+    "serve",
+    "train",
+    "version",
+)
 
 
 def dealcast(*arguments: str, **environment: str) -> Result:
@@ -48,6 +60,8 @@ def test_the_version_is_printed() -> None:
         (["nonsense"], 2, "nonsense"),
         (["train", "--target", "weather"], 2, "weather"),
         (["train"], 4, "dealcast ingest"),
+        (["evaluate"], 4, "dealcast ingest"),
+        (["promote"], 2, "version"),
         (["train", "--as-of", "yesterday"], 4, "dealcast ingest"),
         (["score", "--output", "scores.xlsx"], 2, ".parquet or .csv"),
         (["score", "--output", "scores.csv", "--horizons", "7,soon"], 2, "horizons"),

@@ -10,7 +10,9 @@ from serving.language import LANGUAGES, Tongue, choose, texts
 from serving.view import FOLDER
 
 EN, RU = Tongue("en"), Tongue("ru", "Europe/Berlin")
-BUILT = re.compile(r"reason\..*|missing\.(starting|no_data|no_champion)|filter\.(owner|team|stage)|clients\.(contracts|orders)")
+BUILT = re.compile(
+    r"reason\..*|missing\.(starting|no_data|no_champion)|filter\.(owner|team|stage)|clients\.(contracts|orders)|answers\..*"
+)
 
 
 def names(text: str) -> set[str]:

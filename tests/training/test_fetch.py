@@ -15,6 +15,7 @@ def registry(tmp_path: Path) -> FolderRegistry:
     save(trained(), tmp_path / "made")
     made = FolderRegistry(tmp_path / "registry")
     made.register("deals", tmp_path / "made", NOTHING)
+    made.promote("deals", "1")
     return made
 
 
@@ -32,7 +33,7 @@ def test_without_a_champion_nothing_is_cached(registry: FolderRegistry, tmp_path
 def test_a_damaged_champion_leaves_the_last_good_one(registry: FolderRegistry, tmp_path: Path) -> None:
     fetch(registry, "deals", tmp_path / "cache")
     registry.register("deals", tmp_path / "made", NOTHING)
-    (registry.folder / "deals" / "champion").write_text("2")
+    registry.promote("deals", "2")
     damaged = registry.folder / "deals" / "2" / "deals.lgb"
     damaged.write_text(damaged.read_text()[:500])
     with pytest.raises(DamagedBundleError):
