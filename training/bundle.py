@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +24,12 @@ import pandas as pd
 from features.clock import FiscalCalendar
 from features.errors import DealcastError
 from training.encoding import Encoding
+from training.explain import Explainer
 from training.hazard import HazardModel, Spec
 from training.life_table import LifeTable
+from training.typical import Typical
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 GOLDEN_TOLERANCE: Final = 1e-9
 
 
@@ -42,6 +45,7 @@ class Bundle:
     version        of the registry; empty for one not registered yet
     trained_as_of  the model knows nothing from this moment on
     models         regime -> hazard model: `deals`, or `contracts` and `orders`
+    typical        regime -> the references that reasons are given against, and what is usual
     meta           what the run recorded: fingerprint, seeds, counts, metrics
     """
 
@@ -49,7 +53,13 @@ class Bundle:
     version: str
     trained_as_of: pd.Timestamp
     models: Mapping[str, HazardModel]
+    typical: Mapping[str, Typical]
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def explainers(self) -> Mapping[str, Explainer]:
+        """regime -> what explains its answers; kept, because reading trees takes longer than explaining a deal."""
+        return {name: Explainer(model, self.typical[name]) for name, model in self.models.items()}
 
 
 def save(bundle: Bundle, folder: Path) -> None:
@@ -64,6 +74,7 @@ def save(bundle: Bundle, folder: Path) -> None:
         "trained_as_of": bundle.trained_as_of.isoformat(),
         "lightgbm": lgb.__version__,
         "models": {name: _model_to_json(model) for name, model in bundle.models.items()},
+        "typical": {name: typical.to_json() for name, typical in bundle.typical.items()},
         "meta": dict(bundle.meta),
         "files": {name: _sha256(text.encode()) for name, text in texts.items()},
     }
@@ -81,7 +92,8 @@ def load(folder: Path) -> Bundle:
             lgb.Booster(model_str=_checked_file(folder / file, content["files"][file])) if file in content["files"] else None
         )
         models[name] = _model_from_json(stored, booster)
-    return Bundle(content["target"], folder.name, pd.Timestamp(content["trained_as_of"]), models, content["meta"])
+    typical = {name: Typical.from_json(stored) for name, stored in content["typical"].items()}
+    return Bundle(content["target"], folder.name, pd.Timestamp(content["trained_as_of"]), models, typical, content["meta"])
 
 
 def verify(bundle: Bundle) -> None:

@@ -102,21 +102,37 @@ class HazardModel:
 
     def curves(self, signals: pd.DataFrame, as_of: Micros) -> Curves:
         """Curves of each row of signals, as of each row's as_of."""
-        hazards = self.life_table.hazards(signals)
         watched = self.life_table.n_watched
-        if self.booster is not None and len(signals):
-            offset = np.log(hazards[:, :watched])
-            hazards = hazards.copy()
-            hazards[:, :watched] = softmax(offset + self._raw(signals, as_of).reshape(offset.shape))
+        hazards = self.life_table.hazards(signals).copy()
+        if len(signals):
+            hazards[:, :watched] = self.hazards(self.matrix(signals, as_of, watched), np.log(hazards[:, :watched]))
         return Curves(self.edges, hazards, float(self.edges[watched]))
 
-    def _raw(self, signals: pd.DataFrame, as_of: Micros) -> Floats:
-        n_buckets = self.life_table.n_watched
-        row = np.repeat(np.arange(len(signals)), n_buckets)
-        bucket = np.tile(np.arange(n_buckets), len(signals))
-        matrix = with_buckets(self.encoding, signals, as_of, self.edges, row, bucket, self.calendar)
-        assert self.booster is not None
-        return np.asarray(self.booster.predict(matrix, raw_score=True, num_threads=self.threads), dtype=np.float64)
+    def hazards(self, matrix: npt.NDArray[np.float32], offset: Floats) -> Floats:
+        """P(stay), P(cause 1), … in the first buckets, (rows, buckets, 1 + causes).
+
+        `matrix` is (rows x buckets, columns), the buckets of a row one after the other; `offset` is (rows, buckets, 1 + causes),
+        the life table's log hazards. The number of buckets is at most `life_table.n_watched`.
+        """
+        return self.of_logits(self.logits(matrix, offset))
+
+    def logits(self, matrix: npt.NDArray[np.float32], offset: Floats) -> Floats:
+        """Log hazards, up to a constant for each bucket; shapes as in `hazards`."""
+        if self.booster is None:
+            return offset
+        raw = np.asarray(self.booster.predict(matrix, raw_score=True, num_threads=self.threads), dtype=np.float64)
+        return np.asarray(offset + raw.reshape(offset.shape))
+
+    def of_logits(self, logits: Floats) -> Floats:
+        """The last step from logits to hazards, which scores and reasons share; shapes as in `hazards`."""
+        return softmax(logits)
+
+    def matrix(self, signals: pd.DataFrame, as_of: Micros, n_buckets: int) -> npt.NDArray[np.float32]:
+        """Each row at each of the first buckets; without columns where the life table answers."""
+        if self.booster is None:
+            return np.empty((len(signals) * n_buckets, 0), dtype=np.float32)
+        row, bucket = np.divmod(np.arange(len(signals) * n_buckets), n_buckets)
+        return with_buckets(self.encoding, signals, as_of, self.edges, row, bucket, self.calendar)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from training.hazard import HazardModel, Parameters, fit_hazard
 from training.registry import Registry, RunRecord
 from training.splits import Plan, plan
 from training.targets import Regime, regimes
+from training.typical import Typical, learn_typical
 
 GOLDEN_ROWS: Final = 8
 MLFLOW_TEXT: Final = 6000
@@ -78,6 +79,7 @@ def fit(
     schedule = plan(_first_fact(dataset, target), as_of, dataset.organisation.timezone, seed)
     watched_until = min(as_of, dataset.ends_at)
     models: dict[str, HazardModel] = {}
+    typical: dict[str, Typical] = {}
     meta: dict[str, Any] = {"seed": seed, "threads": threads, "golden": {}, "regimes": {}}
     for regime in regimes(target):
         rows = examples(dataset, schedule.dates, watched_until, regime.cohort_at)
@@ -85,13 +87,14 @@ def fit(
             continue
         progress(f"{regime.name}: {len(rows):,} examples of {rows.signals.index.nunique():,} at {len(schedule.dates)} dates")
         models[regime.name] = _fit_regime(dataset, regime, rows, schedule, Parameters(seed=seed, threads=threads))
+        typical[regime.name] = learn_typical(models[regime.name], rows, regime.good_end)
         meta["regimes"][regime.name] = _counts(rows, regime)
         meta["golden"][regime.name] = _golden(models[regime.name], rows)
         progress(f"{regime.name}: {describe(models[regime.name])}")
     if not models:
         raise NotReadyError(f"no {target} were active before {as_of:%Y-%m-%d}: there is nothing to learn from")
     meta["fingerprint"] = fingerprint(dataset, as_of)
-    return Bundle(target, "", as_of, models, meta)
+    return Bundle(target, "", as_of, models, typical, meta)
 
 
 def describe(model: HazardModel) -> str:
