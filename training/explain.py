@@ -63,7 +63,7 @@ class Explained:
     contributions  (rows, groups) in probability, -1 to 1; with `reference` they add up to `score`
     reference      (rows,) the answer for the reference of each row
     score          (rows,) the answer for the row
-    signals        names of the signals
+    signals        names of the signals; `group_of` is the number of the group of each
     effects        (rows, signals): what each signal alone is worth, in probability; for ranking inside a group
     """
 
@@ -72,6 +72,7 @@ class Explained:
     reference: Floats
     score: Floats
     signals: tuple[str, ...]
+    group_of: Rows
     effects: Floats
 
 
@@ -114,8 +115,9 @@ class Explainer:
         self.typical = typical
         cells = model.life_table.cells
         self.signals = tuple(model.encoding.signal_names)
-        self._group_of = {name: signal_of(name).group for name in (*self.signals, cells.kind_signal, cells.age_signal) if name}
-        self.groups = tuple(dict.fromkeys(self._group_of.values()))
+        self._group = {name: signal_of(name).group for name in (*self.signals, cells.kind_signal, cells.age_signal) if name}
+        self.groups = tuple(dict.fromkeys(self._group.values()))
+        self._group_of = np.array([self.groups.index(self._group[name]) for name in self.signals], dtype=np.int64)
 
     def explain(self, signals: pd.DataFrame, as_of: pd.Timestamp, question: Question) -> Explained:
         """Reasons for the answer about each row, as of one moment. Raises UsageError where a signal is absent."""
@@ -127,7 +129,7 @@ class Explainer:
         for start in range(0, len(own), at_once):
             part = slice(start, start + at_once)
             values[part], effects[part] = self._explained(own.take(part), other.take(part), asked)
-        return Explained(self.groups, shapley(values), values[:, 0], values[:, -1], self.signals, effects)
+        return Explained(self.groups, shapley(values), values[:, 0], values[:, -1], self.signals, self._group_of, effects)
 
     def answers(self, rows: Encoded, as_of: pd.Timestamp, question: Question) -> Floats:
         """The answer for encoded rows as they are, (rows,)."""
@@ -137,8 +139,7 @@ class Explainer:
 
     @cached_property
     def _paths(self) -> Paths:
-        group_of = np.array([self.groups.index(self._group_of[name]) for name in self.signals], dtype=np.int64)
-        return Paths(read_trees(self.model.booster), group_of, len(self.groups), self._n_classes)
+        return Paths(read_trees(self.model.booster), self._group_of, len(self.groups), self._n_classes)
 
     @property
     def _n_classes(self) -> int:
@@ -163,7 +164,7 @@ class Explainer:
         coalition = np.arange(2 ** len(self.groups))
         if signal is None:
             return np.repeat(mine[:, None], len(coalition), axis=1)
-        has = (coalition >> (len(self.groups) - 1 - self.groups.index(self._group_of[signal]))) & 1
+        has = (coalition >> (len(self.groups) - 1 - self.groups.index(self._group[signal]))) & 1
         return np.where(has, mine[:, None], theirs[:, None])
 
     def _swapped(self, side: "_Side", other: "_Side", weights: Floats, asked: _Asked) -> Floats:
@@ -198,4 +199,5 @@ def shapley(values: Floats) -> Floats:
     weight = np.array([1 / (n * comb(n - 1, each)) for each in range(n)])[size] if n else np.empty(0)
     joined = [values.reshape(len(values), 2**player, 2, 2 ** (n - 1 - player)) for player in range(n)]
     gains = [(each[:, :, 1] - each[:, :, 0]).reshape(len(values), 2**n // 2) for each in joined]
-    return np.stack([gain @ weight for gain in gains], axis=1) if n else np.empty((len(values), 0))
+    # Not a product of matrices: a row has the same bytes alone and among others.
+    return np.stack([(gain * weight).sum(axis=1) for gain in gains], axis=1) if n else np.empty((len(values), 0))

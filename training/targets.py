@@ -18,6 +18,7 @@ from training.labels import STAYED, Outcomes, contract_outcomes, order_outcomes
 
 WON: Final = 1
 LOST: Final = 2
+LEFT: Final = 1
 ORDERED: Final = 1
 
 

@@ -41,7 +41,7 @@ Value = float | str | None
 class Typical:
     """References and usual values, each with one entry for each kind and a last one for the whole cohort.
 
-    references  the medoids; `own_medoid` says which kinds have one of their own
+    references  the medoids; `own_medoid` says which kinds have one of their own, which the whole cohort has not
     usual       signal -> the usual values, None where not known; `own_peers` says which kinds have peers of their own
     low, high   (kinds, numbers) quantiles, NaN where a number is never known
     """
@@ -57,6 +57,10 @@ class Typical:
     def reference_of(self, kind: Rows) -> Encoded:
         """The reference of each row, by its kind."""
         return self.references.take(kind)
+
+    def usual_of(self, name: str, kind: int) -> Value:
+        """The usual value of a signal among a kind's peers; None where it is not known."""
+        return self.usual[name][kind] if name in self.usual else None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -89,7 +93,7 @@ def learn_typical(model: HazardModel, rows: Examples, good_end: int) -> Typical:
     latest = encoded.take(rows.as_of == rows.as_of.max())
     space = learn_space(model.encoding, latest.matrix)
     n_kinds = len(model.life_table.cells.kinds) + 1
-    own_medoid = np.append(np.bincount(latest.kind, minlength=n_kinds)[: n_kinds - 1] >= MIN_ROWS, True)
+    own_medoid = np.append(np.bincount(latest.kind, minlength=n_kinds)[: n_kinds - 1] >= MIN_ROWS, False)
     chosen = _medoids(space.of(latest.matrix), latest.kind, own_medoid)
     shown = _without_rare_texts(model.encoding, rows.signals)
     usual, own_peers = _usual(shown, encoded.kind, rows.outcomes.cause == good_end, n_kinds)
@@ -100,7 +104,7 @@ def learn_typical(model: HazardModel, rows: Examples, good_end: int) -> Typical:
 def _medoids(places: Floats, kind: Rows, own: Mask) -> Rows:
     """The row of each kind's medoid, the whole cohort's for the last kind and for those without one of their own."""
     chosen = np.full(len(own), medoid(places), dtype=np.int64)
-    for each in np.flatnonzero(own[:-1]):
+    for each in np.flatnonzero(own):
         members = np.flatnonzero(kind == each)
         chosen[each] = members[medoid(places[members])]
     return chosen
@@ -115,11 +119,11 @@ def _without_rare_texts(encoding: Encoding, signals: pd.DataFrame) -> pd.DataFra
 def _usual(signals: pd.DataFrame, kind: Rows, peers: Mask, n_kinds: int) -> tuple[dict[str, tuple[Value, ...]], Mask]:
     """The usual values of all signals among the peers, and which kinds have enough peers of their own."""
     members = [peers & (kind == each) for each in range(n_kinds - 1)] + [peers]
-    own = np.array([signals.index[rows].nunique() >= MIN_PEERS for rows in members])
-    found = [_usual_among(signals[rows]) if enough else None for rows, enough in zip(members, own, strict=True)]
-    whole = found[-1] or {}
-    values = [whole if each is None else each for each in found]
-    return {str(name): tuple(each.get(str(name)) for each in values) for name in signals}, own
+    enough = np.array([signals.index[rows].nunique() >= MIN_PEERS for rows in members])
+    whole = _usual_among(signals[peers]) if enough[-1] else {}
+    values = [_usual_among(signals[rows]) if many else whole for rows, many in zip(members[:-1], enough[:-1], strict=True)]
+    usual = {str(name): tuple(each.get(str(name)) for each in (*values, whole)) for name in signals}
+    return usual, np.append(enough[:-1], False)
 
 
 def _usual_among(signals: pd.DataFrame) -> dict[str, Value]:
