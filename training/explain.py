@@ -7,8 +7,8 @@ what it adds over all orders in which the groups can join. Reference + contribut
 evaluated, none is sampled, and nothing is linearised. A group in which deal and reference agree gets 0.
 
 * The reference is a row that was really seen: the medoid of the deal's stage (`training.typical`).
-* Stage and age choose the cell of the life table from which boosting starts. A coalition that takes the deal's age starts from
-  the cell of that age.
+* Stage and age choose the cell of the life table from which boosting starts, and so does whatever else a start reads. A coalition
+  that takes the deal's age starts from the cell of that age.
 * Buckets after the horizon do not matter to the answer and are left out. The bucket and its calendar, such as whether a quarter
   ends in it, belong to the question: they are those of the deal's as_of, in the reference as well.
 
@@ -97,11 +97,24 @@ class _Asked:
         table = bucket_calendar(clock.micros(as_of), model.edges, model.calendar)
         return cls(model, question, n, n_watched, table[:n_watched, : len(model.encoding.bucket)].astype(np.float32))
 
-    def answer(self, kind: Rows, age: Rows, raw: Floats) -> Floats:
-        """The answers for any number of rows with these cells of the life table and raw scores (…, n_watched, classes)."""
-        hazards = self.model.life_table.rates[kind, age][..., : self.n, :]
-        flat = hazards.reshape(-1, *hazards.shape[-2:])
-        logits = np.log(flat[:, : self.n_watched]) + raw.reshape(-1, *raw.shape[-2:])
+    def starts(self, own: Encoded, other: Encoded, from_other: Mask) -> tuple[Floats, Floats]:
+        """Where mixed rows start: hazards (rows, mixtures, n, classes) and log hazards in the watched buckets.
+
+        `from_other` is (mixtures, start's signals): which of them each mixture takes from the other rows.
+        """
+        mixed = pd.concat([own.mixed(other, taken) for taken in from_other])
+        shape = (len(from_other), len(own))
+        hazards = self.model.start_hazards(mixed)[:, : self.n]
+        offset = self.model.offset(mixed, self.n_watched)
+        return (
+            hazards.reshape(*shape, *hazards.shape[1:]).swapaxes(0, 1),
+            offset.reshape(*shape, *offset.shape[1:]).swapaxes(0, 1),
+        )
+
+    def answer(self, hazards: Floats, offset: Floats, raw: Floats) -> Floats:
+        """The answers for rows (…) with these starts and raw scores (…, n_watched, classes)."""
+        flat = hazards.reshape(-1, *hazards.shape[-2:]).copy()
+        logits = (offset + raw).reshape(-1, *raw.shape[-2:])
         flat[:, : self.n_watched] = self.model.of_logits(logits)
         curves = Curves(self.model.edges[: self.n + 1], flat, np.inf)
         return self.question.answer(curves).reshape(hazards.shape[:-2])
@@ -113,9 +126,8 @@ class Explainer:
     def __init__(self, model: HazardModel, typical: Typical) -> None:
         self.model = model
         self.typical = typical
-        cells = model.life_table.cells
         self.signals = tuple(model.encoding.signal_names)
-        self._group = {name: signal_of(name).group for name in (*self.signals, cells.kind_signal, cells.age_signal) if name}
+        self._group = {name: signal_of(name).group for name in (*self.signals, *model.start_signals)}
         self.groups = tuple(dict.fromkeys(self._group.values()))
         self._group_of = np.array([self.groups.index(self._group[name]) for name in self.signals], dtype=np.int64)
 
@@ -135,7 +147,8 @@ class Explainer:
         """The answer for encoded rows as they are, (rows,)."""
         asked = _Asked.of(self.model, as_of, question)
         raw = self._paths.alone(self._paths.meets(rows.matrix), self._paths.weights(asked.calendar))
-        return asked.answer(rows.kind, rows.age, raw)
+        hazards, offset = asked.starts(rows, rows, np.zeros((1, len(self.model.start_signals)), dtype=bool))
+        return asked.answer(hazards[:, 0], offset[:, 0], raw)
 
     @cached_property
     def _paths(self) -> Paths:
@@ -147,35 +160,31 @@ class Explainer:
 
     def _explained(self, own: Encoded, other: Encoded, asked: _Asked) -> tuple[Floats, Floats]:
         """The values of all coalitions, (rows, 2^groups), and the effects of single signals, (rows, signals)."""
-        cells = self.model.life_table.cells
-        kind = self._mixed(own.kind, other.kind, cells.kind_signal)
-        age = self._mixed(own.age, other.age, cells.age_signal)
         weights = self._paths.weights(asked.calendar)
         mine, theirs = self._paths.meets(own.matrix), self._paths.meets(other.matrix)
         raw = self._paths.coalitions(mine, theirs, weights)
-        values = asked.answer(kind, age, raw)
+        without, which = np.unique(~self._coalitions, axis=0, return_inverse=True)
+        hazards, offset = asked.starts(own, other, without)
+        values = asked.answer(hazards[:, which], offset[:, which], raw)
         own_side, other_side = _Side(own, mine, raw[:, -1]), _Side(other, theirs, raw[:, 0])
         there = values[:, -1:] - self._swapped(own_side, other_side, weights, asked)
         back = self._swapped(other_side, own_side, weights, asked) - values[:, :1]
         return values, (there + back) / 2
 
-    def _mixed(self, mine: Rows, theirs: Rows, signal: str | None) -> Rows:
-        """What each coalition has of a cell's coordinate, (rows, 2^groups): the deal's where it has the signal's group."""
-        coalition = np.arange(2 ** len(self.groups))
-        if signal is None:
-            return np.repeat(mine[:, None], len(coalition), axis=1)
-        has = (coalition >> (len(self.groups) - 1 - self.groups.index(self._group[signal]))) & 1
-        return np.where(has, mine[:, None], theirs[:, None])
+    @cached_property
+    def _coalitions(self) -> Mask:
+        """Which of the start's signals each coalition has, (2^groups, start's signals)."""
+        coalition = np.arange(2 ** len(self.groups))[:, None]
+        group = np.array([self.groups.index(self._group[name]) for name in self.model.start_signals], dtype=np.int64)
+        return np.asarray((coalition >> (len(self.groups) - 1 - group)) & 1, dtype=bool)
 
     def _swapped(self, side: "_Side", other: "_Side", weights: Floats, asked: _Asked) -> Floats:
         """The answers when one signal alone takes the other side's value, (rows, signals)."""
         raw = side.raw[:, None] + self._paths.swapped(side.met, other.met, weights)
-        cells = self.model.life_table.cells
-        kind = self._but_one(side.rows.kind, other.rows.kind, cells.kind_signal)
-        return asked.answer(kind, self._but_one(side.rows.age, other.rows.age, cells.age_signal), raw)
-
-    def _but_one(self, mine: Rows, theirs: Rows, signal: str | None) -> Rows:
-        return np.where([name == signal for name in self.signals], theirs[:, None], mine[:, None])
+        taken = np.array([[name == each for each in self.model.start_signals] for name in self.signals], dtype=bool)
+        mixtures, which = np.unique(taken.reshape(len(self.signals), -1), axis=0, return_inverse=True)
+        hazards, offset = asked.starts(side.rows, other.rows, mixtures)
+        return asked.answer(hazards[:, which], offset[:, which], raw)
 
 
 @dataclass(frozen=True)

@@ -103,10 +103,24 @@ class HazardModel:
     def curves(self, signals: pd.DataFrame, as_of: Micros) -> Curves:
         """Curves of each row of signals, as of each row's as_of."""
         watched = self.life_table.n_watched
-        hazards = self.life_table.hazards(signals).copy()
+        hazards = self.start_hazards(signals).copy()
         if len(signals):
-            hazards[:, :watched] = self.hazards(self.matrix(signals, as_of, watched), np.log(hazards[:, :watched]))
+            hazards[:, :watched] = self.hazards(self.matrix(signals, as_of, watched), self.offset(signals, watched))
         return Curves(self.edges, hazards, float(self.edges[watched]))
+
+    @property
+    def start_signals(self) -> tuple[str, ...]:
+        """The signals that say where boosting starts."""
+        cells = self.life_table.cells
+        return tuple(name for name in (cells.kind_signal, cells.age_signal) if name is not None)
+
+    def start_hazards(self, signals: pd.DataFrame) -> Floats:
+        """P(stay), P(cause 1), … without the trees, (rows, buckets, 1 + causes); reads `start_signals` alone."""
+        return self.life_table.hazards(signals)
+
+    def offset(self, signals: pd.DataFrame, n_buckets: int) -> Floats:
+        """The log hazards to which the trees add, in the first buckets, (rows, buckets, 1 + causes)."""
+        return np.asarray(np.log(self.start_hazards(signals)[:, :n_buckets]))
 
     def hazards(self, matrix: npt.NDArray[np.float32], offset: Floats) -> Floats:
         """P(stay), P(cause 1), … in the first buckets, (rows, buckets, 1 + causes).

@@ -54,4 +54,4 @@ def _filled(rows: Encoded, gap: Gap, numbers: tuple[str, ...], usual: Floats) ->
         matrix[unknown, column] = usual[unknown, column]
     for name in (each for each in gap.flags if each in numbers):
         matrix[:, numbers.index(name)] = 0.0
-    return Encoded(matrix, rows.kind, rows.age)
+    return Encoded(matrix, rows.kind, rows.start)

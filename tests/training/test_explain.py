@@ -17,7 +17,9 @@ from features.custom import signal_of
 from tests.training.mixed_rows import AS_OF, explainer, learned, rows_of
 from training.encoded import encode
 from training.explain import Explainer, Question, shapley
+from training.life_table import Cells, LifeTable
 from training.targets import LOST, WON
+from training.typical import learn_typical
 
 QUESTIONS = (Question(7.0, WON), Question(30.0, WON), Question(400.0, WON), Question(np.inf, LOST), Question(45.0, 0))
 numbers = st.one_of(st.just(np.nan), st.floats(0, 1e6, width=32))
@@ -112,6 +114,15 @@ def test_the_cell_of_the_life_table_moves_with_the_age() -> None:
     won = table.curves(row, np.array([clock.micros(AS_OF)])).by(30.0, WON)[0]
     assert pace == pytest.approx(won - found.reference[0])
     assert abs(pace) > 0.01
+
+
+def test_a_start_that_reads_no_signal_moves_with_nothing() -> None:
+    model, _ = learned()
+    table = LifeTable(Cells(None, None, (), ()), model.life_table.rates[:1, :2], model.life_table.n_watched)
+    blind = replace(model, life_table=table, booster=None)
+    found = Explainer(blind, learn_typical(blind, rows_of(), WON)).explain(rows_of(5, seed=4).signals, AS_OF, Question(30.0, WON))
+    assert (found.contributions == 0).all()
+    np.testing.assert_array_equal(found.score, found.reference)
 
 
 def test_single_signals_are_ranked_by_what_they_alone_are_worth() -> None:
