@@ -146,6 +146,7 @@ def score(
     from serving import export
     from serving import score as scoring
     from serving.champions import Champions, fetch_champions
+    from serving.reason_columns import readable
 
     export.check_destination(output)
     days, settings = _horizons(horizons), _read()
@@ -158,7 +159,7 @@ def score(
         frame = scoring.score_deals(dataset, champion, instant, days or [7, 14, 30])
     else:
         frame = scoring.score_clients(dataset, champion, instant, days or [dataset.organisation.client_horizon_days])
-    export.write(frame, output)
+    export.write(readable(frame), output)
     typer.echo(f"{output}: {len(frame):,} {target}, model {champion.version}, as of {instant.isoformat()}")
 
 

@@ -61,6 +61,21 @@ def _warning(name: str, value: float, typical: Typical, kind: int, words: Words)
     return {"name": name, "value": value, "usual": usual, **said}
 
 
+def readable(scored: pd.DataFrame) -> pd.DataFrame:
+    """The table for a person or a spreadsheet: in place of JSON, one line of text for each language."""
+    table = scored.drop(columns=["reasons", "warnings"], errors="ignore")
+    for name in (each for each in ("warnings", "reasons") if each in scored):
+        found = [None if pd.isna(text) else json.loads(text) for text in scored[name]]
+        listed = [[each] if isinstance(each, dict) else each for each in found]
+        for language in LANGUAGES:
+            table[f"{name}_{language}"] = pd.Series([_line(each, language) for each in listed], index=table.index, dtype="str")
+    return table
+
+
+def _line(said: list[dict[str, Any]] | None, language: str) -> str | None:
+    return None if said is None else "; ".join(each[language] for each in said)
+
+
 def in_words(reasons: Reasons, words: Words) -> dict[str, Any]:
     """One row's reasons as plain values, each text in every language."""
     return {
@@ -68,6 +83,7 @@ def in_words(reasons: Reasons, words: Words) -> dict[str, Any]:
         "score": reasons.score,
         "reference": {"p": reasons.reference, **_each(words, lambda word: word.reference(reasons))},
         "items": [_reason(item, reasons, words) for item in reasons.items],
+        **_each(words, lambda word: word.summary(reasons)),
     }
 
 

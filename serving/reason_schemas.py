@@ -41,8 +41,8 @@ class Reference(Said):
     p: Probability = Field(description="The answer for it, 0 to 1.", examples=[0.31])
 
 
-class Reasons(BaseModel):
-    """Why an answer is what it is: reference + contributions = score, exactly."""
+class Reasons(Said):
+    """Why an answer is what it is: reference + contributions = score, exactly; and the largest of them in one line."""
 
     days: float | None = Field(description="The horizon of the answer in days; null: at all.", examples=[30])
     score: Probability = Field(description="The answer, 0 to 1.", examples=[0.23])

@@ -1,10 +1,10 @@
-"""What the page of a deal shows of its reasons: laid out as a bridge from the typical deal to this one.
+"""What the page of a deal or client shows of its reasons: laid out as a bridge from the typical one to this one.
 
 Reference and points are shown with one digit, so that a reader can add them up; bars start in the middle, to the right where a
 group adds and to the left where it takes away, and the longest fills its half.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,12 +35,12 @@ class Line:
 class Why:
     """The reasons for one answer.
 
-    horizon   which of the offered horizons is shown; `choices` are (its name, its label)
+    horizon   which of the offered horizons is shown; `choices` are (its name, its label), empty where there is but one
     question  what is asked, and `answer` and `reference` the two ends of the bridge
     """
 
     horizon: str
-    choices: list[tuple[str, str]]
+    choices: Sequence[tuple[str, str]]
     question: str
     answer: str
     reference: str
@@ -53,19 +53,31 @@ def chosen(asked: str | None) -> str:
     return asked if asked is not None and asked in HORIZONS else QUARTER
 
 
-def why(served: Served, tongue: Tongue, horizon: str, reasons: Mapping[str, Any]) -> Why:
-    """Lay out the reasons of a deal."""
+def why_deal(served: Served, tongue: Tongue, horizon: str, reasons: Mapping[str, Any]) -> Why:
+    """Lay out the reasons of a deal at one of the offered horizons."""
+    choices = [(name, _label(tongue, name)) for name in (QUARTER, *HORIZONS)]
+    return _why(served, tongue, reasons, _question(served, tongue, horizon), horizon, choices)
+
+
+def why_client(served: Served, tongue: Tongue, reasons: Mapping[str, Any]) -> Why:
+    """Lay out the reasons of a client at the organisation's horizon."""
+    within = tongue.count("summary.within", served.dataset.organisation.client_horizon_days)
+    return _why(served, tongue, reasons, tongue.text("clients.p_leaves", within=within))
+
+
+def _why(
+    served: Served,
+    tongue: Tongue,
+    reasons: Mapping[str, Any],
+    question: str,
+    horizon: str = "",
+    choices: Sequence[tuple[str, str]] = (),
+) -> Why:
     words = Wording(tongue, served.dataset.organisation.currency, served.dataset.custom)
     largest = max((abs(item["contribution"]) for item in reasons["items"]), default=0.0) or 1.0
-    return Why(
-        horizon,
-        [(name, _label(tongue, name)) for name in (QUARTER, *HORIZONS)],
-        _question(served, tongue, horizon),
-        _exact(tongue, reasons["score"]),
-        _exact(tongue, reasons["reference"]["p"]),
-        reasons["reference"][tongue.language],
-        [_line(words, item, largest) for item in reasons["items"]],
-    )
+    answer, reference = (tongue.percent(p, digits=1) for p in (reasons["score"], reasons["reference"]["p"]))
+    lines = [_line(words, item, largest) for item in reasons["items"]]
+    return Why(horizon, choices, question, answer, reference, reasons["reference"][tongue.language], lines)
 
 
 def _line(words: Wording, item: Mapping[str, Any], largest: float) -> Line:
@@ -87,7 +99,3 @@ def _question(served: Served, tongue: Tongue, horizon: str) -> str:
         return tongue.text("why.question_quarter", quarter=tongue.quarter(quarter))
     days = HORIZONS[horizon]
     return tongue.count("why.question_days", int(days)) if days < np.inf else tongue.text("why.question_ever")
-
-
-def _exact(tongue: Tongue, probability: float) -> str:
-    return tongue.percent(probability, digits=1)

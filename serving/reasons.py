@@ -18,6 +18,8 @@ from training.explain import Explained, Question
 from training.typical import Typical, Value
 
 NAMED: Final = 2
+LEAST_EFFECT: Final = 0.0005
+"""A signal that alone moves the answer by less than this, in probability, is not named: it would be shown as 0.0 points."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _strongest(effects: Floats, inside: Mask, contribution: float) -> Rows:
     """Up to `NAMED` signals of a group that alone move the answer the way the group does; none where the group adds nothing."""
     along = np.where(inside, effects * np.sign(contribution), 0.0)
     order = np.argsort(-along, kind="stable")[:NAMED]
-    return order[along[order] > 0]
+    return order[along[order] >= LEAST_EFFECT]
 
 
 def _value(value: object) -> Value:

@@ -18,10 +18,10 @@ from serving import auth, charts
 from serving.answers import curve_of, totals
 from serving.auth import LoginNeededError
 from serving.charts import NARROW, WIDE, CurveChart, Point
-from serving.explained import deal_in_full, quarter_days
+from serving.explained import deal_in_full, quarter_days, reasons_of_clients
 from serving.language import Tongue
 from serving.ranking import RankedPage, Ranking
-from serving.reason_view import HORIZONS, chosen, why
+from serving.reason_view import HORIZONS, chosen, why_client, why_deal
 from serving.runtime import Served
 from serving.view import FOLDER, FullView, NothingToShowError, View, bare_view, full_view
 
@@ -77,6 +77,22 @@ def clients_page(view: Full) -> Response:
     )
 
 
+@pages.get("/clients/{account_id:path}")
+def client_page(view: Full, account_id: str) -> Response:
+    """One client: what is at stake, and the reasons."""
+    client = view.served.clients.find(account_id) if view.served.clients is not None else None
+    if client is None:
+        return _not_found(view)
+    reasons = reasons_of_clients(view.served, [account_id]).get(account_id)
+    return view.render(
+        "client.html",
+        client=client,
+        why=why_client(view.served, view.tongue, reasons) if reasons else None,
+        horizon=view.served.dataset.organisation.client_horizon_days,
+        **_stamp(view.served, "clients"),
+    )
+
+
 @pages.get("/deals/{deal_id:path}")
 def deal_page(view: Full, deal_id: str) -> Response:
     """One deal: its curve, the reasons, warnings and similar deals."""
@@ -93,7 +109,7 @@ def deal_page(view: Full, deal_id: str) -> Response:
         curve=curve,
         chart_shapes=_charts(view.served, deal, curve) if curve else {},
         warnings=[each[view.tongue.language] for each in json.loads(deal["warnings"])],
-        why=why(view.served, view.tongue, horizon, found["reasons"]) if curve else None,
+        why=why_deal(view.served, view.tongue, horizon, found["reasons"]) if curve else None,
         similar=found.get("similar", []),
         gaps=found.get("data_gaps", []),
         reason=_reason(view.tongue, deal["reason"]),

@@ -85,8 +85,8 @@ class Wording:
 
     def points(self, contribution: float) -> str:
         """A contribution in probability points with its sign: -8.1 points."""
-        sign = "+" if contribution > 0 else ""
-        return self.tongue.text("words.points", n=sign + self.tongue.number(100 * contribution, 1))
+        points = round(100 * contribution, 1) or 0.0  # and never minus nought
+        return self.tongue.text("words.points", n=("+" if points > 0 else "") + self.tongue.number(points, 1))
 
     def summary(self, reasons: Reasons, most: int = 3) -> str:
         """The largest reasons in one line, for a cell of a spreadsheet."""

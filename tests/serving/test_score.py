@@ -10,6 +10,7 @@ from features import clock
 from features.dataset import Dataset
 from features.errors import NotReadyError, UsageError
 from features.snapshot import Snapshot
+from serving.reason_columns import readable
 from serving.score import curve, pipeline, score_clients, score_deals, score_posted
 from training.bundle import Bundle
 from training.run import fit
@@ -79,6 +80,14 @@ def test_warnings_name_their_values_in_both_languages(scored: pd.DataFrame) -> N
     raised = [each for text in scored["warnings"] for each in json.loads(text)]
     assert {"no_next_step", "pushed"} <= {each["name"] for each in raised}
     assert all(each["en"] != each["ru"] and each["value"] is not None for each in raised)
+
+
+def test_for_a_spreadsheet_reasons_and_warnings_become_lines_of_text(scored: pd.DataFrame) -> None:
+    table = readable(scored)
+    assert {"reasons", "warnings"} & set(table) == set()
+    assert table["reasons_en"].str.contains("^Typical (?:deal at this stage|open deal) ").all()
+    assert table["reasons_ru"].str.contains("п. п.", regex=False).all()
+    assert table["warnings_en"].str.contains("no next step is scheduled").any()
 
 
 def test_clients_have_reasons_too(company: Dataset, clients: Bundle) -> None:

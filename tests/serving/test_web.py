@@ -38,7 +38,10 @@ class Words(HTMLParser):
 
 @pytest.fixture
 def addresses(runtime: Runtime) -> list[str]:
-    return ["/", "/clients", f"/deals/{runtime.served().deals.ids[0]}", "/deals/none", "/login", "/?stage=none"]
+    served = runtime.served()
+    assert served.clients is not None
+    singles = [f"/deals/{served.deals.ids[0]}", f"/clients/{served.clients.ids[0]}"]
+    return ["/", "/clients", *singles, "/deals/none", "/login", "/?stage=none"]
 
 
 def test_the_pipeline_shows_the_ranked_deals_and_their_sums(client: TestClient, runtime: Runtime) -> None:
@@ -133,6 +136,16 @@ def test_a_deal_shows_its_warnings_and_similar_deals(client: TestClient, runtime
     words = Words(client.get(f"/deals/{deal_id}?lang=ru").text).found
     assert "следующий шаг не запланирован" in words
     assert {"выиграна", "проиграна"} & set(words[words.index("Похожие прошлые сделки") :])
+
+
+def test_a_client_shows_what_makes_up_its_risk(client: TestClient, runtime: Runtime) -> None:
+    ranked = runtime.served().clients
+    assert ranked is not None
+    account = ranked.row(0)
+    words = Words(client.get(f"/clients/{account['account_id']}?lang=en").text).found
+    last = len(words) - 1 - words[::-1].index("Leaves within 90 days")
+    assert float(words[last + 1].rstrip("%")) == pytest.approx(100 * account["p_leaves"], abs=0.06)
+    assert client.get("/clients/none").status_code == 404
 
 
 @pytest.mark.parametrize(("path", "status"), [("/deals/none", 404), ("/deals/..%2F..%2Fetc", 404), ("/deals/%00", 404)])

@@ -93,6 +93,13 @@ def test_each_unit_is_written_as_it_should_be(name: str, value: float | str | No
     assert russian is None or said(name, value)[1] == russian
 
 
+@pytest.mark.parametrize(
+    ("contribution", "english"), [(-0.0812, "−8.1 points"), (0.25, "+25.0 points"), (-0.0004, "0.0 points"), (0.0, "0.0 points")]
+)
+def test_points_carry_their_sign_and_nought_none(contribution: float, english: str) -> None:
+    assert EN.points(contribution) == english
+
+
 def test_warnings_take_the_form_of_their_number_and_name_the_usual() -> None:
     assert EN.warning("stalled", 61.7, 14.0, own_peers=True) == (
         f"stalled: 61 days in this stage; won deals at this stage:{SPACE}14"
