@@ -8,15 +8,15 @@ from features.dataset import Dataset
 from features.deals import deal_signals
 from features.snapshot import Snapshot
 from serving.reasons import NAMED, Reasons, reasons_of
+from serving.runtime import Runtime
 from training.bundle import Bundle
 from training.explain import Question
-from training.run import fit
 from training.targets import WON
 
 
 @pytest.fixture(scope="module")
-def bundle(company: Dataset) -> Bundle:
-    return fit(company, "deals", company.ends_at, threads=1)
+def bundle(runtime: Runtime) -> Bundle:
+    return runtime.served().bundles["deals"]
 
 
 @pytest.fixture(scope="module")

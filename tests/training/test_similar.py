@@ -10,14 +10,14 @@ from features.deals import deal_signals
 from features.snapshot import Snapshot
 from tests.leakage.rewrite import Rewrite, rewritten
 from tests.training.companies import company, midway
+from tests.training.test_bundle import trained
 from training.explain import Explainer
-from training.run import fit
 from training.similar import SHOWN, PastDeals, past_deals, similar_deals
 
 
 @cache
 def explainer() -> Explainer:
-    return fit(company(), "deals", midway(company()), threads=1).explainers["deals"]
+    return trained().explainers["deals"]
 
 
 @cache
