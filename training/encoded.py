@@ -41,13 +41,14 @@ class Encoded:
     def to_json(self) -> dict[str, Any]:
         # JSON knows no NaN.
         values = [[None if np.isnan(value) else float(value) for value in row] for row in self.matrix]
-        start = {str(name): [None if pd.isna(value) else value for value in self.start[name]] for name in self.start}
+        # A list of pairs, not an object: the order of columns has to survive a JSON writer that sorts its keys.
+        start = [[str(name), [None if pd.isna(value) else value for value in self.start[name]]] for name in self.start]
         return {"matrix": values, "kind": self.kind.tolist(), "start": start}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Encoded":
         kind = np.array(data["kind"], dtype=np.int64)
-        start = {name: pd.Series(values, dtype=_dtype(values)) for name, values in data["start"].items()}
+        start = {name: pd.Series(values, dtype=_dtype(values)) for name, values in data["start"]}
         matrix = np.array(data["matrix"], dtype=np.float32).reshape(len(kind), -1)
         return cls(matrix, kind, pd.DataFrame(start, index=pd.RangeIndex(len(kind))))
 

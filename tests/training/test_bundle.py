@@ -37,6 +37,7 @@ def test_a_loaded_bundle_gives_the_same_reasons_to_the_bit(saved: Path) -> None:
     asked = (signals, midway(company()), Question(30.0, WON))
     before, after = (bundle.explainers["deals"].explain(*asked) for bundle in (trained(), load(saved)))
     np.testing.assert_array_equal(before.contributions, after.contributions)
+    np.testing.assert_array_equal(before.effects, after.effects)
     assert load(saved).typical["deals"].usual == trained().typical["deals"].usual
 
 
