@@ -52,7 +52,7 @@ def signal_of(name: str, custom: Sequence[Column] = ()) -> Signal:
     """A signal of the catalog or of an own column by its name; a name that none of them has says itself what it means."""
     own = {signal.name: signal for signal in custom_catalog(custom)}
     found = catalog.SIGNALS.get(name) or own.get(name)
-    return found or Signal(name, "context", "count", _words(name.removeprefix(PREFIX)), _words(name.removeprefix(PREFIX)))
+    return found or Signal(name, "custom", "count", _words(name.removeprefix(PREFIX)), _words(name.removeprefix(PREFIX)))
 
 
 def custom_signals(snapshot: Snapshot, rows: Rows) -> Columns:
@@ -108,7 +108,7 @@ def _signal(column: Column) -> Signal:
     unit = _UNIT_OF.get(suffix) or _UNITS.get(column.kind, "count")
     en = {"_days": f"Days to: {words}", "_length": f"Length of text: {words}"}.get(suffix, words)
     ru = {"_days": f"Дней до даты: {words}", "_length": f"Длина текста: {words}"}.get(suffix, words)
-    return Signal(signal_name(column), "context", unit, en, ru)
+    return Signal(signal_name(column), "custom", unit, en, ru)
 
 
 def _words(name: str) -> str:

@@ -67,6 +67,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         Group("contract", "Contract", "Договор"),
         Group("service", "Service", "Обслуживание"),
         Group("attention", "Attention", "Внимание"),
+        Group("custom", "Own columns", "Свои поля"),
     )
 }
 

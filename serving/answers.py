@@ -1,6 +1,5 @@
 """What the API and the page both read from the runtime: stamps, single deals, signals in words, totals."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.custom import signal_of
 from features.errors import NotReadyError
 from serving.errors import ProblemError
 from serving.ranking import Ranking, plain
@@ -73,12 +71,6 @@ def clients_of(served: Served) -> Ranking:
 def curve_of(served: Served, deal: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The points of a deal's curve; none where the deal has no score."""
     return [] if deal["reason"] else records(served.curve(deal["deal_id"]))
-
-
-def signals(text: str | None) -> list[dict[str, str]]:
-    """The main signals of a deal, from their JSON text of (name, value) pairs."""
-    pairs = json.loads(text) if text else []
-    return [{"name": name, "value": str(value), "meaning": signal_of(name).en} for name, value in pairs]
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

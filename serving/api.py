@@ -1,7 +1,7 @@
 """The HTTP API: thin routes over what the runtime holds.
 
-Lists come straight from the ranking; only `POST /v1/score` and a deal's curve compute. Those routes are plain functions, which
-the server runs in its thread pool; the others are coroutines and never wait.
+Lists come straight from the ranking; only `POST /v1/score`, a single deal and reasons compute. Those routes are plain functions,
+which the server runs in its thread pool; the others are coroutines and never wait.
 """
 
 import asyncio
@@ -18,8 +18,9 @@ from starlette.responses import Response
 
 from features import clock
 from serving import auth, errors, limits, posted, runtime, schemas, score, web
-from serving.answers import clients_of, curve_of, find_deal, records, signals, stamp
+from serving.answers import clients_of, curve_of, find_deal, records, stamp
 from serving.errors import declared
+from serving.explained import deal_in_full, quarter_days, reasons_of_clients
 from serving.runtime import Runtime, Served
 from serving.settings import Settings
 
@@ -87,11 +88,15 @@ async def list_deals(served: Current, query: Annotated[schemas.DealsQuery, Query
 
 @data.get("/deals/{deal_id:path}", operation_id="get_deal", tags=["deals"], responses=declared(404))
 def get_deal(
-    served: Current, deal_id: Annotated[schemas.Label, Path(description="The CRM's id of the deal.")]
+    served: Current,
+    deal_id: Annotated[schemas.Label, Path(description="The CRM's id of the deal.")],
+    query: Annotated[schemas.DealQuery, Query()],
 ) -> schemas.DealAnswer:
-    """One open deal: its scores, its curve and the signals that set it apart."""
+    """One open deal: its scores, its curve, the reasons, warnings, and what became of similar deals."""
     deal = find_deal(served, deal_id)
-    found = {"deal": deal, "curve": curve_of(served, deal), "main_signals": signals(deal["main_signals"])}
+    found = {"deal": deal, "curve": curve_of(served, deal), "warnings": json.loads(deal["warnings"])}
+    if not deal["reason"]:
+        found |= deal_in_full(served, deal_id, query.horizon_days or quarter_days(served))
     return schemas.DealAnswer.model_validate({**stamp(served, "deals"), **found})
 
 
@@ -100,22 +105,23 @@ def score_deals(served: Current, request: posted.ScoreRequest) -> schemas.ScoreA
     """Score deals that the CRM posts with their history; nothing of it is stored."""
     as_of = pd.Timestamp(request.as_of).tz_convert("UTC").as_unit("us") if request.as_of else clock.now(served.dataset.ends_at)
     tables, champion = posted.tables_of(request.deals), served.bundles["deals"]
-    scored = score.score_posted(served.dataset, champion, tables, as_of, request.horizons)
+    scored = score.score_posted(served.dataset, champion, tables, as_of, request.horizons, reasons=request.wants_reasons)
     rows = {row["deal_id"]: row for row in records(scored)}
     results = [_result(deal.deal_id, rows.get(deal.deal_id), request.horizons) for deal in request.deals]
     return schemas.ScoreAnswer.model_validate({**stamp(served, "deals"), "as_of": as_of, "results": results})
 
 
 @data.get("/clients", operation_id="list_clients", tags=["clients"])
-async def list_clients(served: Current, query: Annotated[schemas.Page, Query()]) -> schemas.ClientsAnswer:
-    """The active clients, ranked by value at risk."""
+def list_clients(served: Current, query: Annotated[schemas.ClientsQuery, Query()]) -> schemas.ClientsAnswer:
+    """The active clients, ranked by value at risk; with their reasons where they are asked for."""
     page = clients_of(served).page({}, query.limit, query.cursor)
+    reasons = reasons_of_clients(served, [row["account_id"] for row in page.rows]) if query.reasons else {}
     return schemas.ClientsAnswer.model_validate(
         {
             **stamp(served, "clients"),
             "horizon_days": served.dataset.organisation.client_horizon_days,
             "value_days": int(score.YEAR.days),
-            "items": page.rows,
+            "items": [{**row, "reasons": reasons.get(row["account_id"])} for row in page.rows],
             "n_total": page.n_total,
             "next_cursor": page.next_cursor,
         }
@@ -142,7 +148,8 @@ def _result(deal_id: str, row: Mapping[str, Any] | None, horizons: list[float]) 
         row = {"deal_id": deal_id, "reason": "not_open_at_as_of"}
     at = [{"days": days, "p_won": row.get(f"p_won_{days:g}d"), "p_lost": row.get(f"p_lost_{days:g}d")} for days in horizons]
     blank = dict.fromkeys(schemas.Score.model_fields)
-    return {**blank, **row, "horizons": [] if row["reason"] else at, "main_signals": signals(row.get("main_signals"))}
+    reasons, warnings = (json.loads(row.get(name) or "null") for name in ("reasons", "warnings"))
+    return {**blank, **row, "horizons": [] if row["reason"] else at, "reasons": reasons, "warnings": warnings or []}
 
 
 def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> FastAPI:

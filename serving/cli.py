@@ -189,6 +189,7 @@ def score(
     from serving import export
     from serving import score as scoring
     from serving.champions import Champions, fetch_champions
+    from serving.reason_columns import readable
     from training.lifetime import Terms
 
     export.check_destination(output)
@@ -203,7 +204,7 @@ def score(
     else:
         terms = Terms(days=float(value_days), discount_rate=discount_rate)
         frame = scoring.score_clients(dataset, champion, instant, days or [dataset.organisation.client_horizon_days], terms)
-    export.write(frame, output)
+    export.write(readable(frame), output)
     typer.echo(f"{output}: {len(frame):,} {target}, model {champion.version}, as of {instant.isoformat()}")
 
 

@@ -54,8 +54,11 @@ class Tongue:
 
     def count(self, key: str, n: int) -> str:
         """A text with a number, in the form that the number asks for: 1 day, 2 days; 1 день, 2 дня, 5 дней."""
-        forms = texts()[key][self.language].split("|")
-        return forms[self._form(n)].format(n=self.number(n))
+        return self.form(texts()[key][self.language], n)
+
+    def form(self, forms: str, n: int) -> str:
+        """The one of `one|other`, or `one|few|many`, that the number asks for, with the number filled in."""
+        return forms.split("|")[self._form(abs(n))].format(n=self.number(n))
 
     def number(self, value: float | None, digits: int = 0) -> str:
         if value is None:
@@ -72,15 +75,15 @@ class Tongue:
             return f"{amount}{SPACE}{symbol}"
         return f"{symbol}{amount}" if len(symbol) == 1 else f"{symbol}{SPACE}{amount}"
 
-    def percent(self, probability: float | None) -> str:
-        """A probability in [0, 1] as a percentage."""
+    def percent(self, probability: float | None, digits: int = 0) -> str:
+        """A probability in [0, 1] as a percentage, with at least so many digits."""
         if probability is None:
             return EMPTY
         share = 100 * probability
         if 0 < share < 0.1 or 99.9 < share < 100:
             number = f"<{self.number(0.1, 1)}" if share < 1 else f">{self.number(99.9, 1)}"
         else:
-            number = self.number(share, digits=int(0 < share < 0.5 or 99.5 < share < 100))
+            number = self.number(share, digits=max(digits, int(0 < share < 0.5 or 99.5 < share < 100)))
         return f"{number}%" if self.language == "en" else f"{number}{SPACE}%"
 
     def date(self, value: date | None) -> str:

@@ -169,11 +169,20 @@ class ScoreRequest(Posted):
         ),
     ] = Field(description=f"One deal, or 1 to {MOST_DEALS} deals with different ids.")
     horizons: Horizons = Field(default=[7, 30, 90])
+    reasons: bool | None = Field(
+        default=None,
+        description="Whether to give reasons, for P(won) at the largest horizon. Default: for a single deal yes, for several no; "
+        "they take some milliseconds a deal.",
+    )
     as_of: Instant | None = Field(
         default=None,
         description="Score by what was recorded strictly before this instant. Default: now, or the end of the data where that is "
         "three days old or older.",
     )
+
+    @property
+    def wants_reasons(self) -> bool:
+        return len(self.deals) == 1 if self.reasons is None else self.reasons
 
     @field_validator("deals", mode="after")
     @classmethod

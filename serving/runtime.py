@@ -12,18 +12,23 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from functools import cached_property
+from typing import Any, Final, Literal, Protocol
 
 import pandas as pd
 
 from features import clock
 from features.dataset import Dataset
 from features.errors import NotReadyError
+from features.rates import Rates, rates
+from features.snapshot import Snapshot
 from serving import score
 from serving.champions import Champions, fetch_champions
 from serving.ranking import Ranking
+from serving.reason_columns import Words, words_of
 from serving.settings import Settings
 from training.bundle import Bundle
+from training.similar import PastDeals, past_deals
 
 OLDEST_DAYS: Final = 1 / 24
 """While the data is fresh, "now" moves on; the pipeline is computed again when it is this many days old."""
@@ -53,7 +58,8 @@ class Source(Protocol):
 class Served:
     """One consistent answer to everything: requests read it and never change it.
 
-    clients  None where there is no champion for clients
+    clients    None where there is no champion for clients
+    explained  what was explained so far: (deal, horizon) -> `serving.explained.deal_in_full`
     """
 
     dataset: Dataset
@@ -62,6 +68,7 @@ class Served:
     as_of: pd.Timestamp
     deals: Ranking
     clients: Ranking | None
+    explained: dict[tuple[str, float], dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
     _curves: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     def curve(self, deal_id: str) -> pd.DataFrame:
@@ -69,6 +76,26 @@ class Served:
         if deal_id not in self._curves:
             self._curves[deal_id] = score.curve(self.dataset, self.bundles["deals"], deal_id, self.as_of)
         return self._curves[deal_id]
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """The data as it was known at as_of."""
+        return Snapshot(self.dataset, self.as_of)
+
+    @cached_property
+    def rates(self) -> Rates:
+        """The rates that the signals of all deals borrow."""
+        return rates(self.snapshot)
+
+    @cached_property
+    def past_deals(self) -> PastDeals:
+        """The deals decided by as_of, to find similar ones among; collected at the first request for any."""
+        return past_deals(self.dataset, self.bundles["deals"].explainers["deals"], self.as_of)
+
+    @cached_property
+    def words(self) -> Words:
+        """How figures read in each language."""
+        return words_of(self.dataset)
 
     @property
     def age_days(self) -> float:
@@ -144,7 +171,7 @@ def _pipeline(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> pd.Dat
 
 def _clients(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> Ranking:
     days = dataset.organisation.client_horizon_days
-    scored = score.score_clients(dataset, champion, as_of, [days])
+    scored = score.score_clients(dataset, champion, as_of, [days], reasons=False)
     named = scored.assign(account_name=scored["account_id"].map(_names(dataset)), p_leaves=scored[f"p_leaves_{days}d"])
     return Ranking.of(named, by=("value_at_risk", "p_leaves"), key="account_id")
 

@@ -9,12 +9,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.reason_schemas import DataGap, DealWarning, Probability, Reasons, SimilarDeal
+
 LARGEST_PAGE: Final = 200
 PLAIN: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
 Label = Annotated[str, Field(max_length=200, pattern=PLAIN)]
-# Declared and not enforced: an answer of 1.0000000000000002 is a rounding error and no reason for a 500.
-Probability = Annotated[float, Field(json_schema_extra={"minimum": 0, "maximum": 1})]
 
 
 class Request(BaseModel):
@@ -52,6 +52,16 @@ class AnsweredBy(BaseModel):
     reasons: list[str] = Field(description="The evidence in words: the scores on later time, with 95 % intervals.")
 
 
+class DealQuery(Request):
+    horizon_days: Annotated[float, Field(gt=0, le=3650)] | None = Field(
+        default=None, description="Horizon of the reasons in days. Default: to the end of the running fiscal quarter."
+    )
+
+
+class ClientsQuery(Page):
+    reasons: bool = Field(default=False, description="Whether to give reasons: some milliseconds for each client.")
+
+
 class Stamped(BaseModel):
     """What every answer says about where it comes from."""
 
@@ -76,14 +86,6 @@ class Score(BaseModel):
         description="What boosting has left of the way from the base rates, (1 - learning rate) ^ rounds; 1: base rates alone."
     )
     reason: str | None = Field(description="Why there is no score, null where there is one.", examples=["no_closed_deals"])
-
-
-class Signal(BaseModel):
-    """One of the signals that set this deal apart."""
-
-    name: str = Field(description="The signal's name in the catalog.", examples=["days_in_stage"])
-    value: str = Field(description="Its value for this deal, as text.", examples=["61"])
-    meaning: str = Field(description="What it means, in English.", examples=["Days in this stage"])
 
 
 class AtHorizon(BaseModel):
@@ -138,14 +140,20 @@ class DealAnswer(Stamped):
 
     deal: RankedDeal = Field(description="The deal as in the list.")
     curve: list[CurvePoint] = Field(description="The deal's future, by day; empty where there is no score.")
-    main_signals: list[Signal] = Field(description="The signals that set this deal apart, the strongest first.")
+    warnings: list[DealWarning] = Field(description="What a manager should look at, whatever the model says.")
+    reasons: Reasons | None = Field(default=None, description="Why the answer is what it is; null where there is no score.")
+    similar: list[SimilarDeal] = Field(
+        default=[], description="Decided deals that looked like this one at the same stage, the nearest first."
+    )
+    data_gaps: list[DataGap] = Field(default=[], description="Empty fields that would move the answer most, the widest first.")
 
 
 class ScoredDeal(Score):
     """The score of one posted deal."""
 
     horizons: list[AtHorizon] = Field(description="The answers at the horizons asked for; empty where there is no score.")
-    main_signals: list[Signal] = Field(description="The signals that set this deal apart, the strongest first.")
+    reasons: Reasons | None = Field(description="Why P(won) at the largest horizon is what it is; null where not asked for.")
+    warnings: list[DealWarning] = Field(description="What a manager should look at, whatever the model says.")
 
 
 class ScoreAnswer(Stamped):
@@ -170,6 +178,7 @@ class ClientAtRisk(BaseModel):
     ltv_low: float | None = Field(description="Lower end of its interval: one chance in ten of less.")
     ltv_high: float | None = Field(description="Upper end of its interval: one chance in ten of more.")
     reason: str | None = Field(description="Why there is no score, null where there is one.")
+    reasons: Reasons | None = Field(description="Why p_leaves is what it is; null where not asked for.")
 
 
 class ClientsAnswer(Stamped):

@@ -4,7 +4,6 @@ The same signal functions build these rows and the training rows. A deal that ca
 place of a number.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -20,15 +19,18 @@ from features.rates import rates
 from features.snapshot import Snapshot
 from serving.client_value import COLUMNS as VALUES
 from serving.client_value import value_columns
+from serving.reason_columns import reason_columns, warning_column
 from training.bundle import Bundle
 from training.curves import Curves
+from training.explain import Question
 from training.hazard import HazardModel
+from training.labels import STAYED
 from training.lifetime import Terms
-from training.signal_weights import strongest_signals
-from training.targets import LOST, WON
+from training.targets import LEFT, LOST, WON
 
 DEALS: Final = "deals"
-REASON_HORIZON_DAYS: Final = 30.0
+REASON_DAYS: Final = 30.0
+"""The horizon of the reasons where none is asked for."""
 YEAR: Final = Terms()
 
 
@@ -39,15 +41,22 @@ def score_deals(
 
     Columns: deal_id, as_of, p_won_{h}d and p_lost_{h}d for each horizon in days, p_won and p_lost (at the curve's end),
     p_won_this_quarter, p_won_next_quarter, predicted_close_on (median win date given a win), extrapolated (whether the largest
-    horizon lies beyond all follow-up), life_table_weight (0 to 1), main_signals (JSON list of [signal, value]), reason.
-    Raises UsageError when the champion was trained past as_of.
+    horizon lies beyond all follow-up), life_table_weight (0 to 1), warnings (JSON), reason (why there is no score); with
+    `reasons` also those of `serving.reason_columns`, for P(won) at the largest horizon. Raises UsageError when the champion was
+    trained past as_of.
     """
     snapshot = Snapshot(dataset, as_of)
     return _scored_deals(snapshot, bundle, horizons, deal_signals(snapshot), reasons=reasons)
 
 
 def score_posted(
-    dataset: Dataset, bundle: Bundle, posted: Mapping[str, pd.DataFrame], as_of: pd.Timestamp, horizons: Sequence[float]
+    dataset: Dataset,
+    bundle: Bundle,
+    posted: Mapping[str, pd.DataFrame],
+    as_of: pd.Timestamp,
+    horizons: Sequence[float],
+    *,
+    reasons: bool = True,
 ) -> pd.DataFrame:
     """Scores of posted deals, as `score_deals` gives them; their stored rows count for nothing in this request.
 
@@ -58,25 +67,34 @@ def score_posted(
     snapshot = Snapshot(joined, as_of)
     asked = joined.deal_rows.get_indexer(pd.Index(posted["deals"]["deal_id"].to_numpy(dtype=object)))
     rows = np.intersect1d(asked, snapshot.open_deals)
-    scored = _scored_deals(snapshot, bundle, horizons, deal_signals(snapshot, rates(Snapshot(dataset, as_of)), rows))
+    signals = deal_signals(snapshot, rates(Snapshot(dataset, as_of)), rows)
+    scored = _scored_deals(snapshot, bundle, horizons, signals, reasons=reasons)
     absent = [deal for deal in posted["deals"]["deal_id"] if deal not in set(scored["deal_id"])]
     closed = pd.DataFrame({"deal_id": absent, "as_of": as_of, "reason": "not_open"})
     return pd.concat([scored, closed.astype({"deal_id": "str"})], ignore_index=True) if absent else scored
 
 
 def score_clients(
-    dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp, horizons: Sequence[float], terms: Terms = YEAR
+    dataset: Dataset,
+    bundle: Bundle,
+    as_of: pd.Timestamp,
+    horizons: Sequence[float],
+    terms: Terms = YEAR,
+    *,
+    reasons: bool = True,
 ) -> pd.DataFrame:
     """One row for each active client, ordered by account_id.
 
     Columns: account_id, as_of, regime, p_leaves_{h}d, ltv_days (the days over which the next four count, `terms.days`), ltv
     (expected value), ltv_low and ltv_high (ends of its interval), value_at_risk (p_leaves at the organisation's client horizon x
-    the value if the client does not leave until then), life_table_weight, reason. Under contract p_leaves is P(cancelled or not
-    renewed by then), which rises with the horizon; for clients who order it is P(no order until then), which falls.
+    the value if the client does not leave until then), life_table_weight, reason (why there is no score); with `reasons` also
+    those of `serving.reason_columns`, for p_leaves at the organisation's client horizon. Under contract p_leaves is P(cancelled
+    or not renewed by then), which rises with the horizon; for clients who order it is P(no order until then), which falls.
     """
     _refuse_hindsight(bundle, as_of)
     snapshot = Snapshot(dataset, as_of)
-    parts = [_scored_clients(snapshot, bundle, regime, horizons, terms) for regime in (clients.CONTRACTS, clients.ORDERS)]
+    regimes = (clients.CONTRACTS, clients.ORDERS)
+    parts = [_scored_clients(snapshot, bundle, regime, horizons, terms, reasons=reasons) for regime in regimes]
     return pd.concat([part for part in parts if len(part)] or parts[:1]).sort_values("account_id", ignore_index=True)
 
 
@@ -101,15 +119,15 @@ def curve(dataset: Dataset, bundle: Bundle, deal_id: str, as_of: pd.Timestamp) -
     )
 
 
-def pipeline(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp, *, reasons: bool = True) -> pd.DataFrame:
-    """What a manager reads: scored open deals with their names, the largest expected value this quarter first.
+def pipeline(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp) -> pd.DataFrame:
+    """What a manager reads: scored open deals with their names, the largest expected value this quarter first; without reasons.
 
     Adds to the columns of `score_deals`: name, account_id, account_name, owner_id, owner_name, team, stage, amount, currency,
     age_days, expected_close_on, value (the amount in the organisation's currency) and expected_value (value x p_won_this_quarter,
     null without an amount).
     """
     snapshot = Snapshot(dataset, as_of)
-    scored = _scored_deals(snapshot, bundle, (30.0, 90.0), deal_signals(snapshot), reasons=reasons)
+    scored = _scored_deals(snapshot, bundle, (30.0, 90.0), deal_signals(snapshot), reasons=False)
     described = scored.merge(_described(snapshot), on="deal_id", how="left")
     described["value"] = snapshot.converted(described["amount"].to_numpy(dtype=np.float64), described["currency"])
     described["expected_value"] = described["value"] * described["p_won_this_quarter"]
@@ -118,12 +136,13 @@ def pipeline(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp, *, reasons: 
 
 
 def _scored_deals(
-    snapshot: Snapshot, bundle: Bundle, horizons: Sequence[float], signals: pd.DataFrame, *, reasons: bool = True
+    snapshot: Snapshot, bundle: Bundle, horizons: Sequence[float], signals: pd.DataFrame, *, reasons: bool
 ) -> pd.DataFrame:
     as_of = snapshot.as_of
     _refuse_hindsight(bundle, as_of)
     model = bundle.models[DEALS]
     curves = _curves(model, signals, as_of)
+    question = Question(max(horizons, default=REASON_DAYS), WON)
     columns: dict[str, Any] = {"deal_id": signals.index.to_numpy(dtype=object), "as_of": as_of}
     for horizon in horizons:
         columns[f"p_won_{horizon:g}d"] = curves.by(horizon, WON)
@@ -133,9 +152,10 @@ def _scored_deals(
     columns["predicted_close_on"] = _local_dates(snapshot, curves.median_days(WON))
     columns["extrapolated"] = bool(max(horizons, default=0.0) > curves.extrapolated)
     columns["life_table_weight"] = model.life_table_weight
-    columns["main_signals"] = _main_signals(model, signals, as_of) if reasons else None
+    columns["warnings"] = warning_column(snapshot, bundle, signals)
+    columns |= reason_columns(snapshot, bundle, DEALS, signals, question) if reasons else {}
     columns["reason"] = None
-    table = pd.DataFrame(columns).astype({"deal_id": "str", "reason": "str", "main_signals": "str"})
+    table = pd.DataFrame(columns).astype({"deal_id": "str", "reason": "str"})
     return table if _has_closed_deals(bundle) else _without_closed_deals(table, snapshot)
 
 
@@ -147,7 +167,7 @@ def _has_closed_deals(bundle: Bundle) -> bool:
 def _without_closed_deals(table: pd.DataFrame, snapshot: Snapshot) -> pd.DataFrame:
     """Before the first close there is nothing to learn from: the CRM's own probability, marked as such, or no number at all."""
     own = pd.Series(snapshot.values("crm_probability"), index=snapshot.dataset.deals["deal_id"]).reindex(table["deal_id"])
-    blank = [name for name in map(str, table) if name.startswith("p_") or name == "predicted_close_on"]
+    blank = [name for name in map(str, table) if name.startswith(("p_", "reason", "reference")) or name == "predicted_close_on"]
     table[blank] = table[blank].mask(np.ones((len(table), len(blank)), dtype=bool))
     reason = np.where(own.notna().to_numpy(), "crm_probability", "no_closed_deals")
     return table.assign(p_won=own.to_numpy(), reason=pd.Series(reason, dtype="str"))
@@ -166,31 +186,31 @@ def _local_dates(snapshot: Snapshot, days: clock.Floats) -> pd.Series:
     return local
 
 
-def _main_signals(model: HazardModel, signals: pd.DataFrame, as_of: pd.Timestamp) -> list[str]:
-    found = strongest_signals(model, signals, np.full(len(signals), clock.micros(as_of)), REASON_HORIZON_DAYS, WON)
-    return [json.dumps(row, ensure_ascii=False) for row in found]
-
-
-def _scored_clients(snapshot: Snapshot, bundle: Bundle, regime: str, horizons: Sequence[float], terms: Terms) -> pd.DataFrame:
+def _scored_clients(
+    snapshot: Snapshot, bundle: Bundle, regime: str, horizons: Sequence[float], terms: Terms, *, reasons: bool
+) -> pd.DataFrame:
     rows = clients.cohort(snapshot, regime)
     signals = clients.client_signals(snapshot, rows)
     table: dict[str, Any] = {"account_id": signals.index.to_numpy(dtype=object), "as_of": snapshot.as_of, "regime": regime}
     own_horizon = float(snapshot.dataset.organisation.client_horizon_days)
     model = bundle.models.get(regime)
     curves = _curves(model, signals, snapshot.as_of) if model is not None and len(signals) else None
-    leaves = {h: _leaves(curves, regime, h) if curves is not None else np.nan for h in (*horizons, own_horizon)}
+    leaves = {h: leaving(regime, h).answer(curves) if curves is not None else np.nan for h in (*horizons, own_horizon)}
     table |= {f"p_leaves_{horizon:g}d": leaves[horizon] for horizon in leaves}
     table |= {"ltv_days": terms.days, **dict.fromkeys(VALUES, np.nan)}
     if model is not None and curves is not None:
-        table |= value_columns(regime, model, curves, signals, _leaves(curves, regime, own_horizon), own_horizon, terms)
+        leaving_then = leaving(regime, own_horizon).answer(curves)
+        table |= value_columns(regime, model, curves, signals, leaving_then, own_horizon, terms)
     table["life_table_weight"] = np.nan if model is None else model.life_table_weight
+    if reasons and curves is not None:
+        table |= reason_columns(snapshot, bundle, regime, signals, leaving(regime, own_horizon))
     table["reason"] = None if model is not None else "no_model_for_regime"
     return pd.DataFrame(table).astype({"account_id": "str", "regime": "str", "reason": "str"})
 
 
-def _leaves(curves: Curves, regime: str, days: float) -> clock.Floats:
+def leaving(regime: str, days: float) -> Question:
     """Under contract the event is leaving; for clients who order it is the next order, and leaving is its absence."""
-    return curves.by(days, 1) if regime == clients.CONTRACTS else curves.still(days)
+    return Question(days, LEFT if regime == clients.CONTRACTS else STAYED)
 
 
 def _curves(model: HazardModel, signals: pd.DataFrame, as_of: pd.Timestamp) -> Curves:

@@ -4,6 +4,7 @@ No script and nothing from elsewhere: tables are tables, bars and curves are SVG
 content security policy forbids everything but the one own style sheet, and the page works the same in any browser and on a phone.
 """
 
+import json
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -12,14 +13,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from features import clock
-from features.custom import signal_of
 from features.errors import UsageError
 from serving import auth, charts
-from serving.answers import answerers, curve_of, signals, totals
+from serving.answers import answerers, curve_of, totals
 from serving.auth import LoginNeededError
 from serving.charts import NARROW, WIDE, CurveChart, Point
-from serving.language import EMPTY, Tongue
+from serving.explained import deal_in_full, quarter_days, reasons_of_clients
+from serving.language import Tongue
 from serving.ranking import RankedPage, Ranking
+from serving.reason_view import HORIZONS, chosen, why_client, why_deal
 from serving.runtime import Served
 from serving.view import FOLDER, FullView, NothingToShowError, View, bare_view, full_view
 
@@ -75,21 +77,41 @@ def clients_page(view: Full) -> Response:
     )
 
 
+@pages.get("/clients/{account_id:path}")
+def client_page(view: Full, account_id: str) -> Response:
+    """One client: what is at stake, and the reasons."""
+    client = view.served.clients.find(account_id) if view.served.clients is not None else None
+    if client is None:
+        return _not_found(view)
+    reasons = reasons_of_clients(view.served, [account_id]).get(account_id)
+    return view.render(
+        "client.html",
+        client=client,
+        why=why_client(view.served, view.tongue, reasons) if reasons else None,
+        horizon=view.served.dataset.organisation.client_horizon_days,
+        **_stamp(view.served, "clients"),
+    )
+
+
 @pages.get("/deals/{deal_id:path}")
 def deal_page(view: Full, deal_id: str) -> Response:
-    """One deal: its curve and what sets it apart."""
+    """One deal: its curve, the reasons, warnings and similar deals."""
     deal = view.served.deals.find(deal_id)
     if deal is None:
         return _not_found(view)
     curve = curve_of(view.served, deal)
+    horizon = chosen(view.request.query_params.get("horizon"))
+    days = HORIZONS.get(horizon) or quarter_days(view.served)
+    found = deal_in_full(view.served, deal_id, days) if curve else {}
     return view.render(
         "deal.html",
         deal=deal,
         curve=curve,
         chart_shapes=_charts(view.served, deal, curve) if curve else {},
-        signals=[
-            _in_words(view.tongue, each, view.served.dataset.organisation.currency) for each in signals(deal["main_signals"])
-        ],
+        warnings=[each[view.tongue.language] for each in json.loads(deal["warnings"])],
+        why=why_deal(view.served, view.tongue, horizon, found["reasons"]) if curve else None,
+        similar=found.get("similar", []),
+        gaps=found.get("data_gaps", []),
         reason=_reason(view.tongue, deal["reason"]),
         **_stamp(view.served, "deals"),
     )
@@ -202,27 +224,6 @@ def _charts(served: Served, deal: dict[str, Any], curve: list[dict[str, Any]]) -
     if deal["days_to_expected_close"] is not None:
         markers.append(("crm_date", deal["days_to_expected_close"]))
     return {name: charts.curve_chart(points, markers, shape) for name, shape in (("wide", WIDE), ("narrow", NARROW))}
-
-
-def _in_words(tongue: Tongue, signal: dict[str, str], currency: str) -> tuple[str, str]:
-    """A signal as (meaning, value), both in the language of the page."""
-    known = signal_of(signal["name"])
-    meaning = known.ru if tongue.language == "ru" else known.en
-    return meaning, _value(tongue, signal["value"], known.unit, currency)
-
-
-def _value(tongue: Tongue, text: str, unit: str, currency: str) -> str:
-    if unit == "category":
-        return text or EMPTY
-    try:
-        number = float(text)
-    except ValueError:
-        return text or EMPTY
-    if unit == "money":
-        return tongue.money(number, currency)
-    if unit == "share":
-        return tongue.percent(number)
-    return tongue.number(number, digits=1 if unit == "ratio" or number != round(number) else 0)
 
 
 def _reason(tongue: Tongue, reason: str | None) -> str | None:

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,11 +27,13 @@ from training.amounts import AmountModel
 from training.bg_nbd import BgNbdStart
 from training.calibrate import Calibration
 from training.encoding import Encoding
+from training.explain import Explainer
 from training.hazard import HazardModel, Spec
 from training.life_table import LifeTable
 from training.pace import Pace
+from training.typical import Typical
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 GOLDEN_TOLERANCE: Final = 1e-9
 
 
@@ -46,6 +49,7 @@ class Bundle:
     version        of the registry; empty for one not registered yet
     trained_as_of  the model knows nothing from this moment on
     models         regime -> hazard model: `deals`, or `contracts` and `orders`
+    typical        regime -> the references that reasons are given against, and what is usual
     meta           what the run recorded: fingerprint, seeds, counts, metrics
     amounts        for deals: how far the amount when won is from the amount now
     """
@@ -54,8 +58,14 @@ class Bundle:
     version: str
     trained_as_of: pd.Timestamp
     models: Mapping[str, HazardModel]
+    typical: Mapping[str, Typical]
     meta: Mapping[str, Any] = field(default_factory=dict)
     amounts: AmountModel | None = None
+
+    @cached_property
+    def explainers(self) -> Mapping[str, Explainer]:
+        """regime -> what explains its answers; kept, because reading trees takes longer than explaining a deal."""
+        return {name: Explainer(model, self.typical[name]) for name, model in self.models.items()}
 
 
 def save(bundle: Bundle, folder: Path) -> None:
@@ -71,6 +81,7 @@ def save(bundle: Bundle, folder: Path) -> None:
         "lightgbm": lgb.__version__,
         "models": {name: _model_to_json(model) for name, model in bundle.models.items()},
         "amounts": None if bundle.amounts is None else bundle.amounts.to_json(),
+        "typical": {name: typical.to_json() for name, typical in bundle.typical.items()},
         "meta": dict(bundle.meta),
         "files": {name: _sha256(text.encode()) for name, text in texts.items()},
     }
@@ -88,8 +99,10 @@ def load(folder: Path) -> Bundle:
             lgb.Booster(model_str=_checked_file(folder / file, content["files"][file])) if file in content["files"] else None
         )
         models[name] = _model_from_json(stored, booster)
+    typical = {name: Typical.from_json(stored) for name, stored in content["typical"].items()}
     amounts = None if content["amounts"] is None else AmountModel.from_json(content["amounts"])
-    return Bundle(content["target"], folder.name, pd.Timestamp(content["trained_as_of"]), models, content["meta"], amounts)
+    as_of = pd.Timestamp(content["trained_as_of"])
+    return Bundle(content["target"], folder.name, as_of, models, typical, content["meta"], amounts)
 
 
 def verify(bundle: Bundle) -> None:

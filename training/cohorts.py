@@ -20,6 +20,7 @@ from training.folds import Fold
 from training.hazard import HazardModel
 from training.splits import Plan, plan
 from training.targets import DEALS, Regime, regimes
+from training.typical import Typical, learn_typical
 
 Say: TypeAlias = Callable[[str], None]
 
@@ -74,12 +75,14 @@ def gather(dataset: Dataset, target: str, as_of: pd.Timestamp, parameters: Param
 def fit_all(cohorts: Cohorts, progress: Say) -> Bundle:
     """Fit every regime on all of its rows."""
     models: dict[str, HazardModel] = {}
+    typical: dict[str, Typical] = {}
     amounts: AmountModel | None = None
     parameters = cohorts.parameters
     meta: dict[str, Any] = {"seed": parameters.seed, "threads": parameters.threads, "golden": {}, "regimes": {}}
     for regime in cohorts.regimes:
         rows = cohorts.rows[regime.name]
         models[regime.name] = cohorts.fit_one(regime, rows, cohorts.schedule)
+        typical[regime.name] = learn_typical(models[regime.name], rows, regime.good_end)
         meta["regimes"][regime.name] = record.counts(rows, regime)
         meta["golden"][regime.name] = record.golden(models[regime.name], rows)
         if regime is DEALS:
@@ -87,7 +90,7 @@ def fit_all(cohorts: Cohorts, progress: Say) -> Bundle:
             progress(f"{regime.name}: amounts when won: {amounts.method}")
         progress(f"{regime.name}: {describe(models[regime.name])}")
     meta["fingerprint"] = record.fingerprint(cohorts.dataset, cohorts.as_of)
-    return Bundle(cohorts.target, "", cohorts.as_of, models, meta, amounts)
+    return Bundle(cohorts.target, "", cohorts.as_of, models, typical, meta, amounts)
 
 
 def _fit_amounts(cohorts: Cohorts, rows: Examples, regime: Regime) -> AmountModel:

@@ -51,8 +51,13 @@ class Encoding:
     bucket: tuple[str, ...] = (*BUCKET_SIGNALS, *PERIOD_SIGNALS)
 
     @property
+    def signal_names(self) -> list[str]:
+        """The columns that come from signals, without the bucket's."""
+        return [*self.numbers, *(name for name, _ in self.categories)]
+
+    @property
     def names(self) -> list[str]:
-        return [*self.numbers, *(name for name, _ in self.categories), *self.bucket]
+        return [*self.signal_names, *self.bucket]
 
     @property
     def category_columns(self) -> list[int]:
@@ -63,8 +68,7 @@ class Encoding:
 
         Raises UsageError where a signal that the model was trained with is absent.
         """
-        wanted = [*self.numbers, *(name for name, _ in self.categories)]
-        absent = [name for name in wanted if name not in signals]
+        absent = [name for name in self.signal_names if name not in signals]
         if absent:
             raise UsageError(f"the model was trained with signals that are not here: {', '.join(absent)}")
         coded = [signals[name].to_numpy(dtype=np.float32) for name in self.numbers]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.clock import FiscalCalendar, Floats, Micros
-from training.bg_nbd import BgNbdStart
+from training.bg_nbd import PURCHASE_SIGNALS, BgNbdStart
 from training.calibrate import UNCALIBRATED, Calibration
 from training.curves import Curves
 from training.encoding import Encoding, with_buckets
@@ -97,9 +97,17 @@ class HazardModel:
         watched = self.life_table.n_watched
         hazards = self.started(signals, as_of).copy()
         if len(signals):
-            offset = self._less_gained(np.log(hazards[:, :watched]))
+            offset = self.less_gained(np.log(hazards[:, :watched]))
             hazards[:, :watched] = self.hazards(self.matrix(signals, as_of, watched), offset)
         return Curves(self.edges, hazards, float(self.edges[watched]))
+
+    @property
+    def start_signals(self) -> tuple[str, ...]:
+        """The signals that say where boosting starts."""
+        if self.bg_nbd is not None:
+            return PURCHASE_SIGNALS
+        cells = self.life_table.cells
+        return tuple(name for name in (cells.kind_signal, cells.age_signal) if name is not None)
 
     def hazards(self, matrix: npt.NDArray[np.float32], offset: Floats) -> Floats:
         """Calibrated P(stay), P(cause 1), … in the first buckets, (rows, buckets, 1 + causes).
@@ -107,7 +115,11 @@ class HazardModel:
         `matrix` is (rows x buckets, columns), the buckets of a row one after the other; `offset` is (rows, buckets, 1 + causes),
         the start's log hazards. The number of buckets is at most `life_table.n_watched`.
         """
-        return self.calibration.hazards(self.logits(matrix, offset))
+        return self.of_logits(self.logits(matrix, offset))
+
+    def of_logits(self, logits: Floats) -> Floats:
+        """The last step from logits to hazards, which scores and reasons share; shapes as in `hazards`."""
+        return self.calibration.hazards(logits)
 
     def logits(self, matrix: npt.NDArray[np.float32], offset: Floats) -> Floats:
         """Log hazards, up to a constant for each bucket, before calibration; shapes as in `hazards`."""
@@ -124,14 +136,15 @@ class HazardModel:
         return with_buckets(self.encoding, signals, as_of, self.edges, row, bucket, self.calendar)
 
     def started(self, signals: pd.DataFrame, as_of: Micros) -> Floats:
-        """Where boosting starts: the start's hazards at the pace of each row's days, (rows, buckets, 1 + causes)."""
+        """Where boosting starts: hazards at the pace of each row's days, (rows, buckets, 1 + causes); reads `start_signals`."""
         return self.pace.paced(self.start.hazards(signals), as_of, self.edges)
 
     def offset(self, signals: pd.DataFrame, as_of: Micros, n_buckets: int) -> Floats:
         """Log hazards where boosting starts, in the first buckets, (rows, buckets, 1 + causes), less what the trees gained."""
-        return self._less_gained(np.log(self.started(signals, as_of)[:, :n_buckets]))
+        return self.less_gained(np.log(self.started(signals, as_of)[:, :n_buckets]))
 
-    def _less_gained(self, offset: Floats) -> Floats:
+    def less_gained(self, offset: Floats) -> Floats:
+        """The start's log hazards less what the trees would move the level by."""
         if not self.gained:
             return offset
         level = np.array(self.gained)[: offset.shape[1], None]

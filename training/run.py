@@ -28,6 +28,7 @@ from training.record import fingerprint
 from training.registry import CHAMPION, Registered, Registry, RunRecord
 from training.report import headline, numbers, tables, write
 from training.trial import Incumbent, hold
+from training.typical import learn_typical
 
 __all__ = ["TrainedRun", "describe", "evaluate", "fingerprint", "fit", "train"]
 
@@ -197,7 +198,8 @@ def _as_decided(cohorts: Cohorts, fitted: Bundle, verdict: Verdict) -> Bundle | 
     if all(models[name] is model for name, model in fitted.models.items()):
         return None
     golden = {name: kept if models[name].booster else {} for name, kept in fitted.meta["golden"].items()}
-    return replace(fitted, models=models, meta={**fitted.meta, "golden": golden})
+    typical = {each.name: learn_typical(models[each.name], cohorts.rows[each.name], each.good_end) for each in cohorts.regimes}
+    return replace(fitted, models=models, typical=typical, meta={**fitted.meta, "golden": golden})
 
 
 def _save(bundle: Bundle, gate: str, base: RunRecord, registry: Registry, folder: Path) -> Registered:

@@ -14,19 +14,22 @@ from features.errors import UsageError
 from features.snapshot import Snapshot
 from training.examples import CohortAt, deal_cohort
 from training.hazard import BG_NBD, Spec
-from training.labels import Outcomes, contract_outcomes, order_outcomes
+from training.labels import STAYED, Outcomes, contract_outcomes, order_outcomes
 
 WON: Final = 1
 LOST: Final = 2
+LEFT: Final = 1
+ORDERED: Final = 1
 
 
 @dataclass(frozen=True)
 class Regime:
-    """One cohort with its own hazard model."""
+    """One cohort with its own hazard model; `good_end` is the cause that is hoped for, 0 where it is to stay."""
 
     name: str
     spec: Spec
     cohort_at: CohortAt
+    good_end: int
 
 
 def _client_cohort(
@@ -39,12 +42,15 @@ def _client_cohort(
     return signals, outcomes(dataset, rows, as_of, watched_until)
 
 
-DEALS: Final = Regime("deals", Spec(("won", "lost"), "stage", ("days_in_stage", "age_days"), paced=True), deal_cohort)
+DEALS: Final = Regime("deals", Spec(("won", "lost"), "stage", ("days_in_stage", "age_days"), paced=True), deal_cohort, WON)
 CONTRACTS: Final = Regime(
-    clients.CONTRACTS, Spec(("left",), None, ("contract_days_left",)), partial(_client_cohort, clients.CONTRACTS)
+    clients.CONTRACTS, Spec(("left",), None, ("contract_days_left",)), partial(_client_cohort, clients.CONTRACTS), STAYED
 )
 ORDERS: Final = Regime(
-    clients.ORDERS, Spec(("ordered",), "order_band", ("days_since_order",), BG_NBD), partial(_client_cohort, clients.ORDERS)
+    clients.ORDERS,
+    Spec(("ordered",), "order_band", ("days_since_order",), BG_NBD),
+    partial(_client_cohort, clients.ORDERS),
+    ORDERED,
 )
 
 TARGETS: Final[Mapping[str, tuple[Regime, ...]]] = MappingProxyType({"deals": (DEALS,), "clients": (CONTRACTS, ORDERS)})

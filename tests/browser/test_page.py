@@ -54,6 +54,9 @@ def test_a_manager_filters_opens_a_deal_and_comes_back(open_page: Open, demo_add
     expect(page.get_by_role("img", name="won")).to_be_visible()
     page.get_by_text("The numbers behind the curve").click()
     expect(page.locator("details table")).to_be_visible()
+    page.get_by_role("link", name="90 days").click()
+    expect(page.get_by_text("Won within 90 days")).to_be_visible()
+    expect(page.get_by_role("heading", name="Similar past deals")).to_be_visible()
     keep(page, "deal-en")
     page.get_by_role("link", name="All open deals").click()
     expect(page.get_by_role("table")).to_be_visible()
@@ -67,16 +70,21 @@ def test_the_page_speaks_russian(open_page: Open, demo_address: str) -> None:
     page.get_by_role("link", name="Клиенты под угрозой").click()
     expect(page.get_by_role("table")).to_contain_text("договор")
     keep(page, "clients-ru")
+    page.locator("tbody th a").first.click()
+    expect(page.get_by_text("Из чего складывается ответ")).to_be_visible()
+    keep(page, "client-ru")
     page.get_by_role("link", name="EN", exact=True).click()
     expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-@pytest.mark.parametrize("path", ["/", "/clients", "deal"])
+@pytest.mark.parametrize("path", ["/", "/clients", "deal", "client"])
 def test_nothing_overflows_on_a_phone(open_page: Open, demo_address: str, path: str, language: str) -> None:
     page = open_page(demo_address, f"/?lang={language}", PHONE)
-    target = page.locator("tbody th a").first.get_attribute("href") if path == "deal" else path
-    page.goto(f"{demo_address}{target}")
+    if path in {"deal", "client"}:
+        page.goto(f"{demo_address}/{'clients' if path == 'client' else ''}")
+        path = str(page.locator("tbody th a").first.get_attribute("href"))
+    page.goto(f"{demo_address}{path}")
     keep(page, f"phone{path.replace('/', '-')}-{language}")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 

@@ -37,7 +37,8 @@ def test_every_meaning_is_told_in_english_and_in_russian(meaning: Signal | Group
 
 
 def test_every_group_is_used() -> None:
-    assert {signal.group for signal in EVERY} == set(GROUPS)
+    # Own columns of a CRM are declared in a mapping, not in the catalog.
+    assert {signal.group for signal in EVERY} == set(GROUPS) - {"custom"}
 
 
 def test_only_categories_are_text() -> None:

@@ -47,7 +47,54 @@ def test_a_deal_in_full_agrees_with_the_list(client: TestClient) -> None:
     assert answer["deal"] == item
     assert answer["curve"][-1]["p_won"] == pytest.approx(item["p_won"])
     assert all(sum(point[name] for name in ("p_won", "p_lost", "p_open")) == pytest.approx(1) for point in answer["curve"])
-    assert all(signal["meaning"] for signal in answer["main_signals"])
+
+
+def adds_up(reasons: dict[str, Any]) -> bool:
+    total = reasons["reference"]["p"] + sum(item["contribution"] for item in reasons["items"])
+    return bool(abs(total - reasons["score"]) < 1e-6)
+
+
+def test_a_deal_in_full_gives_reasons_for_what_it_is_ranked_by(client: TestClient) -> None:
+    item = client.get("/v1/deals?limit=1").json()["items"][0]
+    reasons = client.get(f"/v1/deals/{item['deal_id']}").json()["reasons"]
+    assert reasons["score"] == pytest.approx(item["p_won_this_quarter"])
+    assert adds_up(reasons)
+    assert any(signal["en"] and signal["ru"] for each in reasons["items"] for signal in each["signals"])
+
+
+def test_the_horizon_of_the_reasons_can_be_asked_for(client: TestClient) -> None:
+    deal_id = client.get("/v1/deals?limit=1").json()["items"][0]["deal_id"]
+    answer = client.get(f"/v1/deals/{deal_id}", params={"horizon_days": 30}).json()
+    at = {point["day"]: point["p_won"] for point in answer["curve"]}
+    assert answer["reasons"]["days"] == 30
+    assert answer["reasons"]["score"] == pytest.approx(at[30])
+    assert client.get(f"/v1/deals/{deal_id}", params={"horizon_days": 0}).status_code == 422
+
+
+def test_a_deal_in_full_names_similar_deals_and_warnings(client: TestClient, runtime: Runtime) -> None:
+    ids = runtime.served().deals.ids[:5].tolist()
+    answers = [client.get(f"/v1/deals/{deal_id}").json() for deal_id in ids]
+    assert all(0 < len(answer["similar"]) <= 5 for answer in answers)
+    assert {past["outcome"] for answer in answers for past in answer["similar"]} <= {"won", "lost"}
+    assert any(answer["warnings"] for answer in answers)
+
+
+def test_clients_give_reasons_where_they_are_asked_for(client: TestClient) -> None:
+    answers = [client.get("/v1/clients", params={"limit": 5, "reasons": asked}).json() for asked in (False, True)]
+    plain, explained = (answer["items"] for answer in answers)
+    assert [item["reasons"] for item in plain] == [None] * 5
+    assert all(adds_up(item["reasons"]) for item in explained)
+    assert [item["reasons"]["score"] for item in explained] == pytest.approx([item["p_leaves"] for item in explained])
+
+
+@pytest.mark.parametrize(("n", "asked", "given"), [(1, None, True), (2, None, False), (2, True, True), (1, False, False)])
+def test_posted_deals_get_reasons_when_single_or_asked_for(client: TestClient, n: int, asked: bool | None, given: bool) -> None:
+    deals = [{**DEAL, "deal_id": f"N-{each}"} for each in range(n)]
+    results = client.post("/v1/score", json={"deals": deals, "horizons": [7, 30], "reasons": asked}).json()["results"]
+    assert [result["reasons"] is not None for result in results] == [given] * n
+    if given:
+        assert adds_up(results[0]["reasons"])
+        assert results[0]["reasons"]["score"] == pytest.approx(results[0]["horizons"][1]["p_won"])
 
 
 def test_posted_deals_are_scored_in_the_order_of_the_request(client: TestClient) -> None:

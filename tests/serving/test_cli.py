@@ -98,8 +98,12 @@ def test_an_ingest_reports_what_it_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "columns"),
     [
-        ("deals", {"deal_id", "p_won_7d", "p_won_30.5d", "p_won", "predicted_close_on"}),
-        ("clients", {"account_id", "p_leaves_7d"}),
+        (
+            "deals",
+            {"deal_id", "p_won_7d", "p_won_30.5d", "p_won", "predicted_close_on"}
+            | {"reference", "reason_pace", "reasons_days", "reasons_en", "reasons_ru", "warnings_en", "warnings_ru"},
+        ),
+        ("clients", {"account_id", "p_leaves_7d", "reference", "reason_recency", "reasons_en", "reasons_ru"}),
     ],
 )
 def test_scores_are_written_with_the_last_good_champion(home: Path, target: str, columns: set[str]) -> None:

@@ -10,6 +10,7 @@ from features import clock
 from features.dataset import Dataset
 from features.errors import NotReadyError, UsageError
 from features.snapshot import Snapshot
+from serving.reason_columns import readable
 from serving.score import curve, pipeline, score_clients, score_deals, score_posted
 from training.bundle import Bundle
 from training.lifetime import Terms
@@ -56,10 +57,45 @@ def test_the_likely_close_lies_ahead(company: Dataset, scored: pd.DataFrame) -> 
     assert (scored["predicted_close_on"] >= today).all()
 
 
-def test_main_signals_name_a_value(scored: pd.DataFrame) -> None:
-    named = [json.loads(text) for text in scored["main_signals"]]
-    assert any(named)
-    assert all(len(pair) == 2 and isinstance(pair[1], str) for row in named for pair in row)
+def groups_of(table: pd.DataFrame) -> list[str]:
+    return [name for name in map(str, table) if name.startswith("reason_")]
+
+
+def test_reasons_add_up_to_the_answer_at_the_largest_horizon(scored: pd.DataFrame) -> None:
+    groups = groups_of(scored)
+    assert len(groups) > 5
+    assert (scored["reasons_days"] == 90).all()
+    np.testing.assert_allclose(scored["reference"] + scored[groups].sum(axis=1), scored["p_won_90d"], atol=1e-9)
+
+
+def test_reasons_in_words_hold_the_same_figures(scored: pd.DataFrame) -> None:
+    row = scored.iloc[0]
+    reasons = json.loads(row["reasons"])
+    assert reasons["score"] == pytest.approx(row["p_won_90d"])
+    assert {item["group"]: item["contribution"] for item in reasons["items"]} == {
+        name.removeprefix("reason_"): row[name] for name in groups_of(scored)
+    }
+
+
+def test_warnings_name_their_values_in_both_languages(scored: pd.DataFrame) -> None:
+    raised = [each for text in scored["warnings"] for each in json.loads(text)]
+    assert {"no_next_step", "pushed"} <= {each["name"] for each in raised}
+    assert all(each["en"] != each["ru"] and each["value"] is not None for each in raised)
+
+
+def test_for_a_spreadsheet_reasons_and_warnings_become_lines_of_text(scored: pd.DataFrame) -> None:
+    table = readable(scored)
+    assert {"reasons", "warnings"} & set(table) == set()
+    assert table["reasons_en"].str.contains("^Typical (?:deal at this stage|open deal) ").all()
+    assert table["reasons_ru"].str.contains("п. п.", regex=False).all()
+    assert table["warnings_en"].str.contains("no next step is scheduled").any()
+
+
+def test_clients_have_reasons_too(company: Dataset, clients: Bundle) -> None:
+    rows = score_clients(company, clients, company.ends_at, [90.0])
+    for _, regime in rows.groupby("regime"):
+        groups = regime[groups_of(rows)].sum(axis=1)
+        np.testing.assert_allclose(regime["reference"] + groups, regime["p_leaves_90d"], atol=1e-9)
 
 
 def test_a_champion_trained_later_than_the_question_is_refused(company: Dataset, deals: Bundle) -> None:

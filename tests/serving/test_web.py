@@ -38,7 +38,10 @@ class Words(HTMLParser):
 
 @pytest.fixture
 def addresses(runtime: Runtime) -> list[str]:
-    return ["/", "/clients", f"/deals/{runtime.served().deals.ids[0]}", "/deals/none", "/login", "/?stage=none"]
+    served = runtime.served()
+    assert served.clients is not None
+    singles = [f"/deals/{served.deals.ids[0]}", f"/clients/{served.clients.ids[0]}"]
+    return ["/", "/clients", *singles, "/deals/none", "/login", "/?stage=none"]
 
 
 def test_the_pipeline_shows_the_ranked_deals_and_their_sums(client: TestClient, runtime: Runtime) -> None:
@@ -105,6 +108,44 @@ def test_a_deal_shows_its_curve_its_numbers_and_its_signals(client: TestClient, 
     assert html.count('<path class="band') == 6
     assert len(re.findall(r'<tr><th scope="row" class="number">', html)) == len(runtime.served().curve(deal["deal_id"]))
     assert Tongue("en").percent(deal["p_won"]) in Words(html).found
+
+
+def test_a_deal_shows_what_makes_up_its_answer(client: TestClient, runtime: Runtime) -> None:
+    deal = runtime.served().deals.row(0)
+    words = Words(client.get(f"/deals/{deal['deal_id']}?lang=en").text).found
+    first, last = words.index("Typical deal at this stage"), words.index("Won in Q4\u00a02026")
+    shown = [float(word.split()[0].replace("−", "-")) for word in words[first:last] if word.endswith(" points")]
+    reference, answer = (float(words[at + 1].rstrip("%")) for at in (first, last))
+    assert answer == pytest.approx(100 * deal["p_won_this_quarter"], abs=0.06)
+    assert reference + sum(shown) == pytest.approx(answer, abs=0.05 * (len(shown) + 2))
+
+
+@pytest.mark.parametrize(
+    ("horizon", "question"), [("30", "Won within 30 days"), ("ever", "Won at all"), ("x", "Won in Q4\u00a02026")]
+)
+def test_the_page_explains_the_horizon_that_is_asked_for(
+    client: TestClient, runtime: Runtime, horizon: str, question: str
+) -> None:
+    words = Words(client.get(f"/deals/{runtime.served().deals.ids[0]}", params={"horizon": horizon, "lang": "en"}).text).found
+    assert question in words[words.index("What makes up this answer") :]
+
+
+def test_a_deal_shows_its_warnings_and_similar_deals(client: TestClient, runtime: Runtime) -> None:
+    ranking = runtime.served().deals
+    deal_id = next(ranking.ids[at] for at, text in enumerate(ranking.columns["warnings"]) if "no_next_step" in text)
+    words = Words(client.get(f"/deals/{deal_id}?lang=ru").text).found
+    assert "следующий шаг не запланирован" in words
+    assert {"выиграна", "проиграна"} & set(words[words.index("Похожие прошлые сделки") :])
+
+
+def test_a_client_shows_what_makes_up_its_risk(client: TestClient, runtime: Runtime) -> None:
+    ranked = runtime.served().clients
+    assert ranked is not None
+    account = ranked.row(0)
+    words = Words(client.get(f"/clients/{account['account_id']}?lang=en").text).found
+    last = len(words) - 1 - words[::-1].index("Leaves within 90 days")
+    assert float(words[last + 1].rstrip("%")) == pytest.approx(100 * account["p_leaves"], abs=0.06)
+    assert client.get("/clients/none").status_code == 404
 
 
 @pytest.mark.parametrize(("path", "status"), [("/deals/none", 404), ("/deals/..%2F..%2Fetc", 404), ("/deals/%00", 404)])

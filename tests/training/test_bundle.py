@@ -10,7 +10,9 @@ from features import clock
 from tests.training.companies import company, midway
 from training.bundle import Bundle, DamagedBundleError, load, save, verify
 from training.examples import examples
+from training.explain import Question
 from training.run import fit
+from training.targets import WON
 
 
 @cache
@@ -28,6 +30,15 @@ def test_a_loaded_bundle_gives_the_same_curves_to_the_bit(saved: Path) -> None:
     rows = examples(company(), [midway(company())], company().ends_at)
     before, after = (bundle.models["deals"].curves(rows.signals, rows.as_of) for bundle in (trained(), load(saved)))
     np.testing.assert_array_equal(before.hazards, after.hazards)
+
+
+def test_a_loaded_bundle_gives_the_same_reasons_to_the_bit(saved: Path) -> None:
+    signals = examples(company(), [midway(company())], company().ends_at).signals
+    asked = (signals, midway(company()), Question(30.0, WON))
+    before, after = (bundle.explainers["deals"].explain(*asked) for bundle in (trained(), load(saved)))
+    np.testing.assert_array_equal(before.contributions, after.contributions)
+    np.testing.assert_array_equal(before.effects, after.effects)
+    assert load(saved).typical["deals"].usual == trained().typical["deals"].usual
 
 
 def test_it_knows_its_version_and_when_it_was_trained(saved: Path) -> None:
@@ -78,4 +89,4 @@ def test_other_predictions_than_those_stored_are_refused() -> None:
     golden = {"deals": {**trained().meta["golden"]["deals"]}}
     golden["deals"]["raw"] = (np.array(golden["deals"]["raw"]) + 1e-6).tolist()
     with pytest.raises(DamagedBundleError, match="predictions"):
-        verify(Bundle("deals", "1", trained().trained_as_of, trained().models, {**trained().meta, "golden": golden}))
+        verify(replace(trained(), meta={**trained().meta, "golden": golden}))

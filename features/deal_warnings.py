@@ -1,0 +1,116 @@
+"""Warnings about open deals: plain facts of the signals that a sales manager wants to see whatever the model says.
+
+Each warning is a line of `WARNINGS`: the signal whose value it shows, the conditions that must all hold, and its words. A value
+that is unknown raises nothing. As of 1 June, a deal at "Proposal" since 1 April, where won deals usually stood for 14 days, has
+been there for 61 days, more than twice as long: it is stalled.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from features.clock import Floats
+from features.history import Rows
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`low` <= signal <= `high`; unknown is neither."""
+
+    signal: str
+    low: float = -np.inf
+    high: float = np.inf
+
+
+@dataclass(frozen=True)
+class DealWarning:
+    """One kind of warning.
+
+    signal  whose value is shown, and compared with the usual one of won deals at the stage
+    when    the conditions, all of which must hold
+    en, ru  the words, with {n} for the value, in the forms that the number asks for: `one|other` and `one|few|many`
+    """
+
+    name: str
+    signal: str
+    when: tuple[Condition, ...]
+    en: str
+    ru: str
+
+
+WARNINGS: Final = (
+    DealWarning(
+        "stalled",
+        "days_in_stage",
+        (Condition("stage_days_ratio", low=2.0), Condition("days_in_stage", low=7.0)),
+        "stalled: {n} day in this stage|stalled: {n} days in this stage",
+        "застой: {n} день на этом этапе|застой: {n} дня на этом этапе|застой: {n} дней на этом этапе",
+    ),
+    DealWarning(
+        "pushed",
+        "n_pushes",
+        (Condition("n_pushes", low=2.0),),
+        "close date moved later {n} time|close date moved later {n} times",
+        "дата закрытия перенесена на позже {n} раз|дата закрытия перенесена на позже {n} раза|"
+        "дата закрытия перенесена на позже {n} раз",
+    ),
+    DealWarning(
+        "overdue",
+        "overdue_days",
+        (Condition("overdue_days", low=1.0),),
+        "overdue by {n} day|overdue by {n} days",
+        "закрытие просрочено на {n} день|закрытие просрочено на {n} дня|закрытие просрочено на {n} дней",
+    ),
+    DealWarning(
+        "single_contact",
+        "n_contacts",
+        (Condition("n_contacts", low=1.0, high=1.0), Condition("age_days", low=14.0)),
+        "a single contact: {n} person on the client's side|a single contact: {n} people on the client's side",
+        "единственный контакт: {n} человек у клиента|единственный контакт: {n} человека у клиента|"
+        "единственный контакт: {n} человек у клиента",
+    ),
+    DealWarning(
+        "no_next_step",
+        "n_next_steps",
+        (Condition("n_next_steps", high=0.0),),
+        "no next step is scheduled|no next step is scheduled",
+        "следующий шаг не запланирован|следующий шаг не запланирован|следующий шаг не запланирован",
+    ),
+    DealWarning(
+        "owner_left",
+        "days_since_owner_left",
+        (Condition("days_since_owner_left", low=0.0),),
+        "the owner left {n} day ago|the owner left {n} days ago",
+        "ответственный ушёл {n} день назад|ответственный ушёл {n} дня назад|ответственный ушёл {n} дней назад",
+    ),
+)
+
+
+def deal_warnings(signals: pd.DataFrame) -> pd.DataFrame:
+    """The warnings of each row of the deal signals: columns deal_id, warning, value; in the order of the rows and of `WARNINGS`.
+
+    A warning of which a signal is absent is not raised.
+    """
+    raised = [_raised(signals, each) for each in WARNINGS]
+    row = np.concatenate([rows for rows, _ in raised])
+    number = np.repeat(np.arange(len(WARNINGS)), [len(rows) for rows, _ in raised])
+    order = np.lexsort((number, row))
+    names = np.array([each.name for each in WARNINGS], dtype=object)
+    return pd.DataFrame(
+        {
+            "deal_id": pd.Series(signals.index.to_numpy(dtype=object)[row[order]], dtype="str"),
+            "warning": pd.Series(names[number[order]], dtype="str"),
+            "value": np.concatenate([values for _, values in raised])[order],
+        }
+    )
+
+
+def _raised(signals: pd.DataFrame, warning: DealWarning) -> tuple[Rows, Floats]:
+    """The rows for which all conditions hold, and the values to show."""
+    if not {warning.signal, *(each.signal for each in warning.when)} <= set(signals):
+        return np.empty(0, dtype=np.int64), np.empty(0)
+    held = [signals[each.signal].between(each.low, each.high).to_numpy(dtype=bool) for each in warning.when]
+    rows = np.flatnonzero(np.logical_and.reduce(held))
+    return rows, signals[warning.signal].to_numpy(dtype=np.float64)[rows]
