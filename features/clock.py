@@ -97,6 +97,11 @@ def earlier(first: Micros, second: Micros) -> Micros:
     return np.minimum(first, second)
 
 
+def is_later(times: Micros, than: Micros) -> Mask:
+    """Which times are later than others; `UNKNOWN` counts as the earliest."""
+    return np.asarray(times > than)
+
+
 def or_never(times: Micros) -> Micros:
     """Unknown times read as `NEVER`: an end that was not set does not come."""
     return np.where(times == UNKNOWN, NEVER, times)
@@ -127,8 +132,10 @@ def earliest_later_in_group(group: npt.NDArray[np.int64], times: Micros) -> Micr
 def days_between(start: Micros | int, end: Micros | int) -> Floats:
     """Days (of 24 hours) from start to end; NaN where either is unknown."""
     first, last = np.asarray(start), np.asarray(end)
-    gap = (last.astype(np.float64) - first.astype(np.float64)) / MICROS_PER_DAY
-    return np.where((first == UNKNOWN) | (last == UNKNOWN), np.nan, gap)
+    gap = np.asarray(last.astype(np.float64) - first.astype(np.float64))
+    gap /= MICROS_PER_DAY
+    gap[(first == UNKNOWN) | (last == UNKNOWN)] = np.nan
+    return gap
 
 
 def after_days(as_of: int, days: float) -> int:

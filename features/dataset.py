@@ -19,6 +19,7 @@ from features.activity import ActivityLog, activity_log
 from features.client_history import CLIENT_TABLES, ClientLogs, ContractLog, OrderLog, contract_log, order_log
 from features.clock import Micros
 from features.errors import DataError
+from features.groups import starts_of
 from features.history import FieldHistory, Rows, Transitions
 from features.openings import derive_openings, lacks, prefer
 from features.organisation import Organisation
@@ -52,6 +53,7 @@ class Dataset:
     begins: Mapping[str, int] = field(default_factory=dict)
     custom: tuple[Column, ...] = ()
     _cache: dict[str, FieldHistory] = field(default_factory=dict, repr=False, compare=False)
+    _starts: dict[str, Rows] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -174,6 +176,11 @@ class Dataset:
         return activity_log(frame, self.rows_of("activities"), recorded("activities", frame))
 
     @cached_property
+    def activity_starts(self) -> Rows:
+        """Where the activities of each deal begin in the log, and where the last one's end."""
+        return starts_of(self.activity_log.deal, self.n_deals)
+
+    @cached_property
     def client_ids(self) -> "pd.Index[Any]":
         """Every account that any table names, ascending."""
         named = [frame["account_id"] for name, frame in self.tables.items() if "account_id" in frame]
@@ -239,6 +246,12 @@ class Dataset:
             zone = self.organisation.timezone
             self._cache[name] = typed_history(self.openings, self._changes, name, self.tracked[name], zone)
         return self._cache[name]
+
+    def starts(self, name: str) -> Rows:
+        """Where the rows of each deal begin in the history of a field, and where the last one's end."""
+        if name not in self._starts:
+            self._starts[name] = starts_of(self.history(name).deal, self.n_deals)
+        return self._starts[name]
 
     @cached_property
     def tracked(self) -> Mapping[str, Kind]:

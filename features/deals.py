@@ -11,6 +11,7 @@ import pandas as pd
 
 from features import catalog
 from features.custom import custom_signals
+from features.deal_signals.asked import Asked
 from features.deal_signals.client import attention, contracts, orders, past_deals, surveys, tickets
 from features.deal_signals.contact import contact
 from features.deal_signals.context import account, context, lead
@@ -25,7 +26,7 @@ from features.snapshot import Snapshot
 
 __all__ = ["Columns", "deal_signals"]
 
-Own: TypeAlias = Callable[[Snapshot, Rows], Columns]
+Own: TypeAlias = Callable[[Asked], Columns]
 
 OF_TABLES: Final[Mapping[str, tuple[Own, ...]]] = {
     "activities": (contact, attention),
@@ -48,14 +49,13 @@ def deal_signals(snapshot: Snapshot, borrowed: Rates | None = None, rows: Rows |
     """
     cohort = snapshot.open_deals if rows is None else rows
     lent = borrowed or rates(snapshot)
-    columns = past_deals(snapshot, cohort)
-    for group in (pace, timing, size, owner, context):
-        columns |= group(snapshot, cohort, lent)
-    if snapshot.has("accounts"):
-        columns |= account(snapshot, cohort, lent)
+    asked = Asked(snapshot, cohort)
+    columns = past_deals(asked)
+    for group in (pace, timing, size, owner, context, *((account,) if snapshot.has("accounts") else ())):
+        columns |= group(asked, lent)
     for table, own in OF_TABLES.items():
         for each in own if snapshot.has(table) else ():
-            columns |= each(snapshot, cohort)
+            columns |= each(asked)
     names = [signal.name for signal in catalog.live(catalog.DEAL_SIGNALS, snapshot.dataset.tables)]
     index = pd.Index(snapshot.dataset.deals["deal_id"].to_numpy(dtype=object)[cohort], name="deal_id")
     return pd.DataFrame({name: columns[name] for name in names} | custom_signals(snapshot, cohort), index=index)

@@ -90,13 +90,15 @@ def add_up(group: Rows, values: Floats, keep: Mask, n_groups: int) -> Floats:
     return np.where(nothing, np.nan, total)
 
 
-def first_of_pair(group: Rows, member: Rows, keep: Mask) -> Mask:
-    """Marks one kept row for each distinct (group, member); rows without a member (-1) are not marked."""
-    rows = np.flatnonzero(keep & (member >= 0))
-    _, first = np.unique(group[rows] * (int(member.max(initial=0)) + 1) + member[rows], return_index=True)
-    marked = np.zeros(len(group), dtype=bool)
-    marked[rows[first]] = True
-    return marked
+def first_alike(group: Rows, member: Rows) -> Rows:
+    """For each row the first row of its group that has the same member, -1 where it has none (-1). `group` is ascending."""
+    rows = np.flatnonzero(member >= 0)
+    pair = group[rows] * (int(member.max(initial=0)) + 1) + member[rows]
+    order = np.argsort(pair, kind="stable")
+    differs = np.append(True, pair[order[1:]] != pair[order[:-1]])[: len(rows)]
+    first = np.full(len(group), -1, dtype=np.int64)
+    first[rows[order]] = rows[order[differs]][np.cumsum(differs) - 1]
+    return first
 
 
 def consecutive(group: Rows, keep: Mask) -> tuple[Rows, Rows]:

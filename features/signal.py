@@ -11,7 +11,8 @@ import pandas as pd
 from features.clock import Floats
 
 Texts: TypeAlias = npt.NDArray[np.object_]
-Columns: TypeAlias = dict[str, "Floats | Texts"]
+Labels: TypeAlias = pd.api.extensions.ExtensionArray
+Columns: TypeAlias = dict[str, "Floats | Texts | Labels"]
 """Some columns of a matrix, one value a row: float64, or text with None where there is none."""
 
 

@@ -6,14 +6,16 @@ import numpy as np
 
 from features import clock
 from features.clock import Floats, Mask, Micros
+from features.deal_signals.asked import Asked
 from features.history import LOST, WON, Rows, add_up, count_rows, last_row
 from features.rates import deal_amounts
 from features.signal import Columns
 from features.snapshot import Snapshot
 
 
-def past_deals(snapshot: Snapshot, cohort: Rows) -> Columns:
+def past_deals(asked: Asked) -> Columns:
     """The account's other deals, as known."""
+    snapshot, cohort = asked.snapshot, asked.rows
     account = snapshot.dataset.deal_accounts
     n = int(account.max(initial=-1)) + 1
     won, lost = (snapshot.exists & (snapshot.state == state) for state in (WON, LOST))
@@ -33,8 +35,9 @@ def past_deals(snapshot: Snapshot, cohort: Rows) -> Columns:
     return own | {"client_n_open": own["client_n_open"] - is_open[cohort]}
 
 
-def orders(snapshot: Snapshot, cohort: Rows) -> Columns:
+def orders(asked: Asked) -> Columns:
     """The account's orders; the source has that table."""
+    snapshot, cohort = asked.snapshot, asked.rows
     log, n = snapshot.dataset.order_log, len(snapshot.dataset.client_ids)
     known = clock.known(log.known, snapshot.at)
     recent = known & clock.within(log.time, clock.after_days(snapshot.at, -365), snapshot.at)
@@ -48,8 +51,9 @@ def orders(snapshot: Snapshot, cohort: Rows) -> Columns:
     return _of_clients(snapshot, columns, cohort)
 
 
-def contracts(snapshot: Snapshot, cohort: Rows) -> Columns:
+def contracts(asked: Asked) -> Columns:
     """The account's contracts; the source has that table."""
+    snapshot, cohort = asked.snapshot, asked.rows
     log, n = snapshot.dataset.contract_log, len(snapshot.dataset.client_ids)
     known = clock.known(log.known, snapshot.at)
     in_force = log.running(snapshot.at, grace=-1)
@@ -65,8 +69,9 @@ def contracts(snapshot: Snapshot, cohort: Rows) -> Columns:
     return _of_clients(snapshot, columns, cohort)
 
 
-def tickets(snapshot: Snapshot, cohort: Rows) -> Columns:
+def tickets(asked: Asked) -> Columns:
     """The account's tickets; the source has that table."""
+    snapshot, cohort = asked.snapshot, asked.rows
     table, n = snapshot.dataset.tables["tickets"], len(snapshot.dataset.client_ids)
     client = snapshot.dataset.clients_of("tickets")
     known = snapshot.known_rows("tickets")
@@ -80,8 +85,9 @@ def tickets(snapshot: Snapshot, cohort: Rows) -> Columns:
     return _of_clients(snapshot, columns, cohort)
 
 
-def surveys(snapshot: Snapshot, cohort: Rows) -> Columns:
+def surveys(asked: Asked) -> Columns:
     """The account's last answer to a survey, on its own scale; the source has that table."""
+    snapshot, cohort = asked.snapshot, asked.rows
     table, n = snapshot.dataset.tables["surveys"], len(snapshot.dataset.client_ids)
     client = snapshot.dataset.clients_of("surveys")
     answered = clock.to_micros(table["answered_at"])
@@ -100,8 +106,9 @@ def surveys(snapshot: Snapshot, cohort: Rows) -> Columns:
     return _of_clients(snapshot, columns, cohort)
 
 
-def attention(snapshot: Snapshot, cohort: Rows) -> Columns:
+def attention(asked: Asked) -> Columns:
     """Activities with the account, whatever deal they belong to; the source has that table."""
+    snapshot, cohort = asked.snapshot, asked.rows
     activities, n = snapshot.dataset.tables["activities"], len(snapshot.dataset.client_ids)
     client = snapshot.dataset.clients_of_activities
     known = snapshot.known_rows("activities")

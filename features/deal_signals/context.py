@@ -6,37 +6,34 @@ import numpy as np
 import pandas as pd
 
 from features import clock
+from features.deal_signals.asked import Asked
 from features.deal_signals.pace import over
-from features.deal_signals.timing import opening_values
-from features.history import Rows, last_row
+from features.history import last_row
 from features.rates import Rates, account_texts
 from features.signal import Columns, texts
-from features.snapshot import Snapshot
 
 FIELDS: Final = ("pipeline", "product", "source", "type", "forecast_category")
 
 
-def context(snapshot: Snapshot, cohort: Rows, borrowed: Rates) -> Columns:
+def context(asked: Asked, borrowed: Rates) -> Columns:
     """What the deals tell of the group `context`."""
-    columns: Columns = {field: snapshot.texts(field, cohort) for field in FIELDS}
-    probability = snapshot.values("crm_probability")[cohort]
-    rates = {
-        f"{field}_win_rate": borrowed.of(field, snapshot.texts(field, cohort), "win_rate")
-        for field in ("product", "source", "type")
-    }
-    deals = snapshot.dataset.deals
-    absent = pd.Series(None, index=deals.index, dtype="str")
+    columns: Columns = {field: asked.texts(field) for field in FIELDS}
+    probability = asked.past("crm_probability")
+    rates = {f"{field}_win_rate": asked.borrow(borrowed, field, "win_rate") for field in ("product", "source", "type")}
+    deals = asked.snapshot.dataset.deals
+    currency = deals["currency"] if "currency" in deals else pd.Series(None, index=deals.index, dtype="str")
     return {
         **columns,
-        "currency": texts(deals.get("currency", absent).iloc[cohort]),
-        "crm_probability": probability,
-        "crm_probability_ratio": over(probability, opening_values(snapshot, "crm_probability")[cohort]),
+        "currency": currency.array.take(asked.rows),
+        "crm_probability": probability.now,
+        "crm_probability_ratio": over(probability.now, probability.opening),
         **rates,
     }
 
 
-def account(snapshot: Snapshot, cohort: Rows, borrowed: Rates) -> Columns:
+def account(asked: Asked, borrowed: Rates) -> Columns:
     """What the table of accounts tells of the group `context`, and since when the client is on record."""
+    snapshot, cohort = asked.snapshot, asked.rows
     named = account_texts(snapshot, ("industry", "region", "country"), cohort)
     columns: Columns = dict(named)
     accounts = snapshot.frame("accounts")
@@ -52,8 +49,9 @@ def account(snapshot: Snapshot, cohort: Rows, borrowed: Rates) -> Columns:
     return {**columns, **numbers, **rates, "client_known_days": clock.days_between(created, snapshot.at)}
 
 
-def lead(snapshot: Snapshot, cohort: Rows) -> Columns:
+def lead(asked: Asked) -> Columns:
     """The lead that the deal came from: known as such once it was converted, the last one where there are several."""
+    snapshot, cohort = asked.snapshot, asked.rows
     leads, n = snapshot.dataset.tables["leads"], snapshot.dataset.n_deals
     deal = snapshot.dataset.rows_of("leads")
     made, answered, converted = (_times(leads, name) for name in ("created_at", "first_response_at", "converted_at"))
