@@ -207,7 +207,10 @@ def _median(values: Floats) -> float:
 def _medians(group: Rows, values: Floats, keep: Mask, n: int) -> Floats:
     """The median of the kept values of each group, NaN where there are none. Rows with group -1 belong to none."""
     rows = np.flatnonzero(keep & (group >= 0))
-    rows = rows[np.lexsort((values[rows], group[rows]))]
+    rows = rows[np.argsort(values[rows])]
+    # Short integers are sorted by counting, several times as fast as by comparing pairs.
+    code = group[rows].astype(np.int16) if n <= np.iinfo(np.int16).max else group[rows]
+    rows = rows[np.argsort(code, kind="stable")]
     size = np.bincount(group[rows], minlength=n)
     start = np.cumsum(size) - size
     ordered = np.append(values[rows], np.nan)
