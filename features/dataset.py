@@ -78,13 +78,11 @@ class Dataset:
         if not {"deals", "orders", "contracts"} & given.keys():
             raise DataError("deals", "the table is missing", "a source needs deals, or orders or contracts of clients")
         own = organisation or Organisation()
-        checked = {
-            name: contracts.conform(name, frame, custom=custom if name == "deals" else ()) for name, frame in given.items()
-        }
-        contracts.check_together(checked, own)
-        check_own_changes(checked, custom)
-        return cls.of_checked(
-            checked,
+        # Each table is sorted as soon as it is checked, so that of a large one no third copy is in memory.
+        whole = {name: _sorted(name, _conformed(name, frame, custom)) for name, frame in given.items()}
+        contracts.check_together(whole, own)
+        return cls._of_sorted(
+            whole,
             own,
             static=static,
             tracked_since=tracked_since or {},
@@ -109,6 +107,30 @@ class Dataset:
     ) -> "Dataset":
         """As `of`, for tables that have passed their contracts already."""
         whole = {name: _sorted(name, frame) for name, frame in tables.items()}
+        return cls._of_sorted(
+            whole,
+            organisation,
+            static=static,
+            tracked_since=tracked_since,
+            extracted_at=extracted_at,
+            openings=openings,
+            begins=begins,
+            custom=custom,
+        )
+
+    @classmethod
+    def _of_sorted(
+        cls,
+        whole: dict[str, pd.DataFrame],
+        organisation: Organisation,
+        *,
+        static: frozenset[str],
+        tracked_since: Mapping[str, pd.Timestamp],
+        extracted_at: pd.Timestamp | None,
+        openings: pd.DataFrame | None,
+        begins: Mapping[str, int],
+        custom: tuple[Column, ...],
+    ) -> "Dataset":
         whole.setdefault("deals", no_deals())
         whole.setdefault("stages", infer_stages(whole["deals"], whole.get("deal_changes")))
         taken = extracted_at or newest_fact(whole)
@@ -282,8 +304,20 @@ def no_deals() -> pd.DataFrame:
     return pd.DataFrame({column.name: pd.Series(dtype=contracts.DTYPES[column.kind]) for column in required})
 
 
+def _conformed(name: str, frame: pd.DataFrame, custom: tuple[Column, ...]) -> pd.DataFrame:
+    checked = contracts.conform(name, frame, custom=custom if name == "deals" else ())
+    check_own_changes({name: checked}, custom)
+    return checked
+
+
 def _sorted(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Sort by the whole row, key first, so that the order of the input never shows."""
     table = TABLES[name]
+    if len(table.key) == 1:
+        # Where no key stands twice, which is the rule, the other columns have no say.
+        ordered = frame.sort_values(table.key[0], ignore_index=True)
+        ids = ordered[table.key[0]].array
+        if not (ids[1:] == ids[:-1]).any():
+            return ordered
     keys = [column for column in (*table.key, *table.names) if column in frame]
     return frame.sort_values(list(dict.fromkeys(keys)), kind="stable", ignore_index=True)
