@@ -38,6 +38,7 @@ FROM signals LEFT JOIN (
 def connect(source: Workload, threads: int) -> duckdb.DuckDBPyConnection:
     """A database in memory with the files loaded into native tables."""
     connection = duckdb.connect(config={"threads": threads})
+    connection.execute("SET enable_progress_bar = false")
     text = (HERE / "signals_load.sql").read_text(encoding="utf-8")
     connection.execute(text.format(folder=source.folder, since=clock.micros(source.tracked_since)))
     return connection

@@ -110,15 +110,27 @@ class Asked:
             self._pasts[field] = self._past(field)
         return self._pasts[field]
 
+    @cached_property
+    def _codes(self) -> dict[str, tuple[Texts, Rows]]:
+        return {}
+
+    def coded(self, field: str) -> tuple[Texts, Rows]:
+        """The labels of a text field with None at the end, and which of them each deal has; -1 where it has none."""
+        if field not in self._codes:
+            # Only the codes are kept: the pasts of a million deals take more memory than their signals.
+            past = self._pasts.get(field) or self._past(field)
+            self._codes[field] = past.names, past.code_now
+        return self._codes[field]
+
     def texts(self, field: str) -> Labels:
         """A text field as known."""
-        past = self.past(field)
-        return pd.array(past.names, dtype="str").take(past.code_now)
+        names, codes = self.coded(field)
+        return pd.array(names, dtype="str").take(codes)
 
     def borrow(self, borrowed: Rates, field: str, column: str) -> Floats:
         """What the rate tables say of each deal's owner, product, …; see `Rates.of`."""
-        past = self.past(field)
-        return borrowed.of(field, past.names, column)[past.code_now]
+        names, codes = self.coded(field)
+        return borrowed.of(field, names, column)[codes]
 
     def _past(self, field: str) -> Past:
         whole = self.snapshot.dataset.history(field)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.clock import Floats
-from features.deal_signals.asked import Asked, Past
+from features.deal_signals.asked import Asked
 
 Ladder: TypeAlias = Mapping[str, float]
 
@@ -27,13 +27,12 @@ class Places:
 
 def places(asked: Asked) -> Places:
     """A pipeline without stages of its own takes those that name no pipeline, or those of the only pipeline there is."""
-    past, pipelines = asked.past("stage"), asked.past("pipeline")
+    past, (pipelines, code) = asked.past("stage"), asked.coded("pipeline")
     known = _ladders(asked.snapshot.dataset.tables["stages"])
     default = known.get("", next(iter(known.values())) if len(known) == 1 else {})
-    ladders = [known.get(name, default) for name in (*_labels(pipelines), "")]
-    grid = np.array([[ladder.get(stage, np.nan) for stage in (*_labels(past), "")] for ladder in ladders])
+    ladders = [known.get(str(name or ""), default) for name in pipelines]
+    grid = np.array([[ladder.get(str(stage or ""), np.nan) for stage in past.names] for ladder in ladders])
     sizes = np.array([max(ladder.values(), default=np.nan) for ladder in ladders])
-    code = pipelines.code_now
     return Places(grid[code[past.groups.of], past.codes], sizes[code])
 
 
@@ -48,7 +47,3 @@ def _ladders(stages: pd.DataFrame) -> dict[str, Ladder]:
     for name, stage, place in zip(pipeline, placed["stage"], rank, strict=True):
         ladders.setdefault(str(name), {})[str(stage)] = float(place)
     return dict(ladders)
-
-
-def _labels(past: Past) -> list[str]:
-    return [] if past.labels is None else [str(label) for label in past.labels]
