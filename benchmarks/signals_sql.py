@@ -83,7 +83,10 @@ def _plain(values: Any) -> Floats | Texts:
     if isinstance(values, pd.Categorical):
         return texts(pd.Series(values.astype(object)))
     if np.ma.asarray(values).dtype == object:
-        return np.asarray(np.ma.filled(values, None), dtype=object)
+        # Not `filled`: with None it fills in its own default for text, a question mark.
+        kept: Texts = np.ma.getdata(values).astype(object)
+        kept[np.ma.getmaskarray(values)] = None
+        return kept
     return np.asarray(np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan), dtype=np.float64)
 
 
