@@ -10,8 +10,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import pandas as pd
 
-from features import catalog
-from features.custom import custom_signals
+from features import catalog, custom
 from features.deal_signals.asked import Asked
 from features.deal_signals.client import attention, contracts, orders, past_deals, surveys, tickets
 from features.deal_signals.contact import contact
@@ -53,7 +52,7 @@ def deal_signals(snapshot: Snapshot, borrowed: Rates | None = None, rows: Rows |
     signals = catalog.live(catalog.DEAL_SIGNALS, snapshot.dataset.tables)
     index = pd.Index(snapshot.dataset.deals["deal_id"].to_numpy(dtype=object)[cohort], name="deal_id")
     matrix = _matrix(_groups(asked, borrowed or rates(snapshot)), signals, index)
-    own = custom_signals(snapshot, cohort)
+    own = custom.custom_signals(snapshot, cohort)
     return pd.concat([matrix, pd.DataFrame(own, index=index)], axis=1) if own else matrix
 
 
