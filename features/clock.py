@@ -124,6 +124,16 @@ def earliest_later_in_group(group: npt.NDArray[np.int64], times: Micros) -> Micr
     return np.where(last, NEVER, following)
 
 
+def day_start(at: int, zone: str) -> int:
+    """The first moment of the organisation's day that holds `at`, in microseconds.
+
+    >>> instant(day_start(micros(pd.Timestamp("2026-04-01T09:30Z")), "Europe/Berlin")).isoformat()
+    '2026-03-31T22:00:00+00:00'
+    """
+    local = instant(at).tz_convert(zone)
+    return micros(local.tz_localize(None).normalize().tz_localize(zone, ambiguous=True, nonexistent="shift_forward"))
+
+
 def days_between(start: Micros | int, end: Micros | int) -> Floats:
     """Days (of 24 hours) from start to end; NaN where either is unknown."""
     first, last = np.asarray(start), np.asarray(end)

@@ -5,7 +5,7 @@ beginning. So a Dataset carries, beside the tables, the openings (`features.open
 arrays the first time they are asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -51,7 +51,7 @@ class Dataset:
     tracked_since: Mapping[str, pd.Timestamp] = field(default_factory=dict)
     begins: Mapping[str, int] = field(default_factory=dict)
     custom: tuple[Column, ...] = ()
-    _cache: dict[str, FieldHistory] = field(default_factory=dict, repr=False, compare=False)
+    _cache: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -235,10 +235,18 @@ class Dataset:
 
     def history(self, name: str) -> FieldHistory:
         """All values of one tracked field; a field that the source lacks has an empty history."""
-        if name not in self._cache:
-            zone = self.organisation.timezone
-            self._cache[name] = typed_history(self.openings, self._changes, name, self.tracked[name], zone)
-        return self._cache[name]
+        zone = self.organisation.timezone
+        kind = self.tracked[name]
+        past: FieldHistory = self.remembered(
+            ("history", name), lambda: typed_history(self.openings, self._changes, name, kind, zone)
+        )
+        return past
+
+    def remembered(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """What was computed from this Dataset under a key, computed at the first question for it: a Dataset never changes."""
+        if key not in self._cache:
+            self._cache[key] = compute()
+        return self._cache[key]
 
     @cached_property
     def tracked(self) -> Mapping[str, Kind]:

@@ -19,7 +19,7 @@ from features.deal_signals.pace import pace
 from features.deal_signals.size import size
 from features.deal_signals.timing import timing
 from features.history import Rows
-from features.rates import Rates, rates
+from features.rates import Rates, of_the_day
 from features.signal import Columns
 from features.snapshot import Snapshot
 
@@ -43,11 +43,11 @@ def deal_signals(snapshot: Snapshot, borrowed: Rates | None = None, rows: Rows |
     """The matrix of deal signals.
 
     One row for each open deal (or each of `rows`, positions in the Dataset), indexed by deal_id; the columns are the live signals
-    of the catalog in its order, then those of the organisation's own columns, float64 or text. `borrowed` are the as-of rate
-    tables, computed from the Snapshot when not given.
+    of the catalog in its order, then those of the organisation's own columns, float64 or text. `borrowed` are the rate
+    tables of the day, those of the Snapshot's own Dataset when not given.
     """
     cohort = snapshot.open_deals if rows is None else rows
-    lent = borrowed or rates(snapshot)
+    lent = borrowed or of_the_day(snapshot)
     columns = past_deals(snapshot, cohort)
     for group in (pace, timing, size, owner, context):
         columns |= group(snapshot, cohort, lent)

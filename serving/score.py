@@ -16,7 +16,7 @@ from features.dataset import Dataset
 from features.deals import deal_signals
 from features.errors import NotReadyError, UsageError
 from features.excerpt import excerpt
-from features.rates import rates
+from features.rates import of_the_day
 from features.snapshot import Snapshot
 from training.bundle import Bundle
 from training.curves import Curves
@@ -55,7 +55,7 @@ def score_posted(
     snapshot = Snapshot(joined, as_of)
     asked = joined.deal_rows.get_indexer(pd.Index(posted["deals"]["deal_id"].to_numpy(dtype=object)))
     rows = np.intersect1d(asked, snapshot.open_deals)
-    scored = _scored_deals(snapshot, bundle, horizons, deal_signals(snapshot, rates(Snapshot(dataset, as_of)), rows))
+    scored = _scored_deals(snapshot, bundle, horizons, deal_signals(snapshot, of_the_day(Snapshot(dataset, as_of)), rows))
     absent = [deal for deal in posted["deals"]["deal_id"] if deal not in set(scored["deal_id"])]
     closed = pd.DataFrame({"deal_id": absent, "as_of": as_of, "reason": "not_open"})
     return pd.concat([scored, closed.astype({"deal_id": "str"})], ignore_index=True) if absent else scored

@@ -9,7 +9,7 @@ import pytest
 from features.dataset import Dataset
 from features.deals import deal_signals
 from features.excerpt import excerpt
-from features.rates import rates
+from features.rates import of_the_day, rates
 from features.snapshot import Snapshot
 from features.synthetic import Dirt, Settings, generate
 from tests.features.companies import AS_OF, dataset, moment, rows, sales
@@ -31,7 +31,7 @@ def scored(known: Dataset, sent: dict[str, pd.DataFrame], as_of: pd.Timestamp) -
     """The signals of the posted deals, with the rates of the whole company."""
     small = excerpt(known, sent, as_of)
     asked = small.deal_rows.get_indexer(pd.Index(sent["deals"]["deal_id"]))
-    return deal_signals(Snapshot(small, as_of), rates(Snapshot(known, as_of)), asked)
+    return deal_signals(Snapshot(small, as_of), of_the_day(Snapshot(known, as_of)), asked)
 
 
 def same_bytes(one: pd.DataFrame, other: pd.DataFrame) -> None:
