@@ -16,13 +16,15 @@ import pandas as pd
 
 from features import clock, contracts, history, money
 from features.activity import ActivityLog, activity_log
+from features.arrays import Arrays, TableArrays
 from features.client_history import CLIENT_TABLES, ClientLogs, ContractLog, OrderLog, contract_log, order_log
 from features.clock import Micros
 from features.errors import DataError
+from features.flat import Texts
 from features.history import FieldHistory, Rows, Transitions
 from features.openings import derive_openings, lacks, prefer
 from features.organisation import Organisation
-from features.recorded import first_changes, first_records, newest_fact, recorded
+from features.recorded import first_changes, first_records, newest_fact
 from features.stages import infer_stages, with_outcome
 from features.tables import TABLES, Column, Kind
 from features.tracking import check_own_changes, compiled_changes, tracked_kinds, typed_history
@@ -146,32 +148,54 @@ class Dataset:
         return clock.instant(clock.micros(self.extracted_at) + 1)
 
     @cached_property
+    def arrays(self) -> Arrays:
+        """The columns of the tables as flat arrays."""
+        return TableArrays(self.tables, self.organisation.timezone)
+
+    def row_of(self, table: str, key: str, ids: Texts) -> Rows:
+        """The row of each id in a table that is keyed by it, -1 where there is none."""
+        index: pd.Index[Any] = self.remembered(("index", table), lambda: pd.Index(self.arrays.get(table, key), dtype=object))
+        return np.asarray(index.get_indexer(pd.Index(ids, dtype=object)), dtype=np.int64)
+
+    @property
     def deal_known(self) -> Micros:
         """When each deal came on record."""
-        return recorded("deals", self.deals)
+        return self.arrays.recorded("deals")
 
-    @cached_property
+    @property
     def deal_created(self) -> Micros:
-        return clock.to_micros(self.deals["created_at"])
+        return self.arrays.get("deals", "created_at")
 
     @cached_property
     def deal_rows(self) -> "pd.Index[Any]":
-        index: pd.Index[Any] = pd.Index(self.deals["deal_id"].to_numpy(dtype=object), dtype=object)
+        index: pd.Index[Any] = pd.Index(self.arrays.get("deals", "deal_id"), dtype=object)
         return index
 
     @cached_property
-    def deal_accounts(self) -> Rows:
-        """For each deal the number of its account, -1 where it has none; numbers follow the order of account ids."""
-        if "account_id" not in self.deals:
+    def account_rows(self) -> Rows:
+        """For each deal the row of its account in the table of accounts, -1 where it has none."""
+        if not (self.arrays.has("deals", "account_id") and self.arrays.has("accounts", "account_id")):
             return np.full(self.n_deals, -1, dtype=np.int64)
-        codes, _ = pd.factorize(self.deals["account_id"], sort=True)
-        return np.asarray(codes, dtype=np.int64)
+        return self.row_of("accounts", "account_id", self.arrays.get("deals", "account_id"))
+
+    @cached_property
+    def deal_currencies(self) -> tuple[Rows, "pd.Index[Any]"]:
+        """For each deal the place of its currency in the index beside; -1 where it has none."""
+        if not self.arrays.has("deals", "currency"):
+            return np.full(self.n_deals, -1, dtype=np.int64), pd.Index([], dtype=object)
+        codes, names = pd.factorize(self.arrays.get("deals", "currency"), sort=True)
+        return np.asarray(codes, dtype=np.int64), pd.Index(names, dtype=object)
+
+    @cached_property
+    def rate_table(self) -> money.RateTable:
+        """The rates of exchange; empty where the source has none."""
+        return money.rate_table(self.tables.get("rates"), self.organisation.timezone)
 
     @cached_property
     def activity_log(self) -> ActivityLog:
         """The activities as flat arrays, sorted by deal and time. Raises KeyError where there is no such table."""
         frame = self.tables["activities"]
-        return activity_log(frame, self.rows_of("activities"), recorded("activities", frame))
+        return activity_log(frame, self.rows_of("activities"), self.arrays.recorded("activities"))
 
     @cached_property
     def client_ids(self) -> "pd.Index[Any]":
@@ -182,10 +206,8 @@ class Dataset:
 
     def clients_of(self, table: str) -> Rows:
         """For each row of a table the row of its client, -1 where it has none."""
-        frame = self.tables[table]
-        if "account_id" not in frame:
-            return np.full(len(frame), -1, dtype=np.int64)
-        return np.asarray(self.client_ids.get_indexer(pd.Index(frame["account_id"].to_numpy(dtype=object))), dtype=np.int64)
+        found: Rows = self.remembered(("clients", table), lambda: self._rows_in(self.client_ids, table, "account_id"))
+        return found
 
     @cached_property
     def clients_of_activities(self) -> Rows:
@@ -222,16 +244,20 @@ class Dataset:
         return contract_log(
             frame,
             self.clients_of("contracts"),
-            recorded("contracts", frame),
+            self.arrays.recorded("contracts"),
             organisation.timezone,
             organisation.contract_grace_days,
         )
 
-    def rows_of(self, table: str, column: str = "deal_id") -> Rows:
+    def rows_of(self, table: str) -> Rows:
         """For each row of a table the row of its deal, -1 where it has none."""
-        if column not in self.tables[table]:
+        found: Rows = self.remembered(("deals", table), lambda: self._rows_in(self.deal_rows, table, "deal_id"))
+        return found
+
+    def _rows_in(self, ids: "pd.Index[Any]", table: str, column: str) -> Rows:
+        if not self.arrays.has(table, column):
             return np.full(len(self.tables[table]), -1, dtype=np.int64)
-        return np.asarray(self.deal_rows.get_indexer(pd.Index(self.tables[table][column])), dtype=np.int64)
+        return np.asarray(ids.get_indexer(pd.Index(self.arrays.get(table, column), dtype=object)), dtype=np.int64)
 
     def history(self, name: str) -> FieldHistory:
         """All values of one tracked field; a field that the source lacks has an empty history."""

@@ -23,8 +23,8 @@ import pandas as pd
 
 from features import clock
 from features.clock import Floats, Mask
+from features.flat import Texts
 from features.history import LOST, OPEN, WON, Rows, add_up, count_rows, held_days
-from features.signal import Texts, texts
 from features.snapshot import Snapshot
 
 PRIOR_DEALS: Final = 20.0
@@ -119,31 +119,20 @@ def rates(snapshot: Snapshot) -> Rates:
     )
 
 
-def deal_amounts(snapshot: Snapshot) -> Floats:
-    """The amount of each deal as known, in the organisation's currency by the rates of as_of."""
-    amount = snapshot.values("amount")
-    return snapshot.converted(amount, snapshot.dataset.deals["currency"]) if "currency" in snapshot.dataset.deals else amount
-
-
 def account_texts(snapshot: Snapshot, names: tuple[str, ...], rows: Rows | None = None) -> dict[str, Texts]:
     """Text columns of the account of each deal, or of the given rows, as known; None where there is none."""
-    deals = snapshot.dataset.deals
-    n = snapshot.dataset.n_deals if rows is None else len(rows)
-    if not snapshot.has("accounts") or "account_id" not in deals:
-        return {name: np.full(n, None, dtype=object) for name in names}
-    accounts = snapshot.frame("accounts")
-    ids = deals["account_id"] if rows is None else deals["account_id"].iloc[rows]
-    row = pd.Index(accounts["account_id"]).get_indexer(pd.Index(ids))
-    there = accounts.reindex(columns=list(names))
-    nobody = np.array([None], dtype=object)
-    return {name: np.concatenate([texts(there[name]), nobody])[row] for name in names}
+    dataset = snapshot.dataset
+    if "accounts" not in dataset.tables:
+        return {name: np.full(dataset.n_deals if rows is None else len(rows), None, dtype=object) for name in names}
+    account = dataset.account_rows if rows is None else dataset.account_rows[rows]
+    return {name: snapshot.texts_of("accounts", name, account) for name in names}
 
 
 def _deals(snapshot: Snapshot) -> _Deals:
     recent = clock.within(snapshot.state_since, clock.after_days(snapshot.at, -TRAILING_DAYS), snapshot.at) & snapshot.exists
     won, lost = snapshot.state == WON, snapshot.state == LOST
     still = snapshot.exists & (snapshot.state == OPEN)
-    return _Deals(won & recent, lost & recent, won & snapshot.exists, still, deal_amounts(snapshot))
+    return _Deals(won & recent, lost & recent, won & snapshot.exists, still, snapshot.deal_amounts)
 
 
 def _segments(snapshot: Snapshot) -> dict[str, tuple[Rows, Texts]]:

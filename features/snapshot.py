@@ -14,8 +14,8 @@ import pandas as pd
 from features import clock, history, money
 from features.clock import Floats, Mask, Micros
 from features.dataset import Dataset
+from features.flat import Flat, Texts, picked
 from features.history import Codes, FieldHistory, Rows
-from features.recorded import recorded
 from features.tables import ALWAYS, CHANGES, CLOSE, EXPORT, TABLES, TEXTUAL, Column, Kind
 
 NEVER: Final = -1
@@ -99,11 +99,45 @@ class Snapshot:
         moments = clock.repeated(self.at, len(amounts))
         return money.converted(amounts, currencies, moments, self.dataset.tables.get("rates"), self.dataset.organisation)
 
+    @cached_property
+    def deal_amounts(self) -> Floats:
+        """The amount of each deal as known, in the organisation's currency by the rates of as_of."""
+        code, currencies = self.dataset.deal_currencies
+        factors = self.dataset.rate_table.factors(currencies, self.dataset.organisation.currency, self.at)
+        amounts: Floats = self.values("amount") * np.append(factors, 1.0)[code]
+        return amounts
+
     def known_rows(self, table: str) -> Mask:
         """Which rows of a table were on record."""
-        if table == "deals":
-            return self.exists
-        return clock.known(recorded(table, self.dataset.tables[table]), self.at)
+        return clock.known(self.dataset.arrays.recorded(table), self.at)
+
+    def cells(self, table: str, column: str, rows: Rows) -> Flat:
+        """A column of some rows of a table that is not the deals, as known; missing where it was not, and where a row is -1.
+
+        The dtype is that of features.flat. A source without the column tells nothing: KeyError, ask `arrays.has` first.
+        """
+        arrays, gate = self.dataset.arrays, TABLES[table].column(column).revealed_by
+        known = clock.known(picked(arrays.recorded(table), rows), self.at)
+        if gate == EXPORT:
+            known &= self.sees_export(f"{table}.{column}")
+        elif gate not in {TABLES[table].time, ALWAYS}:
+            known &= clock.known(picked(arrays.get(table, gate), rows), self.at) if arrays.has(table, gate) else False
+        return picked(arrays.get(table, column), np.where(known, rows, NEVER))
+
+    def texts_of(self, table: str, column: str, rows: Rows) -> Texts:
+        """As `cells`, of a column of text; None where the source has no such column."""
+        there = self.dataset.arrays.has(table, column)
+        return self.cells(table, column, rows) if there else np.full(len(rows), None, dtype=object)
+
+    def numbers_of(self, table: str, column: str, rows: Rows) -> Floats:
+        """As `cells`, of a column of numbers; NaN where the source has no such column."""
+        there = self.dataset.arrays.has(table, column)
+        return self.cells(table, column, rows) if there else np.full(len(rows), np.nan)
+
+    def times_of(self, table: str, column: str, rows: Rows) -> Micros:
+        """As `cells`, of a column of instants; `UNKNOWN` where the source has no such column."""
+        there = self.dataset.arrays.has(table, column)
+        return self.cells(table, column, rows) if there else clock.repeated(clock.UNKNOWN, len(rows))
 
     def frame(self, table: str) -> pd.DataFrame:
         """The rows of a table that were on record, each column as it was known."""

@@ -5,7 +5,7 @@ import numpy as np
 from features import clock
 from features.history import Rows, add_up, count_rows, held_days
 from features.rates import Rates
-from features.signal import Columns, texts
+from features.signal import Columns
 from features.snapshot import Snapshot
 
 
@@ -31,12 +31,9 @@ def owner(snapshot: Snapshot, cohort: Rows, borrowed: Rates) -> Columns:
 
 def person(snapshot: Snapshot, cohort: Rows) -> Columns:
     """What the table of users tells of the group `owner`."""
-    users = snapshot.frame("users").drop_duplicates("user_id").set_index("user_id")
-    found = users.reindex(snapshot.texts("owner_id", cohort))
-    absent = clock.repeated(clock.UNKNOWN, len(cohort))
-    hired, left = (clock.to_micros(found[name]) if name in found else absent for name in ("hired_at", "left_at"))
+    row = snapshot.dataset.row_of("users", "user_id", snapshot.texts("owner_id", cohort))
     return {
-        "owner_tenure_days": clock.days_between(hired, snapshot.at),
-        "days_since_owner_left": clock.days_between(left, snapshot.at),
-        "owner_team": texts(found["team"]) if "team" in found else np.full(len(cohort), None, dtype=object),
+        "owner_tenure_days": clock.days_between(snapshot.times_of("users", "hired_at", row), snapshot.at),
+        "days_since_owner_left": clock.days_between(snapshot.times_of("users", "left_at", row), snapshot.at),
+        "owner_team": snapshot.texts_of("users", "team", row),
     }

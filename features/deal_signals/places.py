@@ -29,7 +29,8 @@ class Places:
 def places(snapshot: Snapshot) -> Places:
     """A pipeline without stages of its own takes those that name no pipeline, or those of the only pipeline there is."""
     past, pipelines = snapshot.dataset.history("stage"), snapshot.dataset.history("pipeline")
-    known = _ladders(snapshot.dataset.tables["stages"])
+    dataset = snapshot.dataset
+    known: Mapping[str, Ladder] = dataset.remembered("ladders", lambda: _ladders(dataset.tables["stages"]))
     default = known.get("", next(iter(known.values())) if len(known) == 1 else {})
     ladders = [known.get(name, default) for name in (*_labels(pipelines), "")]
     grid = np.array([[ladder.get(stage, np.nan) for stage in (*_labels(past), "")] for ladder in ladders])

@@ -6,14 +6,14 @@ from features import clock
 from features.deal_signals.pace import over
 from features.deal_signals.timing import missing, opening_values
 from features.history import Rows, count_rows, last_row
-from features.rates import Rates, deal_amounts
+from features.rates import Rates
 from features.signal import Columns
 from features.snapshot import Snapshot
 
 
 def size(snapshot: Snapshot, cohort: Rows, borrowed: Rates) -> Columns:
     """The group `size`."""
-    amount = deal_amounts(snapshot)[cohort]
+    amount = snapshot.deal_amounts[cohort]
     owners, products = snapshot.texts("owner_id", cohort), snapshot.texts("product", cohort)
     return {
         "amount": amount,

@@ -282,8 +282,8 @@ def test_changes_of_deals_that_are_not_there_are_left_out() -> None:
 
 
 def test_accounts_of_deals_are_numbered_in_order_and_missing_ones_are_not() -> None:
-    assert sales().deal_accounts.tolist() == [0, 0, 0, 1, 1, -1, 0, 1]
-    assert dataset(deals="deal_id | created_at | stage\nD1 | 2026-01-01 | A").deal_accounts.tolist() == [-1]
+    assert sales().clients_of("deals").tolist() == [0, 0, 0, 1, 1, -1, 0, 1]
+    assert dataset(deals="deal_id | created_at | stage\nD1 | 2026-01-01 | A").clients_of("deals").tolist() == [-1]
 
 
 def test_clients_are_all_accounts_that_any_table_names() -> None:
