@@ -38,7 +38,7 @@ def texts(values: pd.Series) -> Texts:
     """A column of text as objects, None where it is empty."""
     # Equal texts become one object: a column of a million rows holds a few strings and many references to them.
     codes, names = pd.factorize(values)
-    return np.append(np.asarray(names, dtype=object), None)[codes]
+    return picked(np.asarray(names, dtype=object), np.asarray(codes, dtype=np.int64))
 
 
 def picked(values: Flat, rows: npt.NDArray[np.int64]) -> Flat:
