@@ -140,7 +140,7 @@ class Dataset:
 
     @property
     def n_deals(self) -> int:
-        return len(self.deals)
+        return len(self.arrays.recorded("deals"))
 
     @property
     def ends_at(self) -> pd.Timestamp:
@@ -267,6 +267,10 @@ class Dataset:
             ("history", name), lambda: typed_history(self.openings, self._changes, name, kind, zone)
         )
         return past
+
+    def known_by(self, key: Hashable) -> Any:
+        """What is remembered under a key, None where nothing is."""
+        return self._cache.get(key)
 
     def remembered(self, key: Hashable, compute: Callable[[], Any]) -> Any:
         """What was computed from this Dataset under a key, computed at the first question for it: a Dataset never changes."""

@@ -57,5 +57,5 @@ def deal_signals(snapshot: Snapshot, borrowed: Rates | None = None, rows: Rows |
         for each in own if snapshot.has(table) else ():
             columns |= each(snapshot, cohort)
     names = [signal.name for signal in catalog.live(catalog.DEAL_SIGNALS, snapshot.dataset.tables)]
-    index = pd.Index(snapshot.dataset.deals["deal_id"].to_numpy(dtype=object)[cohort], name="deal_id")
+    index = pd.Index(snapshot.dataset.arrays.get("deals", "deal_id")[cohort], name="deal_id")
     return pd.DataFrame({name: columns[name] for name in names} | custom_signals(snapshot, cohort), index=index)

@@ -30,8 +30,13 @@ def flat(values: pd.Series, zone: str) -> Flat:
 
 def local_midnights(dates: pd.Series, zone: str) -> Floats:
     """Calendar dates as float microseconds of the organisation's midnight, NaN where empty."""
-    midnights = clock.dates_to_micros(dates, zone)
-    return np.where(midnights == clock.UNKNOWN, np.nan, midnights.astype(np.float64))
+    return midnights(dates.to_numpy(dtype="datetime64[D]"), zone)
+
+
+def midnights(days: npt.NDArray[np.datetime64], zone: str) -> Floats:
+    """As `local_midnights`, of datetime64[D]."""
+    begins = clock.days_to_micros(days, zone)
+    return np.where(begins == clock.UNKNOWN, np.nan, begins.astype(np.float64))
 
 
 def texts(values: pd.Series) -> Texts:

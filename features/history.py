@@ -206,14 +206,14 @@ def _in_order(changes: Changed, opening: Floats, labels: npt.NDArray[np.object_]
         end = int(start + np.argmin(same[start:])) + 1
         earlier = start > 0 and deal[start - 1] == deal[start]
         held = changes.new[rows[start - 1]] if earlier else opening[deal[start]]
-        rows[start:end] = _chain(_as_written(rows[start:end], changes, labels), changes, float(held))
+        rows[start:end] = _chain(as_written(rows[start:end], changes, labels), changes, float(held))
     return rows
 
 
-def _as_written(rows: Rows, changes: Changed, labels: npt.NDArray[np.object_] | None) -> list[int]:
+def as_written(rows: Rows, changes: Changed, labels: npt.NDArray[np.object_] | None) -> list[int]:
     """Rows ordered by their old and new values, empty ones last: an order that does not depend on how they came in."""
 
-    def written(value: float) -> tuple[bool, Any]:
+    def written(value: Any) -> tuple[bool, Any]:
         empty = value < 0 if labels is not None else value != value
         return empty, "" if empty else value if labels is None else labels[int(value)]
 
@@ -225,18 +225,18 @@ def _chain(rows: list[int], changes: Changed, held: float) -> list[int]:
 
     Values are nodes and changes edges of a graph; the order is an Euler path (Hierholzer 1873). Rows off the path come last.
     """
-    links = {row: (_node(changes.old[row]), _node(changes.new[row])) for row in rows}
+    links = {row: (node(changes.old[row]), node(changes.new[row])) for row in rows}
     leaving: dict[float | None, list[int]] = {}
     for row, (old, _) in links.items():
         leaving.setdefault(old, []).append(row)
     starts = [old for old, out in leaving.items() if len(out) > sum(new == old for _, new in links.values())]
-    start = _node(held) if _node(held) in leaving else next(iter(starts), links[rows[0]][0])
+    start = node(held) if node(held) in leaving else next(iter(starts), links[rows[0]][0])
     stack: list[tuple[float | None, int | None]] = [(start, None)]
     path: list[int] = []
     while stack:
-        node, led_here = stack[-1]
-        if leaving.get(node):
-            following = leaving[node].pop(0)
+        value, led_here = stack[-1]
+        if leaving.get(value):
+            following = leaving[value].pop(0)
             stack.append((links[following][1], following))
         else:
             stack.pop()
@@ -244,6 +244,6 @@ def _chain(rows: list[int], changes: Changed, held: float) -> list[int]:
     return [*path[::-1], *(row for row in links if row not in path)]
 
 
-def _node(value: float) -> float | None:
+def node(value: float) -> float | None:
     """A value that equals itself: an empty number is None."""
     return None if value != value else float(value)

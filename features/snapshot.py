@@ -193,8 +193,7 @@ class Snapshot:
 
 def decode(past: FieldHistory, codes: Rows) -> npt.NDArray[np.object_]:
     """Codes back to text; -1 becomes None."""
-    labels = [*(past.labels if past.labels is not None else ()), None]
-    return np.array(labels, dtype=object)[codes]
+    return picked(np.empty(0, dtype=object) if past.labels is None else past.labels, codes)
 
 
 def _pick(values: npt.NDArray[Any], rows: Rows, missing: float) -> npt.NDArray[Any]:
