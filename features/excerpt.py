@@ -20,7 +20,7 @@ from features.activity import ActivityLog, activity_log
 from features.client_history import ContractLog, OrderLog
 from features.clock import Micros
 from features.dataset import Dataset
-from features.flat import Flat, Texts, flat, picked
+from features.flat import Flat, Texts, flat, picked, texts
 from features.grouped import Grouped
 from features.history import FieldHistory, Rows
 from features.recorded import recorded
@@ -87,10 +87,10 @@ class _Joined:
 
     @cached_property
     def accounts(self) -> Texts:
-        """The accounts of the deals that were sent, ascending."""
-        if "account_id" not in self.sent.deals:
-            return np.empty(0, dtype=object)
-        return np.array(sorted({account for account in self.sent.column("account_id") if account is not None}), dtype=object)
+        """The accounts of the deals that were sent, and those that their activities name, ascending."""
+        frames = [frame for frame in (self.sent.deals, self.activities) if frame is not None and "account_id" in frame]
+        named = {account for frame in frames for account in texts(frame["account_id"])}
+        return np.array(sorted(named - {None}), dtype=object)
 
     @cached_property
     def clients(self) -> Cut:
