@@ -41,13 +41,13 @@ def excerpt(dataset: Dataset, posted: Mapping[str, pd.DataFrame], as_of: pd.Time
     breaks a contract.
     """
     checked = {name: _conformed(name, frame, dataset) for name, frame in posted.items() if len(frame)}
-    rates = {"rates": dataset.tables["rates"]} if "rates" in dataset.tables else {}
-    contracts.check_together({**checked, **rates}, dataset.organisation)
     return excerpt_of_checked(dataset, checked, as_of)
 
 
 def excerpt_of_checked(dataset: Dataset, posted: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> Dataset:
-    """As `excerpt`, of tables that keep their contracts: deals with each own column of the company, no table without rows."""
+    """As `excerpt`, of tables that have the contracts' form. Raises DataError for an amount in a currency without a rate."""
+    rates = {"rates": dataset.tables["rates"]} if "rates" in dataset.tables else {}
+    contracts.check_together({**posted, **rates}, dataset.organisation)
     told = {name: _without_empty_columns(name, frame, dataset) for name, frame in posted.items()}
     sent = Sent(told["deals"], told.get("deal_changes"), dataset, clock.micros(as_of) - 1)
     return _Joined(dataset, sent, told.get("activities") if "activities" in dataset.tables else None).small()
