@@ -2,8 +2,9 @@
 
     python -m benchmarks.posted
 
-A synthetic company, its champion, and open deals spread over its pipeline, posted as the API gets them. In milliseconds of wall
-clock the median and the 99th percentile of the repetitions, and the median of the processor time, which a busy machine moves less:
+A synthetic company, its champion, and open deals spread over its pipeline, posted as the API gets them. In milliseconds: of wall
+clock the median and the 99th percentile of the repetitions, and the median of the processor time, which a busy machine moves
+less:
 
 * `rows` turns the request into tables;
 * `excerpt` finds and cuts out their accounts' rows, and compiles what was sent;
