@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,19 +17,19 @@ import pandas as pd
 from features import clock, contracts, history, money
 from features.activity import ActivityLog, activity_log
 from features.arrays import Arrays, TableArrays
-from features.client_history import CLIENT_TABLES, ClientLogs, ContractLog, OrderLog, contract_log, order_log
-from features.clock import Micros
+from features.client_history import CLIENT_TABLES, ClientLogs, ContractLog, OrderLog, contract_log, no_orders
+from features.clock import Floats, Micros
 from features.errors import DataError
 from features.flat import Texts
 from features.history import FieldHistory, Rows, Transitions
 from features.openings import derive_openings, lacks, prefer
 from features.organisation import Organisation
 from features.recorded import first_changes, first_records, newest_fact
-from features.stages import infer_stages, with_outcome
-from features.tables import TABLES, Column, Kind
+from features.stages import infer_stages, states_of, with_outcome
+from features.tables import Column, Kind
+from features.tidy import no_deals, sorted_table
 from features.tracking import check_own_changes, compiled_changes, tracked_kinds, typed_history
-
-KINDS: Final = {"open": history.OPEN, "won": history.WON, "lost": history.LOST}
+from features.won_orders import won_orders
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Dataset:
         custom: tuple[Column, ...] = (),
     ) -> "Dataset":
         """As `of`, for tables that have passed their contracts already."""
-        whole = {name: _sorted(name, frame) for name, frame in tables.items()}
+        whole = {name: sorted_table(name, frame) for name, frame in tables.items()}
         whole.setdefault("deals", no_deals())
         whole.setdefault("stages", infer_stages(whole["deals"], whole.get("deal_changes")))
         taken = extracted_at or newest_fact(whole)
@@ -159,7 +159,6 @@ class Dataset:
 
     @property
     def deal_known(self) -> Micros:
-        """When each deal came on record."""
         return self.arrays.recorded("deals")
 
     @property
@@ -216,38 +215,42 @@ class Dataset:
         return np.where(own >= 0, own, np.where(deal >= 0, np.append(self.clients_of("deals"), -1)[deal], -1))
 
     @cached_property
+    def activities_known(self) -> Micros:
+        """When each activity was known to be one of its client: through its deal not before the deal is on record."""
+        known, deal = self.arrays.recorded("activities"), self.rows_of("activities")
+        through = (self.clients_of("activities") < 0) & (deal >= 0)
+        return np.where(through, clock.later(known, clock.time_at(self.deal_known, deal)), known)
+
+    @cached_property
     def order_log(self) -> OrderLog:
         """The orders; won deals where the source has neither orders nor contracts; empty where it has contracts alone."""
         if "orders" in self.tables:
             return self.client_logs.orders
-        moves = self.transitions
-        everything = np.ones(len(moves.deal), dtype=bool)
-        won = (moves.state == history.WON) & moves.begins_run(everything) & ("contracts" not in self.tables)
-        deal, time, known = moves.deal[won], moves.time[won], moves.known[won]
-        amounts = history.value_at(self.history("amount"), deal, known + 1)
-        if "currency" in self.deals:
-            own = self.organisation
-            amounts = money.converted(amounts, self.deals["currency"].iloc[deal], known, self.tables.get("rates"), own)
-        return order_log(self.clients_of("deals")[deal], time, known, amounts)
+        if "contracts" in self.tables:
+            return no_orders()
+        return won_orders(self.transitions, self.history("amount"), self.clients_of("deals"), self._converted)
+
+    def _converted(self, amounts: Floats, deal: Rows, moments: Micros) -> Floats:
+        """Amounts of deals, each at its own moment, in the organisation's currency."""
+        if "currency" not in self.deals:
+            return amounts
+        currencies = self.deals["currency"].iloc[deal]
+        return money.converted(amounts, currencies, moments, self.tables.get("rates"), self.organisation)
 
     @cached_property
     def client_logs(self) -> ClientLogs:
         """What clients ordered, returned, reported and answered, and the contacts with them."""
         clients = {name: self.clients_of(name) for name in CLIENT_TABLES if name in self.tables}
-        return ClientLogs(self.tables, clients | ({"activities": self.clients_of_activities} if "activities" in clients else {}))
+        if "activities" not in clients:
+            return ClientLogs(self.tables, clients)
+        return ClientLogs(self.tables, clients | {"activities": self.clients_of_activities}, self.activities_known)
 
     @cached_property
     def contract_log(self) -> ContractLog:
         """The contracts as flat arrays. Raises KeyError where there is no such table."""
-        frame = self.tables["contracts"]
-        organisation = self.organisation
-        return contract_log(
-            frame,
-            self.clients_of("contracts"),
-            self.arrays.recorded("contracts"),
-            organisation.timezone,
-            organisation.contract_grace_days,
-        )
+        own, clients = self.organisation, self.clients_of("contracts")
+        known = self.arrays.recorded("contracts")
+        return contract_log(self.tables["contracts"], clients, known, own.timezone, own.contract_grace_days)
 
     def rows_of(self, table: str) -> Rows:
         """For each row of a table the row of its deal, -1 where it has none."""
@@ -261,8 +264,7 @@ class Dataset:
 
     def history(self, name: str) -> FieldHistory:
         """All values of one tracked field; a field that the source lacks has an empty history."""
-        zone = self.organisation.timezone
-        kind = self.tracked[name]
+        zone, kind = self.organisation.timezone, self.tracked[name]
         past: FieldHistory = self.remembered(
             ("history", name), lambda: typed_history(self.openings, self._changes, name, kind, zone)
         )
@@ -291,24 +293,10 @@ class Dataset:
     @cached_property
     def transitions(self) -> Transitions:
         """Every close and re-opening of every deal."""
-        kinds = dict(zip(self.tables["stages"]["stage"], self.tables["stages"]["kind"].map(KINDS), strict=True))
         closed = pd.DataFrame(
             {
                 "time": clock.to_micros(self.deals["closed_at"]),
                 "state": self.deals["outcome"].map(history.OUTCOMES).fillna(history.OPEN).astype(np.int32),
             }
         )
-        return history.transitions(self.history("stage"), kinds, closed)
-
-
-def no_deals() -> pd.DataFrame:
-    """An empty deals table."""
-    required = [column for column in TABLES["deals"].columns if column.required]
-    return pd.DataFrame({column.name: pd.Series(dtype=contracts.DTYPES[column.kind]) for column in required})
-
-
-def _sorted(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort by the whole row, key first, so that the order of the input never shows."""
-    table = TABLES[name]
-    keys = [column for column in (*table.key, *table.names) if column in frame]
-    return frame.sort_values(list(dict.fromkeys(keys)), kind="stable", ignore_index=True)
+        return history.transitions(self.history("stage"), states_of(self.tables["stages"]), closed)

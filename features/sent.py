@@ -14,11 +14,12 @@ import pandas as pd
 
 from features import clock, contracts, history
 from features.clock import Floats, Mask, Micros
-from features.dataset import KINDS, Dataset
+from features.dataset import Dataset
 from features.flat import Flat, Texts, flat, midnights, picked
 from features.history import Changed, FieldHistory, Rows, Transitions, first_row
 from features.openings import SET_BY_CLOSE
 from features.recorded import recorded
+from features.stages import states_of
 from features.tables import NUMERIC, TEXTUAL, Kind
 
 ISO_DATE: Final = len("2026-03-01")
@@ -84,8 +85,7 @@ class Sent:
         """Every close and re-opening, from the history of the stages."""
         state = [history.OUTCOMES.get(outcome, history.OPEN) for outcome in self.outcome]
         closed = pd.DataFrame({"time": self.closed_at, "state": np.array(state, dtype=np.int32)})
-        kinds = self.dataset.tables["stages"]
-        return history.transitions(stages, dict(zip(kinds["stage"], kinds["kind"].map(KINDS), strict=True)), closed)
+        return history.transitions(stages, states_of(self.dataset.tables["stages"]), closed)
 
     def _since(self, name: str, changed: Mask) -> Micros:
         """When the opening value came to be known."""

@@ -89,6 +89,10 @@ class Snapshot:
         """Whether the source has this table at all."""
         return table in self.dataset.tables
 
+    def told(self, table: str, column: str) -> float:
+        """The factor for what a column tells: 1, or NaN where the source lacks it: then it is unknown, and not none."""
+        return 1.0 if self.dataset.arrays.has(table, column) else float("nan")
+
     def whole_window(self, table: str, days: float) -> float:
         """The factor for a count over the last days: 1, or NaN where the window reaches back before the table's first row."""
         start = clock.after_days(self.at, -days)

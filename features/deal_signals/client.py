@@ -101,7 +101,7 @@ def attention(snapshot: Snapshot, cohort: Rows) -> Columns:
     """Activities with the account, whatever deal they belong to; the source has that table."""
     n = len(snapshot.dataset.client_ids)
     client = snapshot.dataset.clients_of_activities
-    known = snapshot.known_rows("activities")
+    known = clock.known(snapshot.dataset.activities_known, snapshot.at)
     logged = snapshot.dataset.arrays.get("activities", "logged_at")
     recent = known & clock.within(logged, clock.after_days(snapshot.at, -90), snapshot.at)
     columns = {

@@ -154,10 +154,11 @@ def _next_steps(snapshot: Snapshot, log: _Log) -> dict[str, Floats]:
     np.minimum.at(soonest, log.deal[ahead], days[ahead])
     np.minimum.at(oldest, log.deal[overdue], days[overdue])
     told = log.has("due_at")
+    ended = told * log.has("done_at")  # without it everything that is past would be overdue
     return {
         "n_undone": log.count(log.open) * log.has("done_at"),
         "n_next_steps": log.count(ahead) * told,
         "days_to_next_step": np.where(np.isinf(soonest), np.nan, soonest),
-        "n_overdue_steps": log.count(overdue) * told,
-        "overdue_step_days": np.where(np.isinf(oldest), np.nan, -oldest),
+        "n_overdue_steps": log.count(overdue) * ended,
+        "overdue_step_days": np.where(np.isinf(oldest), np.nan, -oldest) * ended,
     }

@@ -321,6 +321,22 @@ def test_a_deal_won_again_after_it_came_back_is_a_second_order() -> None:
     assert instants(log.time) == [moment("2026-02-01"), moment("2026-03-01")]
 
 
+@pytest.mark.parametrize(
+    ("lines", "won"),
+    [
+        (("2026-03-10 | A | Won |", "2026-03-01 | A | Won | 2026-03-20"), ["2026-03-10"]),  # the earlier win is entered later
+        (("2026-03-10 | A | Won | 2026-03-20", "2026-03-01 | A | Won | 2026-03-20"), ["2026-03-01"]),  # both at once
+        (("2026-03-01 | A | Won |", "2026-03-10 | Won | Won |"), ["2026-03-01"]),
+        (("2026-03-01 | A | Won | 2026-03-20", "2026-03-05 | Won | A |", "2026-03-10 | A | Won |"), ["2026-03-01", "2026-03-10"]),
+    ],
+)
+def test_a_win_that_was_known_is_not_hidden_by_one_entered_late(lines: tuple[str, ...], won: list[str]) -> None:
+    deals = "deal_id | account_id | created_at | stage | amount\nD1 | A1 | 2026-01-01 | Won | 5"
+    changes = ["deal_id | field | changed_at | old_value | new_value | recorded_at", *(f"D1 | stage | {line}" for line in lines)]
+    known = dataset(deals=deals, deal_changes="\n".join(changes), stages=STAGES, tracked_since="2026-01-01")
+    assert instants(known.order_log.time) == [moment(day) for day in won]
+
+
 def test_contracts_alone_make_no_orders() -> None:
     assert len(dataset(contracts=CONTRACTS).order_log.client) == 0
     assert len(dataset(contracts=CONTRACTS, deals=DEALS.replace("USD", "EUR"), stages=STAGES).order_log.client) == 0
