@@ -11,8 +11,8 @@ import pandas as pd
 from benchmarks.workload import Workload
 from features import clock
 from features.clock import Floats
+from features.flat import Texts, texts
 from features.organisation import Organisation
-from features.signal import Texts, texts
 
 HERE: Final = Path(__file__).parent
 KINDS: Final = ("call", "email", "meeting", "demo", "proposal")

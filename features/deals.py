@@ -20,7 +20,7 @@ from features.deal_signals.pace import pace
 from features.deal_signals.size import size
 from features.deal_signals.timing import timing
 from features.history import Rows
-from features.rates import Rates, rates
+from features.rates import Rates, of_the_day
 from features.signal import Columns, Signal
 from features.snapshot import Snapshot
 
@@ -44,14 +44,14 @@ def deal_signals(snapshot: Snapshot, borrowed: Rates | None = None, rows: Rows |
     """The matrix of deal signals.
 
     One row for each open deal (or each of `rows`, positions in the Dataset), indexed by deal_id; the columns are the live signals
-    of the catalog in its order, then those of the organisation's own columns, float64 or text. `borrowed` are the as-of rate
-    tables, computed from the Snapshot when not given.
+    of the catalog in its order, then those of the organisation's own columns, float64 or text. `borrowed` are the rate
+    tables of the day, those of the Snapshot's own Dataset when not given.
     """
     cohort = snapshot.open_deals if rows is None else rows
     asked = Asked(snapshot, cohort)
     signals = catalog.live(catalog.DEAL_SIGNALS, snapshot.dataset.tables)
-    index = pd.Index(snapshot.dataset.deals["deal_id"].to_numpy(dtype=object)[cohort], name="deal_id")
-    matrix = _matrix(_groups(asked, borrowed or rates(snapshot)), signals, index)
+    index = pd.Index(snapshot.dataset.arrays.get("deals", "deal_id")[cohort], name="deal_id")
+    matrix = _matrix(_groups(asked, borrowed or of_the_day(snapshot)), signals, index)
     own = custom.custom_signals(snapshot, cohort)
     return pd.concat([matrix, pd.DataFrame(own, index=index)], axis=1) if own else matrix
 

@@ -95,13 +95,17 @@ def starts_of(group: Rows, n: int) -> Rows:
     return np.searchsorted(group, np.arange(n + 1))
 
 
+def stretches(starts: Rows, ends: Rows) -> Rows:
+    """The integers of `[start, end)` for each pair, one after the other."""
+    length = ends - starts
+    before = np.cumsum(length) - length
+    return np.asarray(np.arange(length.sum()) + np.repeat(starts - before, length), dtype=np.int64)
+
+
 def rows_of(starts: Rows, asked: Rows) -> tuple[Rows, Rows]:
     """The rows of the asked groups one after another, and for each row which of the asked groups it belongs to."""
-    sizes = starts[asked + 1] - starts[asked]
-    ends = np.cumsum(sizes)
-    shift = starts[asked] - (ends - sizes)
-    position = np.repeat(np.arange(len(asked)), sizes)
-    return np.arange(len(position)) + np.repeat(shift, sizes), position
+    begins, ends = starts[asked], starts[asked + 1]
+    return stretches(begins, ends), np.repeat(np.arange(len(asked)), ends - begins)
 
 
 def gathered(position: Rows, n: int) -> Groups:

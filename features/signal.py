@@ -4,14 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-
 from features.clock import Floats
+from features.flat import Labels, Texts
 
-Texts: TypeAlias = npt.NDArray[np.object_]
-Labels: TypeAlias = pd.api.extensions.ExtensionArray
 Columns: TypeAlias = dict[str, "Floats | Texts | Labels"]
 """Some columns of a matrix, one value a row: float64, or text with None where there is none."""
 
@@ -70,11 +65,6 @@ GROUPS: Final[Mapping[str, Group]] = {
         Group("attention", "Attention", "Внимание"),
     )
 }
-
-
-def texts(values: pd.Series) -> Texts:
-    """A column of text as objects, None where it is empty."""
-    return np.asarray(values.astype(object).where(values.notna(), None), dtype=object)
 
 
 def live(signals: Iterable[Signal], tables: Iterable[str]) -> list[Signal]:

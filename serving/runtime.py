@@ -19,6 +19,7 @@ import pandas as pd
 from features import clock
 from features.dataset import Dataset
 from features.errors import NotReadyError
+from features.excerpt import prepare
 from serving import score
 from serving.champions import Champions, fetch_champions
 from serving.ranking import Ranking
@@ -131,6 +132,7 @@ def build(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> Ser
     as_of = clock.now(dataset.ends_at)
     deals = Ranking.of(_pipeline(dataset, bundles["deals"], as_of), by=("expected_value", "p_won_this_quarter"), key="deal_id")
     clients = _clients(dataset, bundles["clients"], as_of) if "clients" in bundles else None
+    prepare(dataset)  # for posted deals: the first of them does not wait
     return Served(dataset, revision, bundles, as_of, deals, clients)
 
 

@@ -3,25 +3,27 @@
 The run sees nothing from its as_of on, neither as a signal nor as an outcome: it is the model that one could have had that day.
 """
 
+import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from features import clock
+from features import clients, clock
 from features.dataset import Dataset
 from features.errors import NotReadyError
 from features.snapshot import Snapshot
 from training import bundle as bundles
 from training.bundle import Bundle
-from training.encoding import with_buckets
+from training.encoding import SignalUse, with_buckets
 from training.examples import Examples, examples
 from training.hazard import HazardModel, Parameters, fit_hazard
 from training.registry import Registry, RunRecord
+from training.signal_use import catalog_of, signal_uses, summary, to_json, uses_of
 from training.splits import Plan, plan
 from training.targets import Regime, regimes
 
@@ -32,7 +34,10 @@ MLFLOW_TEXT: Final = 6000
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """What came of a run; `alias` is `champion` when the version answers from now on, else None."""
+    """What came of a run; `alias` is `champion` when the version answers from now on, else None.
+
+    signals  for each regime every signal that it may have: learned from, not learned from, or absent, and why
+    """
 
     target: str
     version: str
@@ -40,6 +45,7 @@ class TrainedRun:
     run_id: str
     metrics: Mapping[str, float]
     summary: str
+    signals: Mapping[str, tuple[SignalUse, ...]] = field(default_factory=dict)
 
 
 def train(
@@ -61,8 +67,11 @@ def train(
     record = RunRecord(_parameters(fitted, seed), metrics, {"target": target, "fingerprint": fitted.meta["fingerprint"]})
     with tempfile.TemporaryDirectory() as folder:
         bundles.save(fitted, Path(folder) / "bundle")
+        listed = json.dumps(fitted.meta["signals"], indent=1, ensure_ascii=False)
+        (Path(folder) / "bundle" / "signals.json").write_text(listed, encoding="utf-8")
         registered = registry.register(target, Path(folder) / "bundle", record)
-    return TrainedRun(target, registered.version, registered.alias, registered.run_id, metrics, _summary(fitted))
+    signals = {name: uses_of(fitted, name) for name in fitted.models}
+    return TrainedRun(target, registered.version, registered.alias, registered.run_id, metrics, _summary(fitted), signals)
 
 
 def fit(
@@ -78,7 +87,7 @@ def fit(
     schedule = plan(_first_fact(dataset, target), as_of, dataset.organisation.timezone, seed)
     watched_until = min(as_of, dataset.ends_at)
     models: dict[str, HazardModel] = {}
-    meta: dict[str, Any] = {"seed": seed, "threads": threads, "golden": {}, "regimes": {}}
+    meta: dict[str, Any] = {"seed": seed, "threads": threads, "golden": {}, "regimes": {}, "signals": {}}
     for regime in regimes(target):
         rows = examples(dataset, schedule.dates, watched_until, regime.cohort_at)
         if not len(rows):
@@ -87,7 +96,10 @@ def fit(
         models[regime.name] = _fit_regime(dataset, regime, rows, schedule, Parameters(seed=seed, threads=threads))
         meta["regimes"][regime.name] = _counts(rows, regime)
         meta["golden"][regime.name] = _golden(models[regime.name], rows)
+        uses = signal_uses(models[regime.name].encoding, catalog_of(regime.name), _tables_of(dataset, regime))
+        meta["signals"][regime.name] = to_json(uses)
         progress(f"{regime.name}: {describe(models[regime.name])}")
+        progress(f"{regime.name}: {summary(uses)}")
     if not models:
         raise NotReadyError(f"no {target} were active before {as_of:%Y-%m-%d}: there is nothing to learn from")
     meta["fingerprint"] = fingerprint(dataset, as_of)
@@ -118,6 +130,11 @@ def _first_fact(dataset: Dataset, target: str) -> pd.Timestamp:
 
 def _fit_regime(dataset: Dataset, regime: Regime, rows: Examples, schedule: Plan, parameters: Parameters) -> HazardModel:
     return fit_hazard(rows, clock.micros(schedule.later_from), regime.spec, dataset.organisation.calendar, parameters)
+
+
+def _tables_of(dataset: Dataset, regime: Regime) -> set[str]:
+    """The tables that the signals of a regime can come from."""
+    return set(dataset.tables) if regime.name == "deals" else clients.tables_of(dataset)
 
 
 def _counts(rows: Examples, regime: Regime) -> dict[str, int]:

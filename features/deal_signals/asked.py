@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from features import clock
 from features.clock import Floats, Mask, Micros
+from features.flat import Labels, Texts, labelled
 from features.groups import Groups, gathered, rows_of
 from features.history import Rows
 from features.rates import Rates
-from features.signal import Labels, Texts
 from features.snapshot import Snapshot
 
 
@@ -125,7 +124,7 @@ class Asked:
     def texts(self, field: str) -> Labels:
         """A text field as known."""
         names, codes = self.coded(field)
-        return pd.array(names, dtype="str").take(codes)
+        return labelled(names[:-1], codes)
 
     def borrow(self, borrowed: Rates, field: str, column: str) -> Floats:
         """What the rate tables say of each deal's owner, product, …; see `Rates.of`."""

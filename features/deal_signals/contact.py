@@ -170,10 +170,11 @@ def _next_steps(log: _Log) -> dict[str, Floats]:
     np.minimum.at(soonest, log.groups.of[ahead], days[days >= 0])
     np.minimum.at(oldest, log.groups.of[overdue], days[days < 0])
     told = log.has("due_at")
+    ended = told * log.has("done_at")  # without it everything that is past would be overdue
     return {
         "n_undone": log.groups.count_rows(undone) * log.has("done_at"),
         "n_next_steps": log.groups.count_rows(ahead) * told,
         "days_to_next_step": np.where(np.isinf(soonest), np.nan, soonest),
-        "n_overdue_steps": log.groups.count_rows(overdue) * told,
-        "overdue_step_days": np.where(np.isinf(oldest), np.nan, -oldest),
+        "n_overdue_steps": log.groups.count_rows(overdue) * ended,
+        "overdue_step_days": np.where(np.isinf(oldest), np.nan, -oldest) * ended,
     }

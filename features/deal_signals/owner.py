@@ -1,11 +1,11 @@
 """Owner: how often the deal's owner wins and how fast, what they carry, and how long they have been there."""
 
 import numpy as np
-import pandas as pd
 
 from features import clock
 from features.clock import Floats
 from features.deal_signals.asked import Asked, Past
+from features.flat import labelled
 from features.rates import Rates
 from features.signal import Columns
 
@@ -36,14 +36,12 @@ def _ownerless(past: Past, as_of: int) -> Floats:
 
 def person(asked: Asked) -> Columns:
     """What the table of users tells of the group `owner`."""
-    past = asked.past("owner_id")
-    users = asked.snapshot.frame("users").drop_duplicates("user_id").set_index("user_id")
-    found = users.reindex(past.names)
-    absent = clock.repeated(clock.UNKNOWN, len(found))
-    hired, left = (clock.to_micros(found[name]) if name in found else absent for name in ("hired_at", "left_at"))
-    team = found["team"] if "team" in found else pd.Series(None, index=found.index, dtype="str")
+    past, snapshot = asked.past("owner_id"), asked.snapshot
+    # Owners are few: what is told of them is looked up once for each name.
+    row = snapshot.dataset.row_of("users", "user_id", past.names)
+    hired, left = (snapshot.times_of("users", name, row) for name in ("hired_at", "left_at"))
     return {
         "owner_tenure_days": clock.days_between(hired, asked.at)[past.code_now],
         "days_since_owner_left": clock.days_between(left, asked.at)[past.code_now],
-        "owner_team": team.array.take(past.code_now),
+        "owner_team": labelled(snapshot.texts_of("users", "team", row), past.code_now),
     }

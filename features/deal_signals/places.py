@@ -28,7 +28,8 @@ class Places:
 def places(asked: Asked) -> Places:
     """A pipeline without stages of its own takes those that name no pipeline, or those of the only pipeline there is."""
     past, (pipelines, code) = asked.past("stage"), asked.coded("pipeline")
-    known = _ladders(asked.snapshot.dataset.tables["stages"])
+    dataset = asked.snapshot.dataset
+    known: Mapping[str, Ladder] = dataset.remembered("ladders", lambda: _ladders(dataset.tables["stages"]))
     default = known.get("", next(iter(known.values())) if len(known) == 1 else {})
     ladders = [known.get(str(name or ""), default) for name in pipelines]
     grid = np.array([[ladder.get(str(stage or ""), np.nan) for stage in past.names] for ladder in ladders])

@@ -6,13 +6,13 @@ from features import clock
 from features.deal_signals.asked import Asked, Past
 from features.deal_signals.pace import over
 from features.deal_signals.timing import missing
-from features.rates import Rates, deal_amounts
+from features.rates import Rates
 from features.signal import Columns
 
 
 def size(asked: Asked, borrowed: Rates) -> Columns:
     """The group `size`."""
-    amount, past = deal_amounts(asked.snapshot)[asked.rows], asked.past("amount")
+    amount, past = asked.snapshot.deal_amounts[asked.rows], asked.past("amount")
     return {
         "amount": amount,
         "amount_ratio": over(past.now, past.opening),

@@ -82,6 +82,7 @@ class SourceData:
     tracked_since  field of the deals -> since when the source keeps its history; absent: since its first change
     extracted_at   when the export was made; None: at its newest fact
     custom         the deals' own columns, and what reveals each
+    vouched        columns, as "table.column", that somebody vouches for: the audit warns of them and does not refuse
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -91,6 +92,7 @@ class SourceData:
     report: IngestReport
     extracted_at: pd.Timestamp | None = None
     custom: tuple[Column, ...] = ()
+    vouched: frozenset[str] = frozenset()
 
     def dataset(self) -> Dataset:
         """The tables as one Dataset. Raises DataError where they do not fit together."""

@@ -131,12 +131,12 @@ A3: dict[str, Any] = {
     "n_contracts_ahead": 1,  # K3
     "n_contracts_cancelled": 0,
     "n_tickets_90d": 0,
-    "n_high_tickets_90d": 0,
+    "n_high_tickets_90d": NAN,  # tickets without priorities
     "mean_days_to_close": NAN,
     "survey_score": NAN,
     "days_since_contact": NAN,
     "answered_share_90d": NAN,
-    "n_client_people_90d": 0,
+    "n_client_people_90d": NAN,  # nor are people of the client told
     "n_open_deals": 0,
     "open_deal_amount": 0,
     "days_since_won_deal": NAN,
@@ -335,10 +335,12 @@ def test_a_short_window_that_reaches_back_before_the_first_record_is_unknown(nam
     assert matrix(clientele(), first + MICROSECOND, ORDERS)[name].notna().all()
 
 
-def test_tickets_without_an_end_are_open() -> None:
-    tickets = "ticket_id | account_id | opened_at\nT1 | A1 | 2026-03-01\nT2 | A1 | 2026-04-01"
+@pytest.mark.parametrize(("closed_at", "n_open"), [("", NAN), (" | closed_at", 1.0)])
+def test_tickets_without_an_end_are_open_where_the_source_tells_ends(closed_at: str, n_open: float) -> None:
+    end = " |" if closed_at else ""
+    tickets = f"ticket_id | account_id | opened_at{closed_at}\nT1 | A1 | 2026-03-01{end}\nT2 | A1 | 2026-04-01{end}"
     known = dataset(orders=companies.ORDERS, tickets=tickets)
-    assert matrix(known, AS_OF, ORDERS).T["A1"]["n_open_tickets"] == 1
+    assert same(matrix(known, AS_OF, ORDERS).T["A1"]["n_open_tickets"], n_open)
 
 
 @pytest.mark.parametrize(("day", "score"), [("2026-02-01", NAN), ("2026-03-01", 0.9), ("2026-04-01", 0.25), ("2026-04-02", 1.0)])
