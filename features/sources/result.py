@@ -40,6 +40,7 @@ class IngestReport:
     unread     files of the export that the mapping does not name
     odd        what is odd in the data, in words -> rows; see `features.sources.oddities` for the rule of each
     undeclared own columns of the deals of which nobody says when they are known: kept, and not signals
+    changed    column that is declared static -> stored rows in which this source has another value; theirs stays
     revision   of the store, once it is stored
     """
 
@@ -50,6 +51,7 @@ class IngestReport:
     unread: tuple[str, ...] = ()
     odd: Mapping[str, int] = field(default_factory=dict)
     undeclared: tuple[str, ...] = ()
+    changed: Mapping[str, int] = field(default_factory=dict)
     revision: int | None = None
 
     def __str__(self) -> str:
@@ -67,6 +69,9 @@ class IngestReport:
         yield from (f"deal_changes: '{name}' is not tracked, rows left out: {count:,}" for name, count in self.untracked.items())
         yield from (f"{place} names what is not in the data, rows: {count:,}" for place, count in self.unknown.items())
         yield from (f"{words}: {count:,}" for words, count in self.odd.items())
+        yield from (
+            f"{name} is declared static, yet changed; the first value stays, rows: {n:,}" for name, n in self.changed.items()
+        )
         if self.undeclared:
             yield f"no signals, as the mapping does not declare when they are known: deals.{', deals.'.join(self.undeclared)}"
         if self.unread:
