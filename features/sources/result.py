@@ -69,9 +69,8 @@ class IngestReport:
         yield from (f"deal_changes: '{name}' is not tracked, rows left out: {count:,}" for name, count in self.untracked.items())
         yield from (f"{place} names what is not in the data, rows: {count:,}" for place, count in self.unknown.items())
         yield from (f"{words}: {count:,}" for words, count in self.odd.items())
-        yield from (
-            f"{name} is declared static, yet changed; the first value stays, rows: {n:,}" for name, n in self.changed.items()
-        )
+        for place, count in self.changed.items():
+            yield f"{place} is declared static, yet changed; the first value stays, rows: {count:,}"
         if self.undeclared:
             yield f"no signals, as the mapping does not declare when they are known: deals.{', deals.'.join(self.undeclared)}"
         if self.unread:

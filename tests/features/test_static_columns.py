@@ -1,6 +1,6 @@
 """Columns that are declared static and yet differ in a later export: the first value is that of the past."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from features.organisation import Organisation
 from features.snapshot import Snapshot
 from features.sources import IngestReport, SourceData
 from features.store import Store
-from features.tables import EXPORT, TABLES, Column, Kind
+from features.tables import EXPORT, Column, Kind
 
 MAY_1, MAY_8 = pd.Timestamp("2026-05-01T00:00Z").as_unit("us"), pd.Timestamp("2026-05-08T00:00Z").as_unit("us")
 APRIL = pd.Timestamp("2026-04-15T00:00Z").as_unit("us")
-SEATS = Column("seats", Kind.NUMBER, TABLES["deals"].time)
+SEATS = Column("seats", Kind.NUMBER, "created_at")
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def export(
     at: pd.Timestamp,
-    accounts: dict[str, dict[str, object]],
-    deals: dict[str, dict[str, object]] | None = None,
+    accounts: Mapping[str, Mapping[str, object]],
+    deals: Mapping[str, Mapping[str, object]] | None = None,
     static: frozenset[str] = frozenset({"accounts.industry"}),
     custom: tuple[Column, ...] = (),
 ) -> SourceData:
