@@ -31,7 +31,6 @@ from features.clock import Floats
 from features.dataset import Dataset
 from features.history import Rows
 from features.kpis.value import Window
-from features.rates import deal_amounts
 from features.snapshot import Snapshot
 from features.synthetic import Company, Settings, birth_truth, deal_truth, generate
 from training.backtest import QUANTILES, backtest, leads, past_periods, replay_once
@@ -118,7 +117,7 @@ def _oracle(company: Company, snapshot: Snapshot, window: Window) -> float:
     truth = deal_truth(company, snapshot.as_of, [horizon], n_draws=200)[f"p_won_{horizon:g}d"]
     ids = snapshot.dataset.deals["deal_id"].to_numpy(dtype=object)[snapshot.open_deals]
     open_money = float(truth.reindex(ids).to_numpy() @ filled_amounts(snapshot)[snapshot.open_deals])
-    so_far = float(np.nansum(deal_amounts(snapshot)[won_within(snapshot, window)]))
+    so_far = float(np.nansum(snapshot.deal_amounts[won_within(snapshot, window)]))
     return so_far + open_money + birth_truth(company, snapshot.as_of, window.end).money
 
 

@@ -1,6 +1,7 @@
 """Activities as flat arrays, sorted by deal, then by when they happened; built once, read by every Snapshot."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 
 from features import clock
 from features.clock import Mask, Micros
-from features.history import Rows
+from features.history import Codes, Rows, first_alike
 from features.tables import TABLES
 
 KINDS: Final = TABLES["activities"].column("kind").values
@@ -38,10 +39,20 @@ class ActivityLog:
     done: Micros
     user: Rows
     contact: Rows
-    kind: Rows
+    kind: Codes
     inbound: Mask
     outbound: Mask
     columns: frozenset[str]
+
+    @cached_property
+    def by_user(self) -> Rows:
+        """For each row the first row of its deal with the same person, -1 where it has none: equal numbers, one person."""
+        return first_alike(self.deal, self.user)
+
+    @cached_property
+    def by_contact(self) -> Rows:
+        """As `by_user`, for the client's people."""
+        return first_alike(self.deal, self.contact)
 
 
 def activity_log(frame: pd.DataFrame, deal: Rows, known: Micros) -> ActivityLog:
@@ -58,7 +69,7 @@ def activity_log(frame: pd.DataFrame, deal: Rows, known: Micros) -> ActivityLog:
         done=_times(frame, "done_at")[order],
         user=_numbers(frame.get("user_id", missing))[order],
         contact=_numbers(frame.get("contact_id", missing))[order],
-        kind=np.asarray(pd.Index(KINDS).get_indexer(pd.Index(frame["kind"])), dtype=np.int64)[order],
+        kind=np.asarray(pd.Index(KINDS).get_indexer(pd.Index(frame["kind"])), dtype=np.int32)[order],
         inbound=direction.eq("in").to_numpy(dtype=bool, na_value=False)[order],
         outbound=direction.eq("out").to_numpy(dtype=bool, na_value=False)[order],
         columns=frozenset(map(str, frame)),

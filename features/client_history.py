@@ -126,10 +126,12 @@ class ClientLogs:
 
     tables   name -> DataFrame
     clients  name -> for each row of the table the number of its client, -1 where it has none
+    contacts_known  when each activity was known to be one of its client; None: when it was recorded
     """
 
     tables: Mapping[str, pd.DataFrame]
     clients: Mapping[str, Rows]
+    contacts_known: Micros | None = None
 
     @cached_property
     def orders(self) -> OrderLog:
@@ -165,7 +167,8 @@ class ClientLogs:
     def contacts(self) -> ContactLog:
         frame, client = self.tables["activities"], self.clients["activities"]
         client = np.where(frame["kind"].isin(OWN_WORK), -1, client)
-        time, known = clock.to_micros(frame["logged_at"]), recorded("activities", frame)
+        time = clock.to_micros(frame["logged_at"])
+        known = recorded("activities", frame) if self.contacts_known is None else self.contacts_known
         told = _text(frame, "direction")
         direction = np.select([told.eq("in").to_numpy(dtype=bool), told.eq("out").to_numpy(dtype=bool)], [IN, OUT], 0)
         user, contact = (_numbers(frame, name) for name in ("user_id", "contact_id"))

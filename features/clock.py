@@ -13,6 +13,7 @@ Kernels work on int64 microseconds since 1970 in UTC; a missing time is `UNKNOWN
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,7 @@ ALWAYS: Final = UNKNOWN + 1
 NEVER: Final = int(np.iinfo(np.int64).max)
 STALE_AFTER_DAYS: Final = 3
 YEARS: Final = range(1900, 2200)
+_FIRST_DAY: Final = np.datetime64(f"{YEARS[0]}-01-01", "D")
 
 
 def micros(instant: pd.Timestamp) -> int:
@@ -46,7 +48,7 @@ def instant(value: int) -> pd.Timestamp:
 
 def to_micros(times: pd.Series) -> Micros:
     """A column of aware timestamps, any unit, as int64 microseconds; missing ones become `UNKNOWN`."""
-    return np.asarray(times.dt.as_unit("us").astype("int64"), dtype=np.int64)
+    return times.to_numpy(dtype="datetime64[us]").view(np.int64)
 
 
 def to_series(times: Micros) -> pd.Series:
@@ -55,8 +57,28 @@ def to_series(times: Micros) -> pd.Series:
 
 
 def dates_to_micros(dates: pd.Series, zone: str) -> Micros:
-    """Calendar dates (naive, at midnight) as the microsecond at which the organisation's day begins."""
-    local = dates.dt.as_unit("us").dt.tz_localize(zone, nonexistent="shift_forward", ambiguous=True)
+    """Calendar dates (naive, at midnight) as the microsecond at which the organisation's day begins; missing ones are `UNKNOWN`.
+
+    Raises ValueError for a date outside YEARS.
+    """
+    return days_to_micros(dates.to_numpy(dtype="datetime64[D]"), zone)
+
+
+def days_to_micros(days: npt.NDArray[np.datetime64], zone: str) -> Micros:
+    """As `dates_to_micros`, of datetime64[D]."""
+    missing = np.isnat(days)
+    place = np.where(missing, 0, (days - _FIRST_DAY).astype(np.int64))
+    begins = _midnights(zone)
+    if ((place < 0) | (place >= len(begins))).any():
+        raise ValueError(f"a date lies outside the years {YEARS[0]} to {YEARS[-1]}")
+    return np.where(missing, UNKNOWN, begins[place])
+
+
+@cache
+def _midnights(zone: str) -> Micros:
+    """When each day of YEARS begins in a zone: a look-up costs nothing, asking a zone for one date costs half a millisecond."""
+    days = pd.Series(np.arange(_FIRST_DAY, np.datetime64(f"{YEARS[-1] + 1}-01-01", "D")).astype("datetime64[us]"))
+    local = days.dt.tz_localize(zone, nonexistent="shift_forward", ambiguous=True)
     return to_micros(local.dt.tz_convert("UTC"))
 
 
@@ -114,6 +136,11 @@ def earlier(first: Micros, second: Micros) -> Micros:
     return np.minimum(first, second)
 
 
+def is_later(times: Micros, than: Micros) -> Mask:
+    """Which times are later than others; `UNKNOWN` counts as the earliest."""
+    return np.asarray(times > than)
+
+
 def or_never(times: Micros) -> Micros:
     """Unknown times read as `NEVER`: an end that was not set does not come."""
     return np.where(times == UNKNOWN, NEVER, times)
@@ -152,11 +179,23 @@ def local_midnight(day: int, zone: str) -> int:
     return int(dates_to_micros(pd.Series([np.datetime64(day, "D")]).astype("datetime64[us]"), zone)[0])
 
 
+def day_start(at: int, zone: str) -> int:
+    """The first moment of the organisation's day that holds `at`, in microseconds.
+
+    >>> instant(day_start(micros(pd.Timestamp("2026-04-01T09:30Z")), "Europe/Berlin")).isoformat()
+    '2026-03-31T22:00:00+00:00'
+    """
+    local = instant(at).tz_convert(zone)
+    return micros(local.tz_localize(None).normalize().tz_localize(zone, ambiguous=True, nonexistent="shift_forward"))
+
+
 def days_between(start: Micros | int, end: Micros | int) -> Floats:
     """Days (of 24 hours) from start to end; NaN where either is unknown."""
     first, last = np.asarray(start), np.asarray(end)
-    gap = (last.astype(np.float64) - first.astype(np.float64)) / MICROS_PER_DAY
-    return np.where((first == UNKNOWN) | (last == UNKNOWN), np.nan, gap)
+    gap = np.asarray(last.astype(np.float64) - first.astype(np.float64))
+    gap /= MICROS_PER_DAY
+    gap[(first == UNKNOWN) | (last == UNKNOWN)] = np.nan
+    return gap
 
 
 def after_days(as_of: int, days: float) -> int:

@@ -22,8 +22,9 @@ import pandera.pandas as pa
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
 from features import clock
+from features.complaints import complain, problem, row_problem
 from features.currencies import CURRENCIES
-from features.errors import SHOWN_ROWS, DataError
+from features.errors import DataError
 from features.organisation import Organisation
 from features.parsing import CANONICAL, DTYPES, Dialect, Fault, parse_column
 from features.tables import EXPORT, TABLES, TEXTUAL, TRACKED, Column, Kind, Table
@@ -64,7 +65,7 @@ def typed(
     for column in (*(c for c in TABLES[name].columns if c.name in frame), *custom_columns(name, frame, custom)):
         parsed = parse_column(frame[column.name], column.kind, dialect)
         columns[column.name] = parsed.values
-        problems += [_problem(name, [frame[column.name]], key, fault) for fault in parsed.faults]
+        problems += [problem(name, [frame[column.name]], key, fault) for fault in parsed.faults]
     return pd.DataFrame(columns, index=frame.index).reset_index(drop=True), problems
 
 
@@ -87,24 +88,13 @@ def check_filled(tables: Mapping[str, pd.DataFrame]) -> None:
         raise DataError("deals", "the table is empty", "check that the export is complete; nothing was loaded")
 
 
-def complain(problems: Sequence[DataError]) -> None:
-    """Raise the first problem, if there is one, with the others named in its advice."""
-    if not problems:
-        return
-    first, *others = problems
-    if others:
-        named = ", ".join(dict.fromkeys(f"{_place(other)} ({other.rule})" for other in others))
-        first.advice = f"{first.advice}; broken as well: {named}"
-    raise first
-
-
 def parse(values: pd.Series, kind: Kind, table: str = "deal_changes", dialect: Dialect = CANONICAL) -> pd.Series:
     """A column of text, or of the right type already, as the dtype of its kind.
 
     Raises DataError naming the table and the series when a cell cannot be read.
     """
     parsed = parse_column(values, kind, dialect)
-    complain([_problem(table, [values], [], fault) for fault in parsed.faults])
+    complain([problem(table, [values], [], fault) for fault in parsed.faults])
     return parsed.values
 
 
@@ -222,12 +212,12 @@ def _schema_problem(table: Table, frame: pd.DataFrame, error: SchemaError) -> Da
         fault = Fault(
             "the key stands more than once", "remove the duplicates in the source, or aggregate them in the mapping", rows
         )
-        return _problem(table.name, key, [], fault, column=", ".join(table.key))
+        return problem(table.name, key, [], fault, column=", ".join(table.key))
     if error.reason_code is SchemaErrorReason.SERIES_CONTAINS_NULLS:
         fault = Fault("the value is missing", "fill it in the source, or declare a rule that drops such rows", rows)
     else:
         fault = Fault(str(error.check.error), "correct it in the source, or translate it under values in the mapping", rows)
-    return _problem(table.name, [frame[error.schema.name]], key, fault)
+    return problem(table.name, [frame[error.schema.name]], key, fault)
 
 
 def _in_order(table: Table, frame: pd.DataFrame) -> list[DataError]:
@@ -235,7 +225,7 @@ def _in_order(table: Table, frame: pd.DataFrame) -> list[DataError]:
     if start not in frame or end not in frame:
         return []
     wrong = clock.days_between(clock.to_micros(frame[start]), clock.to_micros(frame[end])) < 0
-    return _row_problem(
+    return row_problem(
         table, frame, [start, end], Fault(rule, "correct the dates, or declare a rule that drops such rows", wrong)
     )
 
@@ -246,7 +236,7 @@ def _outcome_has_a_date(table: Table, frame: pd.DataFrame) -> list[DataError]:
     dated = frame["closed_at"].notna() if "closed_at" in frame else pd.Series(False, index=frame.index)
     advice = "map closed_at to the moment of closing; without it nothing can be learned from the deal"
     fault = Fault("the deal has an outcome but no closed_at", advice, np.asarray(frame["outcome"].notna() & ~dated))
-    return _row_problem(table, frame, ["outcome", "closed_at"], fault)
+    return row_problem(table, frame, ["outcome", "closed_at"], fault)
 
 
 def _score_on_its_scale(table: Table, frame: pd.DataFrame) -> list[DataError]:
@@ -254,7 +244,7 @@ def _score_on_its_scale(table: Table, frame: pd.DataFrame) -> list[DataError]:
         return []
     outside = (frame["score"] < frame["scale_min"]) | (frame["score"] > frame["scale_max"])
     fault = Fault("the score lies outside its scale", "correct the score, or scale_min and scale_max", np.asarray(outside))
-    return _row_problem(table, frame, ["score", "scale_min", "scale_max"], fault)
+    return row_problem(table, frame, ["score", "scale_min", "scale_max"], fault)
 
 
 def _changes_hold_values(table: Table, frame: pd.DataFrame) -> list[DataError]:
@@ -268,7 +258,7 @@ def _changes_hold_values(table: Table, frame: pd.DataFrame) -> list[DataError]:
         for column in (c for c in ("old_value", "new_value") if c in frame):
             faults = parse_column(rows[column], kind).faults
             key = [rows["deal_id"], rows["changed_at"], rows["field"]]
-            problems += [_problem(table.name, [rows[column]], key, fault) for fault in faults]
+            problems += [problem(table.name, [rows[column]], key, fault) for fault in faults]
     return problems
 
 
@@ -278,35 +268,3 @@ _ROW_RULES: Final[tuple[Callable[[Table, pd.DataFrame], list[DataError]], ...]] 
     _score_on_its_scale,
     _changes_hold_values,
 )
-
-
-def _row_problem(table: Table, frame: pd.DataFrame, columns: Sequence[str], fault: Fault) -> list[DataError]:
-    """A rule that compares columns of a row, as a problem of the last of them."""
-    shown = [frame[column] for column in columns if column in frame]
-    key = [frame[part] for part in table.key if part in frame]
-    return [_problem(table.name, shown, key, fault, column=columns[-1])] if fault.rows.any() else []
-
-
-def _problem(
-    table: str, shown: Sequence[pd.Series], key: Sequence[pd.Series], fault: Fault, column: str | None = None
-) -> DataError:
-    rows = np.flatnonzero(fault.rows)
-    named = [part for part in key if part.name not in {value.name for value in shown}]
-    lines = [_line(int(row), named, shown) for row in rows[:SHOWN_ROWS]]
-    return DataError(table, fault.rule, fault.advice, column=column or str(shown[-1].name), rows=lines, count=len(rows))
-
-
-def _line(row: int, key: Sequence[pd.Series], shown: Sequence[pd.Series]) -> str:
-    """One offending row: its key where it has one, else its position, and the values at fault."""
-    place = ", ".join(f"{part.name} {part.iloc[row]}" for part in key) if key else f"row {row + 1}"
-    return ", ".join([place, *(f"{value.name} {_quoted(value.iloc[row])}" for value in shown)])
-
-
-def _quoted(value: Any) -> str:
-    if pd.isna(value):
-        return "is empty"
-    return repr(value) if isinstance(value, str) else str(value)
-
-
-def _place(problem: DataError) -> str:
-    return f"{problem.table}.{problem.column}" if problem.column else problem.table

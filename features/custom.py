@@ -16,16 +16,15 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from features import catalog, clock
 from features.clock import Floats
+from features.flat import Flat, Texts, picked
 from features.history import Rows
 from features.signal import Columns, Signal
 from features.snapshot import Snapshot
 from features.tables import CHANGES, TABLES, TEXTUAL, Column, Kind
-from features.tracking import as_days
 
 PREFIX: Final = "custom_"
 SUFFIXES: Final = {Kind.DATE: "_days", Kind.INSTANT: "_days", Kind.TEXT: "_length", Kind.ID: "_length"}
@@ -60,7 +59,7 @@ def custom_signals(snapshot: Snapshot, rows: Rows) -> Columns:
     return {signal_name(column): _values(snapshot, column, rows) for column in signalled(snapshot.dataset.custom)}
 
 
-def _values(snapshot: Snapshot, column: Column, rows: Rows) -> Floats | npt.NDArray[np.object_]:
+def _values(snapshot: Snapshot, column: Column, rows: Rows) -> Floats | Texts:
     if column.kind in TEXTUAL:
         texts = _texts(snapshot, column, rows)
         return texts if column.kind is Kind.CATEGORY else _lengths(texts)
@@ -68,38 +67,29 @@ def _values(snapshot: Snapshot, column: Column, rows: Rows) -> Floats | npt.NDAr
     return (numbers - snapshot.at) / clock.MICROS_PER_DAY if column.kind in SUFFIXES else numbers
 
 
-def _texts(snapshot: Snapshot, column: Column, rows: Rows) -> npt.NDArray[np.object_]:
+def _texts(snapshot: Snapshot, column: Column, rows: Rows) -> Texts:
     if column.revealed_by == CHANGES:
         return snapshot.texts(column.name, rows)
-    held = _with_the_row(snapshot, column, rows)
-    return held.astype(object).where(held.notna(), None).to_numpy(dtype=object)
+    there = snapshot.dataset.arrays.has("deals", column.name)
+    return _with_the_row(snapshot, column, rows) if there else np.full(len(rows), None, dtype=object)
 
 
 def _numbers(snapshot: Snapshot, column: Column, rows: Rows) -> Floats:
     """Numbers, flags as 0 and 1, dates and instants as microseconds."""
     if column.revealed_by == CHANGES:
         return snapshot.values(column.name)[rows]
+    if not snapshot.dataset.arrays.has("deals", column.name):
+        return np.full(len(rows), np.nan)
     held = _with_the_row(snapshot, column, rows)
-    if column.kind is Kind.DATE:
-        held = as_days(held, snapshot.dataset.organisation.timezone)
-    if column.kind is Kind.INSTANT:
-        held = pd.Series(clock.to_micros(held).astype(np.float64)).mask(held.isna().to_numpy())
-    return np.asarray(held.astype("float64"), dtype=np.float64)
+    return np.where(held == clock.UNKNOWN, np.nan, held.astype(np.float64)) if column.kind is Kind.INSTANT else held
 
 
-def _with_the_row(snapshot: Snapshot, column: Column, rows: Rows) -> pd.Series:
+def _with_the_row(snapshot: Snapshot, column: Column, rows: Rows) -> Flat:
     """A column that is known since the deal is on record."""
-    deals = snapshot.dataset.deals
-    held = deals[column.name].iloc[rows] if column.name in deals else _nothing(column, len(rows))
-    return held.reset_index(drop=True).where(pd.Series(snapshot.exists[rows]))
+    return picked(snapshot.dataset.arrays.get("deals", column.name), np.where(snapshot.exists[rows], rows, -1))
 
 
-def _nothing(column: Column, n: int) -> pd.Series:
-    dtype = "str" if column.kind in TEXTUAL else "datetime64[us]" if column.kind is Kind.DATE else "float64"
-    return pd.Series(None, index=range(n), dtype=dtype)
-
-
-def _lengths(texts: npt.NDArray[np.object_]) -> Floats:
+def _lengths(texts: Texts) -> Floats:
     return np.asarray(pd.Series(texts, dtype="str").str.len().astype("float64"), dtype=np.float64)
 
 

@@ -5,29 +5,31 @@ beginning. So a Dataset carries, beside the tables, the openings (`features.open
 arrays the first time they are asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from features import clock, contracts, history, money
 from features.activity import ActivityLog, activity_log
-from features.client_history import CLIENT_TABLES, ClientLogs, ContractLog, OrderLog, contract_log, order_log
-from features.clock import Micros
+from features.arrays import Arrays, TableArrays
+from features.client_history import CLIENT_TABLES, ClientLogs, ContractLog, OrderLog, contract_log, no_orders
+from features.clock import Floats, Micros
+from features.completion import Told, completed
 from features.errors import DataError
+from features.flat import Texts
+from features.groups import starts_of
 from features.history import FieldHistory, Rows, Transitions
-from features.openings import derive_openings, lacks, prefer
 from features.organisation import Organisation
-from features.recorded import first_changes, first_records, newest_fact, recorded
-from features.stages import infer_stages, with_outcome
-from features.tables import TABLES, Column, Kind
+from features.stages import states_of
+from features.tables import Column, Kind
+from features.tidy import sorted_table
 from features.tracking import check_own_changes, compiled_changes, tracked_kinds, typed_history
-
-KINDS: Final = {"open": history.OPEN, "won": history.WON, "lost": history.LOST}
+from features.won_orders import won_orders
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,7 @@ class Dataset:
     tracked_since: Mapping[str, pd.Timestamp] = field(default_factory=dict)
     begins: Mapping[str, int] = field(default_factory=dict)
     custom: tuple[Column, ...] = ()
-    _cache: dict[str, FieldHistory] = field(default_factory=dict, repr=False, compare=False)
-    _places: dict[str, Rows] = field(default_factory=dict, repr=False, compare=False)
+    _cache: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -77,61 +78,38 @@ class Dataset:
         if not {"deals", "orders", "contracts"} & given.keys():
             raise DataError("deals", "the table is missing", "a source needs deals, or orders or contracts of clients")
         own = organisation or Organisation()
-        checked = {
-            name: contracts.conform(name, frame, custom=custom if name == "deals" else ()) for name, frame in given.items()
-        }
-        contracts.check_together(checked, own)
-        check_own_changes(checked, custom)
-        return cls.of_checked(
-            checked,
-            own,
-            static=static,
-            tracked_since=tracked_since or {},
-            extracted_at=extracted_at,
-            openings=openings,
-            begins=begins or {},
-            custom=custom,
-        )
+        # Each table is sorted as soon as it is checked, so that of a large one no third copy is in memory.
+        whole = {name: sorted_table(name, _conformed(name, frame, custom)) for name, frame in given.items()}
+        contracts.check_together(whole, own)
+        return cls._of_sorted(whole, own, Told(static, tracked_since or {}, extracted_at, openings, begins or {}, custom))
 
     @classmethod
-    def of_checked(
-        cls,
-        tables: Mapping[str, pd.DataFrame],
-        organisation: Organisation,
-        *,
-        static: frozenset[str],
-        tracked_since: Mapping[str, pd.Timestamp],
-        extracted_at: pd.Timestamp | None,
-        openings: pd.DataFrame | None,
-        begins: Mapping[str, int],
-        custom: tuple[Column, ...] = (),
-    ) -> "Dataset":
+    def of_checked(cls, tables: Mapping[str, pd.DataFrame], organisation: Organisation, told: Told) -> "Dataset":
         """As `of`, for tables that have passed their contracts already."""
-        whole = {name: _sorted(name, frame) for name, frame in tables.items()}
-        whole.setdefault("deals", no_deals())
-        whole.setdefault("stages", infer_stages(whole["deals"], whole.get("deal_changes")))
-        taken = extracted_at or newest_fact(whole)
-        whole["deals"] = with_outcome(whole["deals"], whole["stages"], taken)
-        since = {**first_changes(whole), **tracked_since}
-        if openings is None or lacks(openings, whole["deals"], custom):
-            derived = derive_openings(whole, taken, static, since, custom)
-            openings = derived if openings is None else prefer(openings, derived)
-        ordered = openings[openings["deal_id"].isin(whole["deals"]["deal_id"])].sort_values("deal_id", ignore_index=True)
-        first = {**first_records(whole), **begins}
-        return cls(organisation, MappingProxyType(whole), ordered, taken, static, since, first, custom)
+        return cls._of_sorted({name: sorted_table(name, frame) for name, frame in tables.items()}, organisation, told)
+
+    @classmethod
+    def _of_sorted(cls, tables: Mapping[str, pd.DataFrame], organisation: Organisation, told: Told) -> "Dataset":
+        made = completed(tables, told)
+        return cls(
+            organisation,
+            MappingProxyType(made.tables),
+            made.openings,
+            made.extracted_at,
+            told.static,
+            made.tracked_since,
+            made.begins,
+            told.custom,
+        )
+
+    @property
+    def told(self) -> Told:
+        """What was learned of the whole, for a Dataset of other rows."""
+        return Told(self.static, self.tracked_since, self.extracted_at, self.openings, self.begins, self.custom)
 
     def with_tables(self, tables: Mapping[str, pd.DataFrame]) -> "Dataset":
         """The same organisation, openings and moment of extraction, with other rows."""
-        return Dataset.of(
-            tables,
-            self.organisation,
-            static=self.static,
-            tracked_since=self.tracked_since,
-            extracted_at=self.extracted_at,
-            openings=self.openings,
-            begins=self.begins,
-            custom=self.custom,
-        )
+        return Dataset.of(tables, self.organisation, **vars(self.told))
 
     @property
     def deals(self) -> pd.DataFrame:
@@ -139,7 +117,7 @@ class Dataset:
 
     @property
     def n_deals(self) -> int:
-        return len(self.deals)
+        return len(self.arrays.recorded("deals"))
 
     @property
     def ends_at(self) -> pd.Timestamp:
@@ -147,32 +125,58 @@ class Dataset:
         return clock.instant(clock.micros(self.extracted_at) + 1)
 
     @cached_property
-    def deal_known(self) -> Micros:
-        """When each deal came on record."""
-        return recorded("deals", self.deals)
+    def arrays(self) -> Arrays:
+        """The columns of the tables as flat arrays."""
+        return TableArrays(self.tables, self.organisation.timezone)
 
-    @cached_property
+    def row_of(self, table: str, key: str, ids: Texts) -> Rows:
+        """The row of each id in a table that is keyed by it, -1 where there is none."""
+        index: pd.Index[Any] = self.remembered(("index", table), lambda: pd.Index(self.arrays.get(table, key), dtype=object))
+        return np.asarray(index.get_indexer(pd.Index(ids, dtype=object)), dtype=np.int64)
+
+    @property
+    def deal_known(self) -> Micros:
+        return self.arrays.recorded("deals")
+
+    @property
     def deal_created(self) -> Micros:
-        return clock.to_micros(self.deals["created_at"])
+        return self.arrays.get("deals", "created_at")
 
     @cached_property
     def deal_rows(self) -> "pd.Index[Any]":
-        index: pd.Index[Any] = pd.Index(self.deals["deal_id"].to_numpy(dtype=object), dtype=object)
+        index: pd.Index[Any] = pd.Index(self.arrays.get("deals", "deal_id"), dtype=object)
         return index
 
     @cached_property
-    def deal_accounts(self) -> Rows:
-        """For each deal the number of its account, -1 where it has none; numbers follow the order of account ids."""
-        if "account_id" not in self.deals:
+    def account_rows(self) -> Rows:
+        """For each deal the row of its account in the table of accounts, -1 where it has none."""
+        if not (self.arrays.has("deals", "account_id") and self.arrays.has("accounts", "account_id")):
             return np.full(self.n_deals, -1, dtype=np.int64)
-        codes, _ = pd.factorize(self.deals["account_id"], sort=True)
-        return np.asarray(codes, dtype=np.int64)
+        return self.row_of("accounts", "account_id", self.arrays.get("deals", "account_id"))
+
+    @cached_property
+    def deal_currencies(self) -> tuple[Rows, "pd.Index[Any]"]:
+        """For each deal the place of its currency in the index beside; -1 where it has none."""
+        if not self.arrays.has("deals", "currency"):
+            return np.full(self.n_deals, -1, dtype=np.int64), pd.Index([], dtype=object)
+        codes, names = pd.factorize(self.arrays.get("deals", "currency"), sort=True)
+        return np.asarray(codes, dtype=np.int64), pd.Index(names, dtype=object)
+
+    @cached_property
+    def rate_table(self) -> money.RateTable:
+        """The rates of exchange; empty where the source has none."""
+        return money.rate_table(self.tables.get("rates"), self.organisation.timezone)
 
     @cached_property
     def activity_log(self) -> ActivityLog:
         """The activities as flat arrays, sorted by deal and time. Raises KeyError where there is no such table."""
         frame = self.tables["activities"]
-        return activity_log(frame, self.rows_of("activities"), recorded("activities", frame))
+        return activity_log(frame, self.rows_of("activities"), self.arrays.recorded("activities"))
+
+    @cached_property
+    def activity_starts(self) -> Rows:
+        """Where the activities of each deal begin in the log, and where the last one's end."""
+        return starts_of(self.activity_log.deal, self.n_deals)
 
     @cached_property
     def client_ids(self) -> "pd.Index[Any]":
@@ -183,10 +187,8 @@ class Dataset:
 
     def clients_of(self, table: str) -> Rows:
         """For each row of a table the row of its client, -1 where it has none."""
-        frame = self.tables[table]
-        if "account_id" not in frame:
-            return np.full(len(frame), -1, dtype=np.int64)
-        return self._found(f"{table}.account_id", self.client_ids, frame["account_id"])
+        found: Rows = self.remembered(("clients", table), lambda: self._rows_in(self.client_ids, table, "account_id"))
+        return found
 
     @cached_property
     def clients_of_activities(self) -> Rows:
@@ -195,57 +197,75 @@ class Dataset:
         return np.where(own >= 0, own, np.where(deal >= 0, np.append(self.clients_of("deals"), -1)[deal], -1))
 
     @cached_property
+    def activities_known(self) -> Micros:
+        """When each activity was known to be one of its client: through its deal not before the deal is on record."""
+        known, deal = self.arrays.recorded("activities"), self.rows_of("activities")
+        through = (self.clients_of("activities") < 0) & (deal >= 0)
+        return np.where(through, clock.later(known, clock.time_at(self.deal_known, deal)), known)
+
+    @cached_property
     def order_log(self) -> OrderLog:
         """The orders; won deals where the source has neither orders nor contracts; empty where it has contracts alone."""
         if "orders" in self.tables:
             return self.client_logs.orders
-        moves = self.transitions
-        everything = np.ones(len(moves.deal), dtype=bool)
-        won = (moves.state == history.WON) & moves.begins_run(everything) & ("contracts" not in self.tables)
-        deal, time, known = moves.deal[won], moves.time[won], moves.known[won]
-        amounts = history.value_at(self.history("amount"), deal, known + 1)
-        if "currency" in self.deals:
-            own = self.organisation
-            amounts = money.converted(amounts, self.deals["currency"].iloc[deal], known, self.tables.get("rates"), own)
-        return order_log(self.clients_of("deals")[deal], time, known, amounts)
+        if "contracts" in self.tables:
+            return no_orders()
+        return won_orders(self.transitions, self.history("amount"), self.clients_of("deals"), self._converted)
+
+    def _converted(self, amounts: Floats, deal: Rows, moments: Micros) -> Floats:
+        """Amounts of deals, each at its own moment, in the organisation's currency."""
+        if "currency" not in self.deals:
+            return amounts
+        currencies = self.deals["currency"].iloc[deal]
+        return money.converted(amounts, currencies, moments, self.tables.get("rates"), self.organisation)
 
     @cached_property
     def client_logs(self) -> ClientLogs:
         """What clients ordered, returned, reported and answered, and the contacts with them."""
         clients = {name: self.clients_of(name) for name in CLIENT_TABLES if name in self.tables}
-        return ClientLogs(self.tables, clients | ({"activities": self.clients_of_activities} if "activities" in clients else {}))
+        if "activities" not in clients:
+            return ClientLogs(self.tables, clients)
+        return ClientLogs(self.tables, clients | {"activities": self.clients_of_activities}, self.activities_known)
 
     @cached_property
     def contract_log(self) -> ContractLog:
         """The contracts as flat arrays. Raises KeyError where there is no such table."""
-        frame = self.tables["contracts"]
-        organisation = self.organisation
-        return contract_log(
-            frame,
-            self.clients_of("contracts"),
-            recorded("contracts", frame),
-            organisation.timezone,
-            organisation.contract_grace_days,
-        )
+        own, clients = self.organisation, self.clients_of("contracts")
+        known = self.arrays.recorded("contracts")
+        return contract_log(self.tables["contracts"], clients, known, own.timezone, own.contract_grace_days)
 
-    def rows_of(self, table: str, column: str = "deal_id") -> Rows:
+    def rows_of(self, table: str) -> Rows:
         """For each row of a table the row of its deal, -1 where it has none."""
-        if column not in self.tables[table]:
-            return np.full(len(self.tables[table]), -1, dtype=np.int64)
-        return self._found(f"{table}.{column}", self.deal_rows, self.tables[table][column])
+        found: Rows = self.remembered(("deals", table), lambda: self._rows_in(self.deal_rows, table, "deal_id"))
+        return found
 
-    def _found(self, name: str, index: "pd.Index[Any]", ids: pd.Series) -> Rows:
-        """The place of each id of a column in an index, looked up once: a million texts take half a second."""
-        if name not in self._places:
-            self._places[name] = np.asarray(index.get_indexer(pd.Index(ids.to_numpy(dtype=object))), dtype=np.int64)
-        return self._places[name]
+    def _rows_in(self, ids: "pd.Index[Any]", table: str, column: str) -> Rows:
+        if not self.arrays.has(table, column):
+            return np.full(len(self.tables[table]), -1, dtype=np.int64)
+        return np.asarray(ids.get_indexer(pd.Index(self.arrays.get(table, column), dtype=object)), dtype=np.int64)
 
     def history(self, name: str) -> FieldHistory:
         """All values of one tracked field; a field that the source lacks has an empty history."""
-        if name not in self._cache:
-            zone = self.organisation.timezone
-            self._cache[name] = typed_history(self.openings, self._changes, name, self.tracked[name], zone)
-        return self._cache[name]
+        zone, kind = self.organisation.timezone, self.tracked[name]
+        past: FieldHistory = self.remembered(
+            ("history", name), lambda: typed_history(self.openings, self._changes, name, kind, zone)
+        )
+        return past
+
+    def known_by(self, key: Hashable) -> Any:
+        """What is remembered under a key, None where nothing is."""
+        return self._cache.get(key)
+
+    def remembered(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """What was computed from this Dataset under a key, computed at the first question for it: a Dataset never changes."""
+        if key not in self._cache:
+            self._cache[key] = compute()
+        return self._cache[key]
+
+    def starts(self, name: str) -> Rows:
+        """Where the rows of each deal begin in the history of a field, and where the last one's end."""
+        found: Rows = self.remembered(("starts", name), lambda: starts_of(self.history(name).deal, self.n_deals))
+        return found
 
     @cached_property
     def tracked(self) -> Mapping[str, Kind]:
@@ -260,24 +280,16 @@ class Dataset:
     @cached_property
     def transitions(self) -> Transitions:
         """Every close and re-opening of every deal."""
-        kinds = dict(zip(self.tables["stages"]["stage"], self.tables["stages"]["kind"].map(KINDS), strict=True))
         closed = pd.DataFrame(
             {
                 "time": clock.to_micros(self.deals["closed_at"]),
                 "state": self.deals["outcome"].map(history.OUTCOMES).fillna(history.OPEN).astype(np.int32),
             }
         )
-        return history.transitions(self.history("stage"), kinds, closed)
+        return history.transitions(self.history("stage"), states_of(self.tables["stages"]), closed)
 
 
-def no_deals() -> pd.DataFrame:
-    """An empty deals table."""
-    required = [column for column in TABLES["deals"].columns if column.required]
-    return pd.DataFrame({column.name: pd.Series(dtype=contracts.DTYPES[column.kind]) for column in required})
-
-
-def _sorted(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort by the whole row, key first, so that the order of the input never shows."""
-    table = TABLES[name]
-    keys = [column for column in (*table.key, *table.names) if column in frame]
-    return frame.sort_values(list(dict.fromkeys(keys)), kind="stable", ignore_index=True)
+def _conformed(name: str, frame: pd.DataFrame, custom: tuple[Column, ...]) -> pd.DataFrame:
+    checked = contracts.conform(name, frame, custom=custom if name == "deals" else ())
+    check_own_changes({name: checked}, custom)
+    return checked

@@ -4,13 +4,14 @@ The groups stand in `features.deal_signals`. A window of 30 days is `[as_of - 30
 first record of its table the count is unknown, not 0. What belongs to other accounts enters through the as-of rate tables alone.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
+import numpy as np
 import pandas as pd
 
-from features import catalog
-from features.custom import custom_signals
+from features import catalog, custom
+from features.deal_signals.asked import Asked
 from features.deal_signals.client import attention, contracts, orders, past_deals, surveys, tickets
 from features.deal_signals.contact import contact
 from features.deal_signals.context import account, context, lead
@@ -19,13 +20,13 @@ from features.deal_signals.pace import pace
 from features.deal_signals.size import size
 from features.deal_signals.timing import timing
 from features.history import Rows
-from features.rates import Rates, rates
-from features.signal import Columns
+from features.rates import Rates, of_the_day
+from features.signal import Columns, Signal
 from features.snapshot import Snapshot
 
 __all__ = ["Columns", "deal_signals"]
 
-Own: TypeAlias = Callable[[Snapshot, Rows], Columns]
+Own: TypeAlias = Callable[[Asked], Columns]
 
 OF_TABLES: Final[Mapping[str, tuple[Own, ...]]] = {
     "activities": (contact, attention),
@@ -43,19 +44,45 @@ def deal_signals(snapshot: Snapshot, borrowed: Rates | None = None, rows: Rows |
     """The matrix of deal signals.
 
     One row for each open deal (or each of `rows`, positions in the Dataset), indexed by deal_id; the columns are the live signals
-    of the catalog in its order, then those of the organisation's own columns, float64 or text. `borrowed` are the as-of rate
-    tables, computed from the Snapshot when not given.
+    of the catalog in its order, then those of the organisation's own columns, float64 or text. `borrowed` are the rate
+    tables of the day, those of the Snapshot's own Dataset when not given.
     """
     cohort = snapshot.open_deals if rows is None else rows
-    lent = borrowed or rates(snapshot)
-    columns = past_deals(snapshot, cohort)
-    for group in (pace, timing, size, owner, context):
-        columns |= group(snapshot, cohort, lent)
-    if snapshot.has("accounts"):
-        columns |= account(snapshot, cohort, lent)
+    asked = Asked(snapshot, cohort)
+    signals = catalog.live(catalog.DEAL_SIGNALS, snapshot.dataset.tables)
+    index = pd.Index(snapshot.dataset.arrays.get("deals", "deal_id")[cohort], name="deal_id")
+    matrix = _matrix(_groups(asked, borrowed or of_the_day(snapshot)), signals, index)
+    own = custom.custom_signals(snapshot, cohort)
+    return pd.concat([matrix, pd.DataFrame(own, index=index)], axis=1) if own else matrix
+
+
+def _groups(asked: Asked, lent: Rates) -> Iterator[Columns]:
+    """Group by group, and first those that keep nothing for the next."""
     for table, own in OF_TABLES.items():
-        for each in own if snapshot.has(table) else ():
-            columns |= each(snapshot, cohort)
-    names = [signal.name for signal in catalog.live(catalog.DEAL_SIGNALS, snapshot.dataset.tables)]
-    index = pd.Index(snapshot.dataset.deals["deal_id"].to_numpy(dtype=object)[cohort], name="deal_id")
-    return pd.DataFrame({name: columns[name] for name in names} | custom_signals(snapshot, cohort), index=index)
+        for each in own if asked.snapshot.has(table) else ():
+            yield each(asked)
+    yield past_deals(asked)
+    for group in (pace, timing, size, owner, context, *((account,) if asked.snapshot.has("accounts") else ())):
+        yield group(asked, lent)
+
+
+def _matrix(groups: Iterable[Columns], signals: Sequence[Signal], index: "pd.Index[Any]") -> pd.DataFrame:
+    """The signals' columns. Numbers go into one block as each group gives them, and are not copied again."""
+    place = {signal.name: row for row, signal in enumerate(each for each in signals if not each.is_category)}
+    numbers = np.empty((len(place), len(index)))
+    others: dict[str, Any] = {}
+    missing = set(place)
+    for columns in groups:
+        for name, values in columns.items():
+            if name in place:
+                numbers[place[name]] = np.asarray(values, dtype=np.float64)
+            else:
+                others[name] = values
+        missing -= columns.keys()
+    if missing:
+        raise KeyError(f"no group gives {', '.join(sorted(missing))}")
+    matrix = pd.DataFrame(numbers.T, index=index, columns=list(place), copy=False)
+    for position, signal in enumerate(signals):
+        if signal.is_category:
+            matrix.insert(position, signal.name, others[signal.name])
+    return matrix

@@ -50,6 +50,16 @@ def unexplained(found: pd.DataFrame, history: pd.DataFrame, at: pd.Timestamp) ->
     return rows.loc[~ends_so, ["deal_id", "changed_at", "field", "old_value", "new_value"]].reset_index(drop=True)
 
 
+def kept(stored: pd.DataFrame, incoming: pd.DataFrame, kinds: dict[str, Kind]) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The incoming deals with the stored values of these columns, an empty one too; and in how many deals each had another."""
+    both = {name: kind for name, kind in kinds.items() if name in stored and name in incoming}
+    changed = differences(stored, incoming, both)["field"].value_counts()
+    before = stored.set_index("deal_id").reindex(incoming["deal_id"]).set_axis(incoming.index)
+    known = incoming["deal_id"].isin(stored["deal_id"])
+    columns = {name: before[name].astype(incoming[name].dtype).where(known, incoming[name]) for name in both}
+    return incoming.assign(**columns), {str(name): int(n) for name, n in changed.items()}
+
+
 def openings(stored: pd.DataFrame, derived: pd.DataFrame, custom: Sequence[Column] = ()) -> pd.DataFrame:
     """For each derived row the opening of every field that is known since earlier; the stored one where both are.
 

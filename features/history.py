@@ -4,7 +4,7 @@ Rows are sorted by deal, then by when the change happened; the arrays are built 
 """
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -90,13 +90,15 @@ def add_up(group: Rows, values: Floats, keep: Mask, n_groups: int) -> Floats:
     return np.where(nothing, np.nan, total)
 
 
-def first_of_pair(group: Rows, member: Rows, keep: Mask) -> Mask:
-    """Marks one kept row for each distinct (group, member); rows without a member (-1) are not marked."""
-    rows = np.flatnonzero(keep & (member >= 0))
-    _, first = np.unique(group[rows] * (int(member.max(initial=0)) + 1) + member[rows], return_index=True)
-    marked = np.zeros(len(group), dtype=bool)
-    marked[rows[first]] = True
-    return marked
+def first_alike(group: Rows, member: Rows) -> Rows:
+    """For each row the first row of its group that has the same member, -1 where it has none (-1). `group` is ascending."""
+    rows = np.flatnonzero(member >= 0)
+    pair = group[rows] * (int(member.max(initial=0)) + 1) + member[rows]
+    order = np.argsort(pair, kind="stable")
+    differs = np.append(True, pair[order[1:]] != pair[order[:-1]])[: len(rows)]
+    first = np.full(len(group), -1, dtype=np.int64)
+    first[rows[order]] = rows[order[differs]][np.cumsum(differs) - 1]
+    return first
 
 
 def consecutive(group: Rows, keep: Mask) -> tuple[Rows, Rows]:
@@ -129,24 +131,43 @@ def value_at(past: FieldHistory, deal: Rows, moments: Micros) -> Floats:
     return np.where(last.notna(), np.append(past.value, np.nan)[last.fillna(-1).astype(np.int64)], np.nan)
 
 
+@dataclass(frozen=True)
+class Changed:
+    """Changes of one field in any order: row of the deal, when, when known, and both values, coded as in FieldHistory."""
+
+    deal: Rows
+    time: Micros
+    known: Micros
+    old: Floats
+    new: Floats
+
+
 def field_history(openings: pd.DataFrame, changes: pd.DataFrame, *, textual: bool) -> FieldHistory:
     """Put one field's opening values and changes into one sorted history.
 
     `openings` has a row for each deal (columns `value`, `since` in microseconds); `changes` has the columns `deal` (row), `time`,
     `known`, `old_value` and `new_value`, already of the field's type. A value that holds since an unknown time is left out.
     """
-    begun = (openings["since"] != clock.UNKNOWN).to_numpy()
-    ordered = _in_order(changes, openings["value"])
-    deal = np.concatenate([np.flatnonzero(begun), ordered["deal"].to_numpy()])
-    time = np.concatenate([openings["since"].to_numpy()[begun], ordered["time"].to_numpy()])
-    known = np.concatenate([openings["since"].to_numpy()[begun], ordered["known"].to_numpy()])
-    first = np.concatenate([np.ones(begun.sum(), dtype=bool), np.zeros(len(ordered), dtype=bool)])
-    values = pd.concat([openings["value"][begun], ordered["new_value"]], ignore_index=True)
+    values = pd.concat([openings["value"], changes["old_value"], changes["new_value"]], ignore_index=True)
+    coded, labels = _coded(values) if textual else (values.to_numpy(dtype=np.float64), None)
+    opening, old, new = np.split(coded, [len(openings), len(openings) + len(changes)])
+    deal, time, known = (changes[name].to_numpy(dtype=np.int64) for name in ("deal", "time", "known"))
+    return sorted_history(opening, openings["since"].to_numpy(dtype=np.int64), Changed(deal, time, known, old, new), labels)
+
+
+def sorted_history(opening: Floats, since: Micros, changes: Changed, labels: npt.NDArray[np.object_] | None) -> FieldHistory:
+    """The opening value of each deal since its time, then its changes; values are numbers or places in `labels`."""
+    begun = since != clock.UNKNOWN
+    rows = _in_order(changes, opening, labels)
+    deal = np.concatenate([np.flatnonzero(begun), changes.deal[rows]])
+    time = np.concatenate([since[begun], changes.time[rows]])
+    known = np.concatenate([since[begun], changes.known[rows]])
+    first = np.concatenate([np.ones(begun.sum(), dtype=bool), np.zeros(len(rows), dtype=bool)])
+    values = np.concatenate([opening[begun], changes.new[rows]])
     # A stable sort: the opening stands first in its deal, even when the deal was entered late and its history begins earlier;
     # changes keep the order found for equal instants.
     order = np.lexsort((np.where(first, clock.UNKNOWN, time), deal))
-    coded, labels = _coded(values) if textual else (values.to_numpy(dtype=np.float64), None)
-    return FieldHistory(deal[order], time[order], known[order], coded[order], first[order], labels)
+    return FieldHistory(deal[order], time[order], known[order], values[order], first[order], labels)
 
 
 def transitions(stages: FieldHistory, kinds: dict[str, int], closed: pd.DataFrame) -> Transitions:
@@ -176,40 +197,48 @@ def _coded(values: pd.Series) -> tuple[Floats, npt.NDArray[np.object_]]:
     return codes.astype(np.float64), np.asarray(labels, dtype=object)
 
 
-def _in_order(changes: pd.DataFrame, openings: pd.Series) -> pd.DataFrame:
-    """Sort by deal and time. Changes in the same instant are chained: each starts from the value the one before it left."""
-    ordered = changes.sort_values(["deal", "time", "old_value", "new_value"], kind="stable").reset_index(drop=True)
-    same = (ordered["deal"].diff() == 0) & (ordered["time"].diff() == 0)
+def _in_order(changes: Changed, opening: Floats, labels: npt.NDArray[np.object_] | None) -> Rows:
+    """Rows by deal and time. Changes in the same instant are chained: each starts from the value the one before it left."""
+    rows = np.lexsort((changes.time, changes.deal))
+    deal, time = changes.deal[rows], changes.time[rows]
+    same = np.append((deal[1:] == deal[:-1]) & (time[1:] == time[:-1]), False)
     if not same.any():
-        return ordered
-    tied = ordered[same | same.shift(-1, fill_value=False)]
-    index = ordered.index.to_numpy().copy()
-    for _, group in tied.groupby(["deal", "time"], sort=False):
-        deal, before = int(group["deal"].iloc[0]), int(group.index[0]) - 1
-        earlier = before >= 0 and int(ordered["deal"].iloc[before]) == deal
-        held = ordered["new_value"].iloc[index[before]] if earlier else openings.iloc[deal]
-        index[group.index] = _chain(group, held)
-    return ordered.iloc[index].reset_index(drop=True)
+        return rows
+    for start in np.flatnonzero(same & ~np.append(False, same[:-1])):
+        end = int(start + np.argmin(same[start:])) + 1
+        earlier = start > 0 and deal[start - 1] == deal[start]
+        held = changes.new[rows[start - 1]] if earlier else opening[deal[start]]
+        rows[start:end] = _chain(as_written(rows[start:end], changes, labels), changes, float(held))
+    return rows
 
 
-def _chain(group: pd.DataFrame, held: object) -> list[int]:
-    """Rows of changes in one instant in an order in which each starts from what the one before it left, beginning from `held`.
+def as_written(rows: Rows, changes: Changed, labels: npt.NDArray[np.object_] | None) -> list[int]:
+    """Rows ordered by their old and new values, empty ones last: an order that does not depend on how they came in."""
+
+    def written(value: Any) -> tuple[bool, Any]:
+        empty = value < 0 if labels is not None else value != value
+        return empty, "" if empty else value if labels is None else labels[int(value)]
+
+    return sorted(map(int, rows), key=lambda row: (written(changes.old[row]), written(changes.new[row])))
+
+
+def _chain(rows: list[int], changes: Changed, held: float) -> list[int]:
+    """Changes in one instant in an order in which each starts from what the one before it left, beginning from `held`.
 
     Values are nodes and changes edges of a graph; the order is an Euler path (Hierholzer 1873). Rows off the path come last.
     """
-    values = zip(group.index, group["old_value"], group["new_value"], strict=True)
-    links = {int(row): (_node(old), _node(new)) for row, old, new in values}
-    leaving: dict[object, list[int]] = {}
+    links = {row: (node(changes.old[row]), node(changes.new[row])) for row in rows}
+    leaving: dict[float | None, list[int]] = {}
     for row, (old, _) in links.items():
         leaving.setdefault(old, []).append(row)
-    starts = [old for old, rows in leaving.items() if len(rows) > sum(new == old for _, new in links.values())]
-    start = _node(held) if _node(held) in leaving else next(iter(starts), links[int(group.index[0])][0])
-    stack: list[tuple[object, int | None]] = [(start, None)]
+    starts = [old for old, out in leaving.items() if len(out) > sum(new == old for _, new in links.values())]
+    start = node(held) if node(held) in leaving else next(iter(starts), links[rows[0]][0])
+    stack: list[tuple[float | None, int | None]] = [(start, None)]
     path: list[int] = []
     while stack:
-        node, led_here = stack[-1]
-        if leaving.get(node):
-            following = leaving[node].pop(0)
+        value, led_here = stack[-1]
+        if leaving.get(value):
+            following = leaving[value].pop(0)
             stack.append((links[following][1], following))
         else:
             stack.pop()
@@ -217,6 +246,6 @@ def _chain(group: pd.DataFrame, held: object) -> list[int]:
     return [*path[::-1], *(row for row in links if row not in path)]
 
 
-def _node(value: object) -> object:
-    """A value that equals itself: an empty cell is None."""
-    return None if value is None or value != value else value
+def node(value: float) -> float | None:
+    """A value that equals itself: an empty number is None."""
+    return None if value != value else float(value)

@@ -19,6 +19,7 @@ from features.organisation import Organisation
 from features.sources.result import SourceData
 from features.sqltables import CUSTOM, OPENINGS, sql_tables
 from features.store_state import StoreState
+from features.tables import TABLES, TRACKED, Kind
 
 _FEW_DEALS: Final = 5_000
 """Up to so many deals are looked up by id; beyond, reading all of them is faster."""
@@ -34,16 +35,16 @@ def fill(connection: sa.Connection, state: StoreState, source: SourceData, datas
     return state.filled_by(source, dataset.extracted_at)
 
 
-def grow(connection: sa.Connection, state: StoreState, source: SourceData, dataset: Dataset) -> StoreState:
-    """Lay the source over the tables; the state afterwards.
+def grow(connection: sa.Connection, state: StoreState, source: SourceData, dataset: Dataset) -> tuple[StoreState, dict[str, int]]:
+    """Lay the source over the tables; the state afterwards, and in how many rows it has another value of each static column.
 
     Raises DataError where the result mixes currencies, UsageError for an export that says it is older than what is stored.
     """
     _refuse_older(state, source)
     source, dataset = _as_declared(state, source, dataset)
-    tables, at = dict(source.tables), _moment(state, dataset, changed=False)
+    tables, at, changed = dict(source.tables), _moment(state, dataset, changed=False), dict[str, int]()
     if "deals" in tables:
-        tables, at = _with_growth(connection, state, source, dataset)
+        tables, at, changed = _with_growth(connection, state, source, dataset)
         if at is not dataset.extracted_at:
             dataset = replace(source, extracted_at=at).dataset()
     grown = state.grown_by(replace(source, tables=tables), at)
@@ -52,9 +53,9 @@ def grow(connection: sa.Connection, state: StoreState, source: SourceData, datas
         openings = growth.openings(before, dataset.openings, grown.custom)
         upsert(connection, OPENINGS, sqltables.encode_openings(openings, grown.custom))
     for name, frame in tables.items():
-        upsert(connection, name, sqltables.encode(name, frame))
+        changed |= upsert(connection, name, sqltables.encode(name, frame), _unchanging(name, state, grown))
     contracts.check_together(_currencies(connection, grown), grown.organisation or Organisation())
-    return grown
+    return grown, {place: n for place, n in changed.items() if n}
 
 
 def stored(connection: sa.Connection, state: StoreState, name: str, deals: Sequence[str] | None = None) -> pa.Table:
@@ -64,8 +65,17 @@ def stored(connection: sa.Connection, state: StoreState, name: str, deals: Seque
     return sqltables.read(connection, table, [*columns, CUSTOM] if name == "deals" else columns, deals)
 
 
-def upsert(connection: sa.Connection, name: str, rows: pa.Table) -> None:
-    """Update the rows whose key is there, insert the others. Columns that `rows` lacks are left alone."""
+def _unchanging(name: str, before: StoreState, grown: StoreState) -> list[str]:
+    """The stored columns whose values stay; changes of a tracked field become its history, so that is not among them."""
+    tracked = TRACKED if name == "deals" else ()
+    return [column for column in before.columns.get(name, ()) if f"{name}.{column}" in grown.static and column not in tracked]
+
+
+def upsert(connection: sa.Connection, name: str, rows: pa.Table, unchanging: Sequence[str] = ()) -> dict[str, int]:
+    """Update the rows whose key is there, insert the others. Columns that `rows` lacks, and unchanging ones, are left alone.
+
+    For each unchanging column, as "table.column", in how many rows it differs.
+    """
     table = sql_tables()[name]
     columns = [sa.Column(column, table.c[column].type) for column in rows.column_names]
     incoming = sa.Table(f"incoming_{name}", sa.MetaData(), *columns, prefixes=["TEMPORARY"])
@@ -74,6 +84,8 @@ def upsert(connection: sa.Connection, name: str, rows: pa.Table) -> None:
     key = sqltables.key_of(name)
     same = sa.and_(*(_same(part, incoming) for part in key))
     values = {column: incoming.c[column] for column in rows.column_names if column not in {part.name for part in key}}
+    other = {column: values.pop(column) for column in unchanging if column in values}
+    changed = {f"{name}.{column}": _count(connection, same, table.c[column].is_distinct_from(other[column])) for column in other}
     if values:
         # Most rows of a repeated export are as they were, and writing costs far more than comparing.
         differs = sa.or_(*(table.c[column].is_distinct_from(value) for column, value in values.items()))
@@ -81,6 +93,11 @@ def upsert(connection: sa.Connection, name: str, rows: pa.Table) -> None:
     new = sa.select(*incoming.c).where(~sa.exists(sa.select(sa.literal(1)).select_from(table).where(same).correlate(incoming)))
     connection.execute(sa.insert(table).from_select(rows.column_names, new))
     incoming.drop(connection)
+    return changed
+
+
+def _count(connection: sa.Connection, *where: "sa.ColumnElement[bool]") -> int:
+    return int(connection.execute(sa.select(sa.func.count()).where(*where)).scalar_one())
 
 
 def _same(part: "sa.Column[Any]", incoming: sa.Table) -> "sa.ColumnElement[bool]":
@@ -116,18 +133,29 @@ def _as_declared(state: StoreState, source: SourceData, dataset: Dataset) -> tup
 
 def _with_growth(
     connection: sa.Connection, state: StoreState, source: SourceData, dataset: Dataset
-) -> tuple[dict[str, pd.DataFrame], pd.Timestamp]:
-    """The source's tables with the changes that they imply and the columns that they lack, and the moment they are known at."""
+) -> tuple[dict[str, pd.DataFrame], pd.Timestamp, dict[str, int]]:
+    """The source's tables with the changes that they imply and the columns that they lack, and the moment they are known at.
+
+    Own columns that are known since the deal is on record keep what is stored; at last in how many deals each differs.
+    """
     deals = source.tables["deals"]
     before = sqltables.decode("deals", stored(connection, state, "deals", _ids(deals)), state.custom)
     found = growth.differences(before, deals, growth.tracked(before, deals, source.custom))
     at = _moment(state, dataset, changed=not found.empty)
-    tables = {**source.tables, "deals": _with_own_columns(deals, before, state)}
+    kept, changed = growth.kept(before, deals, _with_the_row(state, source))
+    tables = {**source.tables, "deals": _with_own_columns(kept, before, state)}
     if not found.empty:
         history = _history(connection, source.tables, list(found["deal_id"].unique()))
         changes = [source.tables["deal_changes"]] if "deal_changes" in source.tables else []
         tables["deal_changes"] = pd.concat([*changes, growth.unexplained(found, history, at)], ignore_index=True)
-    return tables, at
+    return tables, at, {f"deals.{name}": n for name, n in changed.items()}
+
+
+def _with_the_row(state: StoreState, source: SourceData) -> dict[str, Kind]:
+    """Own columns of the stored deals that count as known since the deal is on record."""
+    stored = {column.name for column in state.custom}
+    own = [column for column in state.custom_with(source.custom) if column.name in stored]
+    return {column.name: column.kind for column in own if column.revealed_by == TABLES["deals"].time}
 
 
 def _moment(state: StoreState, dataset: Dataset, *, changed: bool) -> pd.Timestamp:

@@ -1,11 +1,14 @@
 """Money in one currency: amounts converted by the rate table, as it stood at a moment."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from features import clock
 from features.clock import Floats, Micros
-from features.history import FieldHistory, value_at
+from features.history import FieldHistory, Rows, last_row, value_at
 from features.organisation import Organisation
 from features.recorded import recorded
 
@@ -26,11 +29,39 @@ def converted(
     return np.where(foreign, amounts * factors, amounts)
 
 
+@dataclass(frozen=True)
+class RateTable:
+    """The rates as flat arrays, sorted by currency and day: `code` is the place in `currencies`, `known` since when it holds."""
+
+    currencies: "pd.Index[Any]"
+    code: Rows
+    known: Micros
+    rate: Floats
+
+    def at(self, as_of: int) -> Floats:
+        """The rate of each currency: the newest of a day that had begun, and was on record; NaN before the first."""
+        last = last_row(self.code, clock.known(self.known, as_of), len(self.currencies))
+        return np.append(self.rate, np.nan)[last]
+
+    def factors(self, currencies: "pd.Index[Any]", own: str, as_of: int) -> Floats:
+        """What to multiply amounts of each currency by: 1 for one's own and where none is told (None), NaN without a rate."""
+        found = np.append(self.at(as_of), np.nan)[self.currencies.get_indexer(currencies)]
+        return np.where(pd.isna(currencies) | (currencies == own), 1.0, found)
+
+
+def rate_table(rates: pd.DataFrame | None, zone: str) -> RateTable:
+    """Compile the table of rates; without one there are no currencies in it."""
+    if rates is None:
+        nothing = np.empty(0, dtype=np.int64)
+        return RateTable(pd.Index([], dtype=object), nothing, nothing, np.empty(0))
+    ordered = rates.sort_values(["currency", "date"], kind="stable")
+    code, names = pd.factorize(ordered["currency"])
+    known = clock.later(clock.dates_to_micros(ordered["date"], zone), recorded("rates", ordered))
+    return RateTable(pd.Index(names, dtype=object), code.astype(np.int64), known, ordered["rate"].to_numpy(dtype=np.float64))
+
+
 def _factors(currencies: pd.Series, moments: Micros, rates: pd.DataFrame, zone: str) -> Floats:
     """Rates as the history of a value that each currency has."""
-    ordered = rates.sort_values(["currency", "date"], kind="stable")
-    codes, names = pd.factorize(ordered["currency"])
-    begun = clock.dates_to_micros(ordered["date"], zone)
-    known = clock.later(begun, recorded("rates", ordered))
-    past = FieldHistory(codes, begun, known, ordered["rate"].to_numpy(dtype=np.float64), np.zeros(len(codes), dtype=bool), None)
-    return value_at(past, pd.Index(names).get_indexer(pd.Index(currencies)), moments)
+    table = rate_table(rates, zone)
+    past = FieldHistory(table.code, table.known, table.known, table.rate, np.zeros(len(table.code), dtype=bool), None)
+    return value_at(past, table.currencies.get_indexer(pd.Index(currencies)), moments)

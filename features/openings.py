@@ -10,9 +10,11 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from features import clock, contracts
 from features.clock import Mask, Micros
+from features.history import Rows
 from features.recorded import recorded
 from features.tables import Column, Kind
 from features.tracking import tracked_kinds
@@ -31,13 +33,15 @@ def derive_openings(
     """One row a deal: deal_id, and for each tracked field `f` its first value `f` and `f_since` in microseconds."""
     deals = tables["deals"]
     columns: dict[str, object] = {"deal_id": deals["deal_id"]}
+    deal_rows = pd.Index(deals["deal_id"])
     for name, kind in tracked_kinds(custom).items():
-        first = _first_changes_of(tables, name).set_index("deal_id")["old_value"]
-        changed = deals["deal_id"].isin(first.index).to_numpy()
+        first = _first_changes_of(tables, name)
+        row = _rows_by_deal(deal_rows.get_indexer(pd.Index(first["deal_id"])), len(deals))
+        changed = row >= 0
         since = _since(deals, name, extracted_at, static, tracked_since)
         if name in SET_BY_CLOSE:
             since = np.where(changed, since, _not_before_close(deals, since, extracted_at))
-        columns[name] = _first_values(deals, name, kind, first, changed)
+        columns[name] = _first_values(deals, name, kind, first["old_value"].array.take(row, allow_fill=True), changed)
         columns[f"{name}_since"] = since
     return pd.DataFrame(columns)
 
@@ -57,10 +61,17 @@ def prefer(given: pd.DataFrame, derived: pd.DataFrame) -> pd.DataFrame:
     return joined.sort_values("deal_id", ignore_index=True)
 
 
-def _first_values(deals: pd.DataFrame, name: str, kind: Kind, first: pd.Series, changed: Mask) -> pd.Series:
+def _rows_by_deal(deal: Rows, n: int) -> Rows:
+    """For each of n deals which row is about it, -1 where none is; `deal` is of each row, each deal once."""
+    row = np.full(n + 1, -1, dtype=np.int64)
+    row[deal] = np.arange(len(deal))
+    return row[:n]
+
+
+def _first_values(deals: pd.DataFrame, name: str, kind: Kind, first: ExtensionArray, changed: Mask) -> pd.Series:
     """What each deal's first change of a field started from; the current value of a deal without a change."""
     current = deals[name] if name in deals else pd.Series(None, index=deals.index, dtype=contracts.DTYPES[kind])
-    old = contracts.parse(first.reindex(deals["deal_id"]).reset_index(drop=True), kind)
+    old = contracts.parse(pd.Series(first), kind)
     return current.reset_index(drop=True).mask(changed, old)
 
 

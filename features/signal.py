@@ -4,14 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-
 from features.clock import Floats
+from features.flat import Labels, Texts
 
-Texts: TypeAlias = npt.NDArray[np.object_]
-Columns: TypeAlias = dict[str, "Floats | Texts"]
+Columns: TypeAlias = dict[str, "Floats | Texts | Labels"]
 """Some columns of a matrix, one value a row: float64, or text with None where there is none."""
 
 
@@ -70,11 +66,6 @@ GROUPS: Final[Mapping[str, Group]] = {
         Group("custom", "Own columns", "Свои поля"),
     )
 }
-
-
-def texts(values: pd.Series) -> Texts:
-    """A column of text as objects, None where it is empty."""
-    return np.asarray(values.astype(object).where(values.notna(), None), dtype=object)
 
 
 def live(signals: Iterable[Signal], tables: Iterable[str]) -> list[Signal]:

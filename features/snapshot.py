@@ -14,8 +14,8 @@ import pandas as pd
 from features import clock, history, money
 from features.clock import Floats, Mask, Micros
 from features.dataset import Dataset
+from features.flat import Flat, Texts, picked
 from features.history import Codes, FieldHistory, Rows
-from features.recorded import recorded
 from features.tables import ALWAYS, CHANGES, CLOSE, EXPORT, TABLES, TEXTUAL, Column, Kind
 
 NEVER: Final = -1
@@ -89,6 +89,10 @@ class Snapshot:
         """Whether the source has this table at all."""
         return table in self.dataset.tables
 
+    def told(self, table: str, column: str) -> float:
+        """The factor for what a column tells: 1, or NaN where the source lacks it: then it is unknown, and not none."""
+        return 1.0 if self.dataset.arrays.has(table, column) else float("nan")
+
     def whole_window(self, table: str, days: float) -> float:
         """The factor for a count over the last days: 1, or NaN where the window reaches back before the table's first row."""
         start = clock.after_days(self.at, -days)
@@ -99,11 +103,45 @@ class Snapshot:
         moments = clock.repeated(self.at, len(amounts))
         return money.converted(amounts, currencies, moments, self.dataset.tables.get("rates"), self.dataset.organisation)
 
+    @cached_property
+    def deal_amounts(self) -> Floats:
+        """The amount of each deal as known, in the organisation's currency by the rates of as_of."""
+        code, currencies = self.dataset.deal_currencies
+        factors = self.dataset.rate_table.factors(currencies, self.dataset.organisation.currency, self.at)
+        amounts: Floats = self.values("amount") * np.append(factors, 1.0)[code]
+        return amounts
+
     def known_rows(self, table: str) -> Mask:
         """Which rows of a table were on record."""
-        if table == "deals":
-            return self.exists
-        return clock.known(recorded(table, self.dataset.tables[table]), self.at)
+        return clock.known(self.dataset.arrays.recorded(table), self.at)
+
+    def cells(self, table: str, column: str, rows: Rows) -> Flat:
+        """A column of some rows of a table that is not the deals, as known; missing where it was not, and where a row is -1.
+
+        The dtype is that of features.flat. A source without the column tells nothing: KeyError, ask `arrays.has` first.
+        """
+        arrays, gate = self.dataset.arrays, TABLES[table].column(column).revealed_by
+        known = clock.known(picked(arrays.recorded(table), rows), self.at)
+        if gate == EXPORT:
+            known &= self.sees_export(f"{table}.{column}")
+        elif gate not in {TABLES[table].time, ALWAYS}:
+            known &= clock.known(picked(arrays.get(table, gate), rows), self.at) if arrays.has(table, gate) else False
+        return picked(arrays.get(table, column), np.where(known, rows, NEVER))
+
+    def texts_of(self, table: str, column: str, rows: Rows) -> Texts:
+        """As `cells`, of a column of text; None where the source has no such column."""
+        there = self.dataset.arrays.has(table, column)
+        return self.cells(table, column, rows) if there else np.full(len(rows), None, dtype=object)
+
+    def numbers_of(self, table: str, column: str, rows: Rows) -> Floats:
+        """As `cells`, of a column of numbers; NaN where the source has no such column."""
+        there = self.dataset.arrays.has(table, column)
+        return self.cells(table, column, rows) if there else np.full(len(rows), np.nan)
+
+    def times_of(self, table: str, column: str, rows: Rows) -> Micros:
+        """As `cells`, of a column of instants; `UNKNOWN` where the source has no such column."""
+        there = self.dataset.arrays.has(table, column)
+        return self.cells(table, column, rows) if there else clock.repeated(clock.UNKNOWN, len(rows))
 
     def frame(self, table: str) -> pd.DataFrame:
         """The rows of a table that were on record, each column as it was known."""
@@ -159,8 +197,7 @@ class Snapshot:
 
 def decode(past: FieldHistory, codes: Rows) -> npt.NDArray[np.object_]:
     """Codes back to text; -1 becomes None."""
-    labels = [*(past.labels if past.labels is not None else ()), None]
-    return np.array(labels, dtype=object)[codes]
+    return picked(np.empty(0, dtype=object) if past.labels is None else past.labels, codes)
 
 
 def _pick(values: npt.NDArray[Any], rows: Rows, missing: float) -> npt.NDArray[Any]:

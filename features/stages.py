@@ -1,9 +1,18 @@
 """Which stages close a deal, and what outcome a closed stage gives."""
 
+from typing import Final
+
 import pandas as pd
 
 from features import contracts, history
 from features.tables import TABLES
+
+KINDS: Final = {"open": history.OPEN, "won": history.WON, "lost": history.LOST}
+
+
+def states_of(stages: pd.DataFrame) -> dict[str, int]:
+    """The state in which each stage leaves a deal."""
+    return dict(zip(stages["stage"], stages["kind"].map(KINDS), strict=True))
 
 
 def infer_stages(deals: pd.DataFrame, changes: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -5,14 +5,16 @@ whether what it has loaded is current. `replace` forgets what was there; `merge`
 
 * rows are matched by key; rows and columns that the export lacks stay as they are;
 * where a tracked field of a deal changed and the source's history does not say when, the change is recorded (see growth.py);
+* of a column that is declared static the first stored value stays: it counts for the past, where a later one was not known;
 * the openings of the deals stay: what was known at the first ingest remains what was known then.
 
 SQLite (in WAL mode, so that a writer never blocks readers) and PostgreSQL are supported. `cache` is a folder for a Parquet copy
 of the current revision, which loads several times as fast as SQL; without one nothing is copied.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ import sqlalchemy as sa
 from features import merging, sqltables
 from features.dataset import Dataset
 from features.errors import NotReadyError, UsageError
-from features.sources.result import SourceData
+from features.sources.result import IngestReport, SourceData
 from features.sqltables import OPENINGS, sql_tables
 from features.store_state import STATE, StoreState, fresh_state, load_copy, read_state, save_copy
 
@@ -49,21 +51,25 @@ class Store:
         with self._transaction() as connection:
             return int(connection.execute(sa.select(STATE.c.revision)).scalar_one())
 
-    def replace(self, source: SourceData) -> int:
-        """Store this source and nothing else; the new revision. Raises DataError where its tables do not fit together."""
+    def replace(self, source: SourceData) -> IngestReport:
+        """Store this source and nothing else; its report with the new revision.
+
+        Raises DataError where its tables do not fit together.
+        """
         dataset = source.dataset()
         with self._ingest() as (connection, state):
-            return _remember(connection, merging.fill(connection, state, source, dataset))
+            return _remember(connection, source, merging.fill(connection, state, source, dataset))
 
-    def merge(self, source: SourceData) -> int:
-        """Lay a source over what is stored; the new revision.
+    def merge(self, source: SourceData) -> IngestReport:
+        """Lay a source over what is stored; its report with the new revision, and with what it has otherwise though static.
 
         Raises DataError where the result breaks a rule, UsageError for an export that says it is older than what is stored.
         """
         dataset = source.dataset()
         with self._ingest() as (connection, state):
-            step = merging.fill if state.extracted_at is None else merging.grow
-            return _remember(connection, step(connection, state, source, dataset))
+            if state.extracted_at is None:
+                return _remember(connection, source, merging.fill(connection, state, source, dataset))
+            return _remember(connection, source, *merging.grow(connection, state, source, dataset))
 
     def load(self) -> Dataset:
         """Everything that is stored. Raises NotReadyError for an empty store."""
@@ -143,6 +149,8 @@ def _prepare_sqlite(driver: Any, _record: object) -> None:
     driver.execute("PRAGMA temp_store=MEMORY")
 
 
-def _remember(connection: sa.Connection, state: StoreState) -> int:
+def _remember(
+    connection: sa.Connection, source: SourceData, state: StoreState, changed: Mapping[str, int] | None = None
+) -> IngestReport:
     connection.execute(sa.update(STATE).values(facts=state.facts()))
-    return state.revision
+    return replace(source.report, revision=state.revision, changed=changed or {})

@@ -7,10 +7,10 @@ text. Example: `seats`, a number of the organisation's own, has an opening of 5 
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from features import clock, contracts, history
+from features.flat import local_midnights
 from features.history import FieldHistory, Rows
 from features.recorded import recorded
 from features.tables import CHANGES, TABLES, TEXTUAL, TRACKED, Column, Kind
@@ -59,13 +59,7 @@ def typed_history(openings: pd.DataFrame, changes: pd.DataFrame, name: str, kind
     return history.field_history(opening, own.assign(**sides), textual=kind in TEXTUAL)
 
 
-def as_days(dates: pd.Series, zone: str) -> pd.Series:
-    """Calendar dates as float microseconds of their local midnight, NaN where empty."""
-    values = clock.dates_to_micros(dates, zone)
-    return pd.Series(np.where(values == clock.UNKNOWN, np.nan, values.astype(np.float64)), index=dates.index)
-
-
 def _valued(values: pd.Series, kind: Kind, zone: str) -> pd.Series:
     if kind is Kind.DATE:
-        return as_days(values, zone)
+        return pd.Series(local_midnights(values, zone), index=values.index)
     return values.astype("float64") if kind is Kind.FLAG else values

@@ -21,6 +21,7 @@ from serving import auth, errors, limits, posted, runtime, schemas, score, web
 from serving.answers import clients_of, curve_of, find_deal, records, stamp
 from serving.errors import declared
 from serving.explained import deal_in_full, quarter_days, reasons_of_clients
+from serving.posted_tables import tables_of
 from serving.runtime import Runtime, Served
 from serving.settings import Settings
 
@@ -104,8 +105,8 @@ def get_deal(
 def score_deals(served: Current, request: posted.ScoreRequest) -> schemas.ScoreAnswer:
     """Score deals that the CRM posts with their history; nothing of it is stored."""
     as_of = pd.Timestamp(request.as_of).tz_convert("UTC").as_unit("us") if request.as_of else clock.now(served.dataset.ends_at)
-    tables, champion = posted.tables_of(request.deals), served.bundles["deals"]
-    scored = score.score_posted(served.dataset, champion, tables, as_of, request.horizons, reasons=request.wants_reasons)
+    tables, champion = tables_of(request.deals, served.dataset.custom), served.bundles["deals"]
+    scored = score.score_checked(served.dataset, champion, tables, as_of, request.horizons, reasons=request.wants_reasons)
     rows = {row["deal_id"]: row for row in records(scored)}
     results = [_result(deal.deal_id, rows.get(deal.deal_id), request.horizons) for deal in request.deals]
     return schemas.ScoreAnswer.model_validate({**stamp(served, "deals"), "as_of": as_of, "results": results})

@@ -1,4 +1,4 @@
-"""What a CRM posts to be scored: deals with their history, checked field by field, and turned into tables.
+"""What a CRM posts to be scored: deals with their history, checked field by field; `posted_tables` makes tables of them.
 
 Strict: no unknown field, no text where a number belongs, no control characters, no NaN, no bare epoch numbers. A deal in a
 request replaces the stored rows of its id for that request, so its history has to come along: `changes` and `activities`.
@@ -6,21 +6,31 @@ request replaces the stored rows of its id for that request, so its history has 
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
-import pandas as pd
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from features import contracts
 from features.tables import NUMERIC, TABLES, TRACKED, Kind
-from serving.schemas import PLAIN, Label, Request
+from serving.schemas import PLAIN, Request
 
 MOST_DEALS: Final = 1000
 MOST_EVENTS: Final = 2000
 MOST_HORIZONS: Final = 20
+MOST_CUSTOM: Final = 200
 FARTHEST_DAYS: Final = 3650
 EARLIEST_YEAR, LATEST_YEAR = 1970, 2199
 
@@ -28,6 +38,7 @@ _CALENDAR: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DECIMAL: Final = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _TEXT_OF_TIME: Final = PydanticCustomError("iso_text", "Input should be a date or time as ISO 8601 text")
 _YEARS: Final = PydanticCustomError("year_range", f"The year should be {EARLIEST_YEAR} to {LATEST_YEAR}")
+_UNTRACKED: Final = PydanticCustomError("untracked_field", "The field has no history")
 _VALUE: Final = PydanticCustomError(
     "change_value", "The value does not fit the field: write numbers as 1234.5, dates as 2026-04-01"
 )
@@ -40,12 +51,20 @@ def _iso(value: Any) -> Any:
     return value
 
 
+def _composed(value: str) -> str:
+    """Unicode's composed form, in which stored texts are."""
+    return unicodedata.normalize("NFC", value)
+
+
 def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
 
-Id = Annotated[str, Field(min_length=1, max_length=200, pattern=PLAIN)]
-Text = Annotated[str, Field(max_length=1000, pattern=PLAIN)]
+Id = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PLAIN), AfterValidator(_composed)
+]
+Label = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=PLAIN), AfterValidator(_composed)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000, pattern=PLAIN), AfterValidator(_composed)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e15, le=1e15)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_iso)]
 Day = Annotated[date, BeforeValidator(_iso)]
@@ -71,12 +90,16 @@ class PostedChange(Posted):
     """One change of a tracked field of the deal."""
 
     changed_at: Instant = Field(description="When the value came to hold; ISO 8601 with an offset.")
-    field: Literal[TRACKED] = Field(description="The field that changed.")  # type: ignore[valid-type]
+    field: Id = Field(description=f"The field that changed: {', '.join(TRACKED)}, or a custom column that has a history.")
     old_value: Text | None = Field(default=None, description="The value before, as text; null: it was empty.")
     new_value: Text | None = Field(default=None, description="The value after, as text; null: it was emptied.")
 
     @model_validator(mode="after")
     def _fits_the_field(self) -> Self:
+        if self.field not in TABLES["deals"].names:
+            return self  # a custom column: the mapping says of what kind, see posted_tables
+        if self.field not in TRACKED:
+            raise _UNTRACKED
         kind = TABLES["deals"].column(self.field).kind
         if not all(_fits(value, kind) for value in (self.old_value, self.new_value)):
             raise _VALUE
@@ -112,11 +135,14 @@ class PostedDeal(Posted):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = Field(
         default=None, description="ISO 4217 code; null: the organisation's."
     )
-    stage: Label = Field(description="The stage now, by the name that the data uses.")
+    stage: Id = Field(description="The stage now, by the name that the data uses.")
     expected_close_on: Day | None = Field(default=None, description="The CRM's own expected close date.")
     forecast_category: Label | None = Field(default=None, description="The CRM's forecast category.")
     crm_probability: Annotated[Number, Field(ge=0, le=1)] | None = Field(
         default=None, description="The CRM's own probability, 0 to 1."
+    )
+    custom: Annotated[dict[Id, Text | Number | StrictBool | None], Field(max_length=MOST_CUSTOM)] = Field(
+        default={}, description="The deal's values of custom columns, by the names that the mapping declares; dates as text."
     )
     changes: Annotated[list[PostedChange], Field(max_length=MOST_EVENTS)] = Field(
         default=[], description="The deal's change history."
@@ -196,35 +222,19 @@ class ScoreRequest(Posted):
                     {"first": first[deal.deal_id], "second": index},
                 )
             first[deal.deal_id] = index
+        twice = _first_repeated(activity.activity_id for deal in deals for activity in deal.activities)
+        if twice is not None:
+            raise PydanticCustomError("duplicate_id", "Two activities have the activity_id {id}", {"id": twice})
         return deals
 
 
-def tables_of(deals: Iterable[PostedDeal]) -> Mapping[str, pd.DataFrame]:
-    """The posted deals as the tables `deals`, `deal_changes` and `activities`, with the contracts' dtypes."""
-    posted = list(deals)
-    changes = [{"deal_id": deal.deal_id, **change.model_dump()} for deal in posted for change in deal.changes]
-    activities = [
-        {"account_id": deal.account_id, **activity.model_dump(), "deal_id": deal.deal_id}
-        | {"activity_id": activity.activity_id or f"{deal.deal_id}/{index}"}
-        for deal in posted
-        for index, activity in enumerate(deal.activities)
-    ]
-    rows = {
-        "deals": [deal.model_dump(exclude={"changes", "activities"}) for deal in posted],
-        "deal_changes": changes,
-        "activities": activities,
-    }
-    return {name: _table(name, records) for name, records in rows.items()}
-
-
-def _table(name: str, records: list[dict[str, Any]]) -> pd.DataFrame:
-    columns = [column for column in TABLES[name].columns if not records or column.name in records[0]]
-    return pd.DataFrame(
-        {
-            column.name: contracts.parse(pd.Series([record[column.name] for record in records], dtype=object), column.kind)
-            for column in columns
-        }
-    )
+def _first_repeated(ids: Iterable[str | None]) -> str | None:
+    seen: set[str] = set()
+    for each in ids:
+        if each is not None and each in seen:
+            return each
+        seen |= {each} if each is not None else set()
+    return None
 
 
 def _fits(value: str | None, kind: Kind) -> bool:

@@ -20,7 +20,8 @@ import pandas as pd
 from features import clock
 from features.dataset import Dataset
 from features.errors import NotReadyError
-from features.rates import Rates, rates
+from features.excerpt import prepare
+from features.rates import Rates, of_the_day
 from features.snapshot import Snapshot
 from serving import score
 from serving.champions import Champions, fetch_champions
@@ -85,7 +86,7 @@ class Served:
     @cached_property
     def rates(self) -> Rates:
         """The rates that the signals of all deals borrow."""
-        return rates(self.snapshot)
+        return of_the_day(self.snapshot)
 
     @cached_property
     def past_deals(self) -> PastDeals:
@@ -158,6 +159,7 @@ def build(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> Ser
     as_of = clock.now(dataset.ends_at)
     deals = Ranking.of(_pipeline(dataset, bundles["deals"], as_of), by=("expected_value", "p_won_this_quarter"), key="deal_id")
     clients = _clients(dataset, bundles["clients"], as_of) if "clients" in bundles else None
+    prepare(dataset)  # for posted deals: the first of them does not wait
     return Served(dataset, revision, bundles, as_of, deals, clients)
 
 

@@ -14,8 +14,8 @@ from features import clients, clock
 from features.dataset import Dataset
 from features.deals import deal_signals
 from features.errors import NotReadyError, UsageError
-from features.excerpt import excerpt
-from features.rates import rates
+from features.excerpt import excerpt, excerpt_of_checked
+from features.rates import of_the_day
 from features.snapshot import Snapshot
 from serving.client_value import COLUMNS as VALUES
 from serving.client_value import value_columns
@@ -64,12 +64,42 @@ def score_posted(
     and the company's rates are used. A posted deal that is closed or was created after as_of has the reason `not_open`.
     """
     joined = excerpt(dataset, posted, as_of)
-    snapshot = Snapshot(joined, as_of)
-    asked = joined.deal_rows.get_indexer(pd.Index(posted["deals"]["deal_id"].to_numpy(dtype=object)))
-    rows = np.intersect1d(asked, snapshot.open_deals)
-    signals = deal_signals(snapshot, rates(Snapshot(dataset, as_of)), rows)
+    return _scored_excerpt(dataset, joined, bundle, posted["deals"]["deal_id"], as_of, horizons, reasons=reasons)
+
+
+def score_checked(
+    dataset: Dataset,
+    bundle: Bundle,
+    posted: Mapping[str, pd.DataFrame],
+    as_of: pd.Timestamp,
+    horizons: Sequence[float],
+    *,
+    reasons: bool = True,
+) -> pd.DataFrame:
+    """As `score_posted`, of tables that have the contracts' form already, such as those of `serving.posted_tables`.
+
+    Raises DataError for an amount in a currency that has no rate.
+    """
+    joined = excerpt_of_checked(dataset, {name: frame for name, frame in posted.items() if len(frame)}, as_of)
+    return _scored_excerpt(dataset, joined, bundle, posted["deals"]["deal_id"], as_of, horizons, reasons=reasons)
+
+
+def _scored_excerpt(
+    dataset: Dataset,
+    joined: Dataset,
+    bundle: Bundle,
+    asked: pd.Series,
+    as_of: pd.Timestamp,
+    horizons: Sequence[float],
+    *,
+    reasons: bool,
+) -> pd.DataFrame:
+    """The deals that were asked for; those that are not open last, with a reason."""
+    ids, snapshot = asked.to_numpy(dtype=object), Snapshot(joined, as_of)
+    rows = np.intersect1d(joined.deal_rows.get_indexer(pd.Index(ids, dtype=object)), snapshot.open_deals)
+    signals = deal_signals(snapshot, of_the_day(Snapshot(dataset, as_of)), rows)
     scored = _scored_deals(snapshot, bundle, horizons, signals, reasons=reasons)
-    absent = [deal for deal in posted["deals"]["deal_id"] if deal not in set(scored["deal_id"])]
+    absent = sorted(set(ids) - set(scored["deal_id"]), key=list(ids).index)
     closed = pd.DataFrame({"deal_id": absent, "as_of": as_of, "reason": "not_open"})
     return pd.concat([scored, closed.astype({"deal_id": "str"})], ignore_index=True) if absent else scored
 

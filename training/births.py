@@ -18,7 +18,6 @@ import pandas as pd
 from features import clock, survival
 from features.clock import Floats, Mask
 from features.history import OPEN, WON, Rows, first_row
-from features.rates import deal_amounts
 from features.snapshot import Snapshot
 from training.arrivals import Arrivals, fit_arrivals
 
@@ -195,7 +194,7 @@ def _curves(group: Rows, age: Floats, cause: Rows, n_groups: int) -> Floats:
 def _segment(snapshot: Snapshot, name: str, own: Mask, recent: Mask, won: Floats, age: Floats, cells: Rows) -> Segment:
     """One segment: its share of the births and what its wins were like."""
     share = float((own & recent).sum() / max(1, recent.sum()))
-    amount = deal_amounts(snapshot)
+    amount = snapshot.deal_amounts
     wins = np.flatnonzero(own & (snapshot.state == WON) & ~np.isnan(amount))
     wins = wins[np.argsort(age[wins], kind="stable")]
     placed = wins if len(wins) else np.flatnonzero(own & snapshot.exists)

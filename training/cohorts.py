@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from features import clock
+from features import clients, clock
 from features.dataset import Dataset
 from features.errors import NotReadyError
 from training import record
@@ -18,6 +18,7 @@ from training.examples import Examples, examples
 from training.fitting import fit_hazard
 from training.folds import Fold
 from training.hazard import HazardModel
+from training.signal_use import catalog_of, signal_uses, summary, to_json
 from training.splits import Plan, plan
 from training.targets import DEALS, Regime, regimes
 from training.typical import Typical, learn_typical
@@ -78,19 +79,27 @@ def fit_all(cohorts: Cohorts, progress: Say) -> Bundle:
     typical: dict[str, Typical] = {}
     amounts: AmountModel | None = None
     parameters = cohorts.parameters
-    meta: dict[str, Any] = {"seed": parameters.seed, "threads": parameters.threads, "golden": {}, "regimes": {}}
+    meta: dict[str, Any] = {"seed": parameters.seed, "threads": parameters.threads, "golden": {}, "regimes": {}, "signals": {}}
     for regime in cohorts.regimes:
         rows = cohorts.rows[regime.name]
         models[regime.name] = cohorts.fit_one(regime, rows, cohorts.schedule)
         typical[regime.name] = learn_typical(models[regime.name], rows, regime.good_end)
         meta["regimes"][regime.name] = record.counts(rows, regime)
         meta["golden"][regime.name] = record.golden(models[regime.name], rows)
+        uses = signal_uses(models[regime.name].encoding, catalog_of(regime.name), _tables_of(cohorts.dataset, regime))
+        meta["signals"][regime.name] = to_json(uses)
         if regime is DEALS:
             amounts = _fit_amounts(cohorts, rows, regime)
             progress(f"{regime.name}: amounts when won: {amounts.method}")
         progress(f"{regime.name}: {describe(models[regime.name])}")
+        progress(f"{regime.name}: {summary(uses)}")
     meta["fingerprint"] = record.fingerprint(cohorts.dataset, cohorts.as_of)
     return Bundle(cohorts.target, "", cohorts.as_of, models, typical, meta, amounts)
+
+
+def _tables_of(dataset: Dataset, regime: Regime) -> set[str]:
+    """The tables that the signals of a regime can come from."""
+    return set(dataset.tables) if regime is DEALS else clients.tables_of(dataset)
 
 
 def _fit_amounts(cohorts: Cohorts, rows: Examples, regime: Regime) -> AmountModel:

@@ -16,6 +16,7 @@ more than half of the training dates is left out, so is one whose values differ 
 the season until three were.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,17 +39,42 @@ MIN_PERIODS_OF_SEASONS: Final = 12
 """The season is used only where training saw that many quarters: each month of the year three times."""
 MAX_UNKNOWN_DATES: Final = 0.5
 """A signal that is unknown for everybody at a larger share of the training dates is left out."""
+LEAST_KNOWN: Final = 1.0 - MAX_UNKNOWN_DATES
 MAX_SHARE_OF_DATE: Final = 0.25
 """A signal of whose variance a larger share lies between the training dates is left out."""
 
 
+LIVE: Final = "live"
+NOT_LEARNED: Final = "not learned"
+ABSENT: Final = "absent"
+
+UNKNOWN: Final = "unknown everywhere: no such column, or nothing in it"
+MOSTLY_UNKNOWN: Final = "unknown at more than half of the dates"
+CONSTANT: Final = "the same in all rows"
+DATED: Final = "tells the date"
+RARE: Final = "no two texts are frequent enough"
+
+
+@dataclass(frozen=True)
+class SignalUse:
+    """What became of a signal in a run: LIVE, NOT_LEARNED or ABSENT, and the reason of the latter two."""
+
+    name: str
+    state: str
+    reason: str = ""
+
+
 @dataclass(frozen=True)
 class Encoding:
-    """The columns of the matrix, in order; for a category the texts of codes 0, 1, …, n - 1 (n: other); last the bucket's own."""
+    """The columns of the matrix, in order; for a category the texts of codes 0, 1, …, n - 1 (n: other); last the bucket's own.
+
+    uses  what became of each signal that the encoding was learned from
+    """
 
     numbers: tuple[str, ...]
     categories: tuple[tuple[str, tuple[str, ...]], ...]
     bucket: tuple[str, ...] = (*BUCKET_SIGNALS, *PERIOD_SIGNALS)
+    uses: tuple[SignalUse, ...] = ()
 
     @property
     def signal_names(self) -> list[str]:
@@ -78,12 +104,14 @@ class Encoding:
     def to_json(self) -> dict[str, Any]:
         # A list of pairs, not an object: the order of columns has to survive a JSON writer that sorts its keys.
         pairs = [[name, list(texts)] for name, texts in self.categories]
-        return {"numbers": list(self.numbers), "categories": pairs, "bucket": list(self.bucket)}
+        uses = [[use.name, use.state, use.reason] for use in self.uses]
+        return {"numbers": list(self.numbers), "categories": pairs, "bucket": list(self.bucket), "uses": uses}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Encoding":
         categories = tuple((name, tuple(texts)) for name, texts in data["categories"])
-        return cls(tuple(data["numbers"]), categories, tuple(data["bucket"]))
+        uses = tuple(SignalUse(*use) for use in data.get("uses", ()))
+        return cls(tuple(data["numbers"]), categories, tuple(data["bucket"]), uses)
 
 
 def learn_encoding(signals: pd.DataFrame, as_of: Micros, calendar: FiscalCalendar) -> Encoding:
@@ -91,17 +119,14 @@ def learn_encoding(signals: pd.DataFrame, as_of: Micros, calendar: FiscalCalenda
 
     `signals` is indexed by the units' ids, a unit standing once for each of its as_of dates.
     """
-    known = signals.notna().groupby(as_of).any().mean().to_dict()
-    lasting = [str(name) for name in signals if known.get(name, 0.0) >= 1.0 - MAX_UNKNOWN_DATES]
-    varying = [name for name in lasting if signals[name].nunique(dropna=False) > 1]
-    numeric = [name for name in varying if pd.api.types.is_numeric_dtype(signals[name])]
-    dated = share_of_date(signals[numeric], as_of)
-    numbers = [name for name in numeric if not dated[name] > MAX_SHARE_OF_DATE]
-    texts = {name: _in_use(signals[name]) for name in varying if name not in numeric}
+    texts = {str(name): _in_use(signals[name]) for name in signals if not pd.api.types.is_numeric_dtype(signals[name])}
+    against = _reasons_against(signals, as_of, texts)
+    learned = [str(name) for name in signals if str(name) not in against]
     return Encoding(
-        tuple(numbers),
-        tuple((name, kept) for name, kept in texts.items() if len(np.unique(_codes(signals[name], kept))) > 1),
+        tuple(name for name in learned if name not in texts),
+        tuple((name, texts[name]) for name in learned if name in texts),
         _of_buckets(as_of, calendar),
+        tuple(SignalUse(name, NOT_LEARNED if name in against else LIVE, against.get(name, "")) for name in map(str, signals)),
     )
 
 
@@ -110,6 +135,19 @@ def _of_buckets(as_of: Micros, calendar: FiscalCalendar) -> tuple[str, ...]:
     periods = {calendar.quarter(instant(int(moment))).label for moment in np.unique(as_of)}
     phases = PERIOD_SIGNALS if len(periods) >= MIN_PERIODS else ()
     return (*BUCKET_SIGNALS, *phases, *(SEASON_SIGNALS if len(periods) >= MIN_PERIODS_OF_SEASONS else ()))
+
+
+def _reasons_against(signals: pd.DataFrame, as_of: Micros, texts: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Why a signal is not learned from, for those that are not; the first reason that holds."""
+    known = signals.notna().groupby(as_of).any().mean()
+    reasons = {str(name): UNKNOWN if share == 0.0 else MOSTLY_UNKNOWN for name, share in known.items() if share < LEAST_KNOWN}
+    left = [str(name) for name in signals if str(name) not in reasons]
+    reasons |= {name: CONSTANT for name in left if signals[name].nunique(dropna=False) <= 1}
+    numeric = [name for name in left if name not in reasons and name not in texts]
+    dated = share_of_date(signals[numeric], as_of)
+    reasons |= {name: DATED for name in numeric if dated[name] > MAX_SHARE_OF_DATE}
+    textual = [name for name in left if name not in reasons and name in texts]
+    return reasons | {name: RARE for name in textual if len(np.unique(_codes(signals[name], texts[name]))) <= 1}
 
 
 def share_of_date(signals: pd.DataFrame, as_of: Micros) -> dict[str, float]:

@@ -14,12 +14,12 @@ import numpy as np
 from scipy import sparse
 
 from features.clock import Mask
+from features.flat import Texts
 from features.history import Rows
 from features.kpis import slices
 from features.kpis.options import TODAY
 from features.kpis.slices import Slicing, client_texts
 from features.kpis.value import COMPANY, Node
-from features.signal import Texts
 from features.snapshot import Snapshot
 
 DIMENSIONS: Final = (COMPANY, "owner", "team", "manager", "product", "region")

@@ -21,7 +21,6 @@ from features.clock import Floats, Mask
 from features.history import WON
 from features.kpis import windows
 from features.kpis.value import Window
-from features.rates import deal_amounts
 from features.snapshot import Snapshot
 from training.rollup import filled_amounts, won_within
 
@@ -51,7 +50,7 @@ def rival_forecasts(snapshot: Snapshot, window: Window, past: Sequence[Window]) 
 
 
 def _bookings(snapshot: Snapshot, window: Window) -> float:
-    return float(np.nansum(deal_amounts(snapshot)[won_within(snapshot, window)]))
+    return float(np.nansum(snapshot.deal_amounts[won_within(snapshot, window)]))
 
 
 def _stage_weighted(snapshot: Snapshot, window: Window, past: Sequence[Window]) -> float:
@@ -87,7 +86,7 @@ def _seen_at(snapshot: Snapshot, point: Point) -> tuple[pd.DataFrame, float]:
     deals = before.open_deals
     rows = pd.DataFrame({"stage": before.texts("stage")[deals], "won": inside[deals].astype(np.float64)})
     new = inside & ~before.exists
-    return rows, float(np.nansum(deal_amounts(snapshot)[new]))
+    return rows, float(np.nansum(snapshot.deal_amounts[new]))
 
 
 def _crm(snapshot: Snapshot, window: Window) -> float:

@@ -23,7 +23,6 @@ from features.clock import Floats, Mask
 from features.deals import deal_signals
 from features.history import WON, Rows
 from features.kpis.value import COMPANY, Window
-from features.rates import deal_amounts
 from features.snapshot import Snapshot
 from training import draws as simulation
 from training.births import Births, expected_births, fit_births
@@ -185,7 +184,7 @@ def _open_deals(snapshot: Snapshot, curves: Curves, window: Window, where: Place
 
 def filled_amounts(snapshot: Snapshot) -> Floats:
     """Amounts in the organisation's currency; a deal without one counts as the median of the deals won so far, else 0."""
-    amount = deal_amounts(snapshot)
+    amount = snapshot.deal_amounts
     won = amount[(snapshot.state == WON) & ~np.isnan(amount)]
     return np.where(np.isnan(amount), np.median(won) if len(won) else 0.0, amount)
 
@@ -193,7 +192,7 @@ def filled_amounts(snapshot: Snapshot) -> Floats:
 def won_money(snapshot: Snapshot, window: Window, where: Places) -> Floats:
     """(cells,) cents of the deals known to be won inside the window; the amount is the final one as known."""
     won = won_within(snapshot, window) & (where.of_deal >= 0)
-    cents = np.rint(np.nan_to_num(deal_amounts(snapshot)[won]) * CENTS)
+    cents = np.rint(np.nan_to_num(snapshot.deal_amounts[won]) * CENTS)
     return np.bincount(where.of_deal[won], cents, minlength=len(where)).astype(np.float64)
 
 
@@ -205,7 +204,7 @@ def won_within(snapshot: Snapshot, window: Window) -> Mask:
 
 def _notes(snapshot: Snapshot, window: Window, births: Births, shock: Shock, watched_days: float) -> tuple[Note, ...]:
     days = float(clock.days_between(snapshot.at, clock.micros(window.end)))
-    bare = np.isnan(deal_amounts(snapshot))
+    bare = np.isnan(snapshot.deal_amounts)
     found = {
         "open_deals_without_amount": float(bare[snapshot.open_deals].sum()),
         "won_deals_without_amount": float((bare & won_within(snapshot, window)).sum()),

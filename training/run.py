@@ -6,6 +6,7 @@ gate refuses is registered all the same, without the alias, so that it can be lo
 the next version.
 """
 
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -21,12 +22,14 @@ from training.baselines import base_rate_of, life_table_of
 from training.boosting import Parameters
 from training.bundle import Bundle, DamagedBundleError
 from training.cohorts import Cohorts, Say, describe, fit_all, gather
+from training.encoding import SignalUse
 from training.evaluate import Report, examine
 from training.folds import folds
 from training.promote import Verdict, judge
 from training.record import fingerprint
 from training.registry import CHAMPION, Registered, Registry, RunRecord
 from training.report import headline, numbers, tables, write
+from training.signal_use import uses_of
 from training.trial import Incumbent, hold
 from training.typical import learn_typical
 
@@ -41,6 +44,7 @@ class TrainedRun:
     refused  the version of the candidate that the gate refused, None where it refused none
     lines    the report in a line for each regime, then the gate's reasons
     report   where the HTML page lies, None where nobody asked for one
+    signals  for each regime every signal that it may have: learned from, not learned from, or absent, and why
     """
 
     target: str
@@ -53,6 +57,7 @@ class TrainedRun:
     refused: str | None
     lines: tuple[str, ...]
     report: Path | None
+    signals: Mapping[str, tuple[SignalUse, ...]]
 
 
 def train(
@@ -181,8 +186,9 @@ def _register(
     summary = "; ".join(f"{each.regime}: {each.answers.replace('_', ' ')}" for each in verdict.decisions)
     refused = None if candidate is None else candidate.version
     alias = CHAMPION if verdict.promoted else None
+    signals = {name: uses_of(fitted, name) for name in fitted.models}
     return TrainedRun(
-        cohorts.target, registered.version, alias, registered.run_id, metrics, summary, verdict, refused, lines, kept
+        cohorts.target, registered.version, alias, registered.run_id, metrics, summary, verdict, refused, lines, kept, signals
     )
 
 
@@ -205,6 +211,8 @@ def _as_decided(cohorts: Cohorts, fitted: Bundle, verdict: Verdict) -> Bundle | 
 def _save(bundle: Bundle, gate: str, base: RunRecord, registry: Registry, folder: Path) -> Registered:
     """Write a bundle and register it with what the gate said of it."""
     bundles.save(replace(bundle, meta={**bundle.meta, "gate": gate}), folder)
+    listed = json.dumps(bundle.meta["signals"], indent=1, ensure_ascii=False)
+    (folder / "signals.json").write_text(listed, encoding="utf-8")
     kinds = {f"answers_{name}": _kind(bundle, name) for name in bundle.models}
     return registry.register(bundle.target, folder, replace(base, tags={**base.tags, "gate": gate, **kinds}))
 

@@ -20,9 +20,8 @@ from features import clock
 from features.clock import Floats, Mask, Micros
 from features.dataset import Dataset
 from features.deals import deal_signals
+from features.flat import Texts
 from features.history import OPEN, WON, Rows
-from features.rates import deal_amounts
-from features.signal import Texts
 from features.snapshot import Snapshot
 from training.explain import Explainer
 from training.space import Space
@@ -67,7 +66,7 @@ def past_deals(dataset: Dataset, explainer: Explainer, as_of: pd.Timestamp) -> P
         seen,
         now.state_since[deal],
         now.state[deal] == WON,
-        deal_amounts(now)[deal],
+        now.deal_amounts[deal],
     )
 
 

@@ -15,10 +15,11 @@ import pandas as pd
 from features import clock, history
 from features.clock import Mask
 from features.contracts import custom_columns
-from features.dataset import KINDS, Dataset
+from features.dataset import Dataset
 from features.history import Rows
 from features.recorded import recorded
 from features.snapshot import Snapshot
+from features.stages import states_of
 from features.tables import CHANGES, CLOSE, EXPORT, TABLES, Column
 
 UNTOLD: Final = "not known"
@@ -102,7 +103,7 @@ def _close_on_record(dataset: Dataset, as_of: int) -> Mask:
 def _closing(dataset: Dataset) -> Mask:
     """Which rows of the stage history stand in a closed stage."""
     past, stages = dataset.history("stage"), dataset.tables["stages"]
-    kinds = dict(zip(stages["stage"], stages["kind"].map(KINDS), strict=True))
+    kinds = states_of(stages)
     labels = past.labels if past.labels is not None else ()
     closed = np.array([*(kinds.get(label, history.OPEN) != history.OPEN for label in labels), False], dtype=np.bool_)
     return np.asarray(closed[past.value.astype(np.int64)], dtype=np.bool_)

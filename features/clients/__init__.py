@@ -22,6 +22,7 @@ from features.clients.dealings import dealings
 from features.clients.profile import profile
 from features.clients.service import surveys, tickets
 from features.clock import Mask
+from features.dataset import Dataset
 from features.history import Rows, count_rows
 from features.signal import Columns
 from features.snapshot import Snapshot
@@ -55,7 +56,7 @@ def cohort(snapshot: Snapshot, regime: str) -> Rows:
 
 def client_signals(snapshot: Snapshot, rows: Rows) -> pd.DataFrame:
     """The matrix of client signals for the given clients, indexed by account_id; columns as in the catalog, float64 or text."""
-    there = _tables(snapshot)
+    there = tables_of(snapshot.dataset)
     columns: Columns = {}
     for group in (group for table, groups in GROUPS.items() if table in there for group in groups):
         columns |= group(snapshot, rows)
@@ -63,10 +64,10 @@ def client_signals(snapshot: Snapshot, rows: Rows) -> pd.DataFrame:
     return pd.DataFrame({name: columns[name] for name in names}, index=snapshot.dataset.client_ids[rows].rename("account_id"))
 
 
-def _tables(snapshot: Snapshot) -> set[str]:
+def tables_of(dataset: Dataset) -> set[str]:
     """The tables that the source has. Won deals are the orders of one that has neither orders nor contracts."""
     # A Dataset always holds a table of deals; only one that ever had a row has a beginning.
-    there = {name for name in snapshot.dataset.tables if name != "deals" or name in snapshot.dataset.begins}
+    there = {name for name in dataset.tables if name != "deals" or name in dataset.begins}
     return there if "contracts" in there else {*there, "orders"}
 
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from features import clock
 from features.clock import Floats
+from features.flat import texts
 from features.history import Rows
-from features.signal import Columns, texts
+from features.signal import Columns
 from features.snapshot import Snapshot
 
 TEXTS: Final = ("industry", "region", "country")

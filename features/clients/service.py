@@ -20,15 +20,15 @@ def tickets(snapshot: Snapshot, rows: Rows) -> Columns:
     log = snapshot.dataset.client_logs.tickets
     past = Past.of(snapshot, "tickets", log, rows)
     closed = clock.known(log.closed, snapshot.at)
-    still_open = past.where(~closed)
+    still_open, ended = past.where(~closed), snapshot.told("tickets", "closed_at")
     return {
         **{f"n_tickets_{days}d": past.counted(days) for days in WINDOWS},
         "tickets_trend_90d": past.trend(90),
         "days_since_ticket": past.days_since_last(),
-        "n_open_tickets": still_open.count(),
-        "oldest_ticket_days": still_open.days_since_first(),
+        "n_open_tickets": still_open.count() * ended,
+        "oldest_ticket_days": still_open.days_since_first() * ended,
         "mean_days_to_close": past.where(closed).mean(clock.days_between(log.time, log.closed)),
-        "n_high_tickets_90d": past.within(90).total(log.high) * past.whole(90),
+        "n_high_tickets_90d": past.within(90).total(log.high) * past.whole(90) * snapshot.told("tickets", "priority"),
     }
 
 

@@ -6,16 +6,16 @@ import numpy as np
 
 from features import clock
 from features.clock import Floats, Mask, Micros
+from features.deal_signals.asked import Asked
 from features.history import LOST, WON, Rows, add_up, count_rows, last_row
-from features.rates import deal_amounts
 from features.signal import Columns
 from features.snapshot import Snapshot
 
 
-def past_deals(snapshot: Snapshot, cohort: Rows) -> Columns:
+def past_deals(asked: Asked) -> Columns:
     """The account's other deals, as known."""
-    account = snapshot.dataset.deal_accounts
-    n = int(account.max(initial=-1)) + 1
+    snapshot, cohort = asked.snapshot, asked.rows
+    account, n = snapshot.dataset.clients_of("deals"), len(snapshot.dataset.client_ids)
     won, lost = (snapshot.exists & (snapshot.state == state) for state in (WON, LOST))
     is_open = np.zeros(len(account), dtype=bool)
     is_open[snapshot.open_deals] = True
@@ -26,15 +26,16 @@ def past_deals(snapshot: Snapshot, cohort: Rows) -> Columns:
         "client_n_open": count_rows(account, is_open, n),
         "client_days_since_won": _days_since(account, snapshot.state_since, won, n, snapshot.at),
         "client_days_since_lost": _days_since(account, snapshot.state_since, lost, n, snapshot.at),
-        "client_won_amount_365d": add_up(account, deal_amounts(snapshot), recent & (account >= 0), n)
+        "client_won_amount_365d": add_up(account, snapshot.deal_amounts, recent & (account >= 0), n)
         * snapshot.whole_window("deals", 365),
     }
     own = _cut(columns, account[cohort])
     return own | {"client_n_open": own["client_n_open"] - is_open[cohort]}
 
 
-def orders(snapshot: Snapshot, cohort: Rows) -> Columns:
+def orders(asked: Asked) -> Columns:
     """The account's orders; the source has that table."""
+    snapshot, cohort = asked.snapshot, asked.rows
     log, n = snapshot.dataset.order_log, len(snapshot.dataset.client_ids)
     known = clock.known(log.known, snapshot.at)
     recent = known & clock.within(log.time, clock.after_days(snapshot.at, -365), snapshot.at)
@@ -48,8 +49,9 @@ def orders(snapshot: Snapshot, cohort: Rows) -> Columns:
     return _of_clients(snapshot, columns, cohort)
 
 
-def contracts(snapshot: Snapshot, cohort: Rows) -> Columns:
+def contracts(asked: Asked) -> Columns:
     """The account's contracts; the source has that table."""
+    snapshot, cohort = asked.snapshot, asked.rows
     log, n = snapshot.dataset.contract_log, len(snapshot.dataset.client_ids)
     known = clock.known(log.known, snapshot.at)
     in_force = log.running(snapshot.at, grace=-1)
@@ -65,32 +67,33 @@ def contracts(snapshot: Snapshot, cohort: Rows) -> Columns:
     return _of_clients(snapshot, columns, cohort)
 
 
-def tickets(snapshot: Snapshot, cohort: Rows) -> Columns:
+def tickets(asked: Asked) -> Columns:
     """The account's tickets; the source has that table."""
-    table, n = snapshot.dataset.tables["tickets"], len(snapshot.dataset.client_ids)
+    snapshot, cohort = asked.snapshot, asked.rows
+    arrays, n = snapshot.dataset.arrays, len(snapshot.dataset.client_ids)
     client = snapshot.dataset.clients_of("tickets")
     known = snapshot.known_rows("tickets")
-    recent = known & clock.within(clock.to_micros(table["opened_at"]), clock.after_days(snapshot.at, -90), snapshot.at)
-    closed = clock.to_micros(table["closed_at"]) if "closed_at" in table else clock.repeated(clock.UNKNOWN, len(table))
-    is_open = count_rows(client, known & ~clock.known(closed, snapshot.at), n)
-    columns = {
-        "client_n_open_tickets": is_open if "closed_at" in table else np.full(n, np.nan),
-        "client_n_tickets_90d": count_rows(client, recent, n) * snapshot.whole_window("tickets", 90),
-    }
+    recent = known & clock.within(arrays.get("tickets", "opened_at"), clock.after_days(snapshot.at, -90), snapshot.at)
+    columns = {"client_n_open_tickets": np.full(n, np.nan)}
+    if arrays.has("tickets", "closed_at"):
+        closed = clock.known(arrays.get("tickets", "closed_at"), snapshot.at)
+        columns["client_n_open_tickets"] = count_rows(client, known & ~closed, n)
+    columns["client_n_tickets_90d"] = count_rows(client, recent, n) * snapshot.whole_window("tickets", 90)
     return _of_clients(snapshot, columns, cohort)
 
 
-def surveys(snapshot: Snapshot, cohort: Rows) -> Columns:
+def surveys(asked: Asked) -> Columns:
     """The account's last answer to a survey, on its own scale; the source has that table."""
-    table, n = snapshot.dataset.tables["surveys"], len(snapshot.dataset.client_ids)
+    snapshot, cohort = asked.snapshot, asked.rows
+    arrays, n = snapshot.dataset.arrays, len(snapshot.dataset.client_ids)
     client = snapshot.dataset.clients_of("surveys")
-    answered = clock.to_micros(table["answered_at"])
+    answered = arrays.get("surveys", "answered_at")
     keep = snapshot.known_rows("surveys") & (client >= 0)
     # Rows stand in the order of response_id; of two answers in one instant the later one counts.
     rows = np.flatnonzero(keep)[np.argsort(answered[keep], kind="stable")]
     last = np.full(n, -1, dtype=np.int64)
     last[client[rows]] = rows
-    score, low, high = (table[name].to_numpy(dtype=np.float64) for name in ("score", "scale_min", "scale_max"))
+    score, low, high = (arrays.get("surveys", name) for name in ("score", "scale_min", "scale_max"))
     with np.errstate(divide="ignore", invalid="ignore"):
         share = (score - low) / (high - low)
     columns = {
@@ -100,12 +103,13 @@ def surveys(snapshot: Snapshot, cohort: Rows) -> Columns:
     return _of_clients(snapshot, columns, cohort)
 
 
-def attention(snapshot: Snapshot, cohort: Rows) -> Columns:
+def attention(asked: Asked) -> Columns:
     """Activities with the account, whatever deal they belong to; the source has that table."""
-    activities, n = snapshot.dataset.tables["activities"], len(snapshot.dataset.client_ids)
+    snapshot, cohort = asked.snapshot, asked.rows
+    n = len(snapshot.dataset.client_ids)
     client = snapshot.dataset.clients_of_activities
-    known = snapshot.known_rows("activities")
-    logged = clock.to_micros(activities["logged_at"])
+    known = clock.known(snapshot.dataset.activities_known, snapshot.at)
+    logged = snapshot.dataset.arrays.get("activities", "logged_at")
     recent = known & clock.within(logged, clock.after_days(snapshot.at, -90), snapshot.at)
     columns = {
         "client_n_activities_90d": count_rows(client, recent, n) * snapshot.whole_window("activities", 90),

@@ -11,153 +11,170 @@ from typing import Final
 import numpy as np
 
 from features import clock
-from features.activity import KINDS
+from features.activity import KINDS, ActivityLog
 from features.clock import Floats, Mask, Micros
-from features.history import Rows, add_up, consecutive, count_rows, first_of_pair, first_row, last_row
+from features.deal_signals.asked import Asked
+from features.groups import Groups, gathered, rows_of
+from features.history import Codes, Rows
 from features.signal import Columns
-from features.snapshot import Snapshot
 
-WINDOWS: Final = (7, 30, 90)
+WINDOWS: Final = (90, 30, 7)
 COUNTED: Final = {"call": "n_calls", "email": "n_emails", "meeting": "n_meetings", "demo": "n_demos", "proposal": "n_proposals"}
 
 
 @dataclass(frozen=True)
 class _Log:
-    """The known activities of the asked deals, sorted by deal and time, as in ActivityLog.
+    """The known activities of the asked deals, grouped by deal and in order of time within it.
 
-    open  whether it is not known to be done
-    n     how many deals the Dataset has
+    rows  the place of each in `whole`, the log of all activities
     """
 
-    deal: Rows
+    asked: Asked
+    whole: ActivityLog
+    rows: Rows
+    groups: Groups
     time: Micros
-    due: Micros
-    open: Mask
-    user: Rows
-    contact: Rows
-    kind: Rows
+    kind: Codes
     inbound: Mask
     outbound: Mask
-    columns: frozenset[str]
-    n: int
-
-    def count(self, keep: Mask) -> Floats:
-        return count_rows(self.deal, keep, self.n)
 
     def has(self, column: str) -> float:
         """The factor for what a column tells: 1, or NaN where the source lacks it."""
-        return 1.0 if column in self.columns else np.nan
+        return 1.0 if column in self.whole.columns else np.nan
 
-    def first(self, keep: Mask) -> Micros:
-        return clock.time_at(self.time, first_row(self.deal, keep, self.n))
+    def first(self, rows: Rows) -> Micros:
+        """When the first of these rows of each deal was logged."""
+        return clock.time_at(self.time, self.groups.first_of(rows))
 
-    def last(self, keep: Mask) -> Micros:
-        return clock.time_at(self.time, last_row(self.deal, keep, self.n))
+    def last(self, rows: Rows) -> Micros:
+        """When the last of these rows of each deal was logged."""
+        return clock.time_at(self.time, self.groups.last_of(rows))
+
+    def distinct(self, alike: Rows, rows: Rows) -> Floats:
+        """How many different people take part in these rows of each deal; `alike` is as in `ActivityLog.by_user`."""
+        people = alike[self.rows[rows]]
+        named = people >= 0
+        rows, people = rows[named], people[named]
+        # Only the entries just written are read again, so the rest need not be set.
+        seen_first = np.empty(len(alike), dtype=np.int64)
+        seen_first[people[::-1]] = rows[::-1]
+        return self.groups.count_rows(rows[seen_first[people] == rows])
 
     @property
-    def all(self) -> Mask:
-        return np.ones(len(self.deal), dtype=bool)
+    def all(self) -> Rows:
+        return np.arange(len(self.rows))
 
 
-def contact(snapshot: Snapshot, cohort: Rows) -> Columns:
+def contact(asked: Asked) -> Columns:
     """The group `contact`; the source has activities."""
-    log = _known(snapshot, cohort)
-    columns = {**_counts(snapshot, log), **_recency(snapshot, log), **_talk(snapshot, log), **_next_steps(snapshot, log)}
-    return {name: values[cohort] for name, values in columns.items()}
+    log = _known(asked)
+    return {**_counts(log), **_recency(log), **_talk(log), **_next_steps(log)}
 
 
-def _known(snapshot: Snapshot, cohort: Rows) -> _Log:
-    log, n = snapshot.dataset.activity_log, snapshot.dataset.n_deals
-    asked = np.zeros(n + 1, dtype=bool)
-    asked[cohort] = True
-    rows = np.flatnonzero(clock.known(log.known, snapshot.at) & asked[log.deal])
-    undone = ~clock.known(log.done[rows], snapshot.at)
-    told = (log.user[rows], log.contact[rows], log.kind[rows], log.inbound[rows], log.outbound[rows])
-    return _Log(log.deal[rows], log.time[rows], log.due[rows], undone, *told, log.columns, n)
+def _known(asked: Asked) -> _Log:
+    dataset = asked.snapshot.dataset
+    log = dataset.activity_log
+    rows, position = rows_of(dataset.activity_starts, asked.rows)
+    keep = np.flatnonzero(clock.known(log.known[rows], asked.at))
+    rows, groups = rows[keep], gathered(position[keep], len(asked.rows))
+    return _Log(asked, log, rows, groups, log.time[rows], log.kind[rows], log.inbound[rows], log.outbound[rows])
 
 
-def _counts(snapshot: Snapshot, log: _Log) -> dict[str, Floats]:
+def _counts(log: _Log) -> dict[str, Floats]:
     """Activities by kind and by direction, in all and over each window."""
-    ago = {f"_{days}d": snapshot.whole_window("activities", days) for days in WINDOWS}
-    within = {f"_{days}d": clock.within(log.time, clock.after_days(snapshot.at, -days), snapshot.at) for days in WINDOWS}
-    columns: dict[str, Floats] = {}
-    for suffix, recent in {"": log.all, **within}.items():
-        whole, n_kinds = ago.get(suffix, 1.0), len(KINDS)
-        table = count_rows(log.deal * n_kinds + log.kind, recent, log.n * n_kinds).reshape(log.n, n_kinds)
-        columns[f"n_activities{suffix}"] = table.sum(axis=1) * whole
-        columns |= {f"{name}{suffix}": table[:, KINDS.index(kind)] * whole for kind, name in COUNTED.items()}
-        columns[f"n_inbound{suffix}"] = log.count(recent & log.inbound) * whole * log.has("direction")
-        columns[f"n_outbound{suffix}"] = log.count(recent & log.outbound) * whole * log.has("direction")
+    told = log.has("direction")
+    of_kind = {name: (log.kind == KINDS.index(kind), 1.0) for kind, name in COUNTED.items()}
+    counted = {**of_kind, "n_inbound": (log.inbound, told), "n_outbound": (log.outbound, told)}
+    columns = {
+        "n_activities": log.groups.sizes,
+        **{name: log.groups.count(keep) * sure for name, (keep, sure) in counted.items()},
+    }
+    rows = log.all
+    for days in WINDOWS:
+        # The windows lie in each other, so each looks only at what the longer one kept.
+        rows = rows[clock.within(log.time[rows], clock.after_days(log.asked.at, -days), log.asked.at)]
+        whole = log.asked.snapshot.whole_window("activities", days)
+        columns[f"n_activities_{days}d"] = log.groups.count_rows(rows) * whole
+        columns |= {
+            f"{name}_{days}d": log.groups.count_rows(rows[keep[rows]]) * whole * sure for name, (keep, sure) in counted.items()
+        }
     with np.errstate(divide="ignore", invalid="ignore"):
         month = columns["n_activities_30d"]
         columns["activity_pace_ratio"] = np.where(month > 0, (columns["n_activities_7d"] / 7) / (month / 30), np.nan)
     return columns
 
 
-def _recency(snapshot: Snapshot, log: _Log) -> dict[str, Floats]:
+def _recency(log: _Log) -> dict[str, Floats]:
     met = (log.kind == KINDS.index("meeting")) | (log.kind == KINDS.index("demo"))
-    kept = {"activity": log.all, "inbound": log.inbound, "outbound": log.outbound, "meeting": met}
-    since = {f"days_since_{name}": clock.days_between(log.last(keep), snapshot.at) for name, keep in kept.items()}
-    return {**since, "longest_silence_days": _longest_silence(snapshot, log)}
+    last = {name: log.last(np.flatnonzero(keep)) for name, keep in (("inbound", log.inbound), ("outbound", log.outbound))}
+    last |= {"meeting": log.last(np.flatnonzero(met)), "activity": clock.time_at(log.time, log.groups.ends)}
+    since = {f"days_since_{name}": clock.days_between(time, log.asked.at) for name, time in last.items()}
+    return {**since, "longest_silence_days": _longest_silence(log, last["activity"])}
 
 
-def _longest_silence(snapshot: Snapshot, log: _Log) -> Floats:
+def _longest_silence(log: _Log, last: Micros) -> Floats:
     """The longest time without an activity between the deal's creation and as_of."""
-    created = snapshot.dataset.deal_created
-    before, after = consecutive(log.deal, log.all)
-    begun = clock.later(log.time[before], created[log.deal[before]])
-    opening = clock.days_between(created, log.first(log.all))
-    last = clock.later(log.last(log.all), created)
-    longest = np.fmax(clock.days_between(last, snapshot.at), opening)
-    np.maximum.at(longest, log.deal[after], clock.days_between(begun, log.time[after]))
+    created, groups = log.asked.created, log.groups
+    after = np.flatnonzero(groups.continues)
+    deal = groups.of[after]
+    begun = clock.later(log.time[after - 1], created[deal])
+    opening = clock.days_between(created, clock.time_at(log.time, groups.begins))
+    longest = np.fmax(clock.days_between(clock.later(last, created), log.asked.at), opening)
+    np.maximum.at(longest, deal, clock.days_between(begun, log.time[after]))
     return longest
 
 
-def _talk(snapshot: Snapshot, log: _Log) -> dict[str, Floats]:
+def _talk(log: _Log) -> dict[str, Floats]:
     """Who takes part, and who waits for whom."""
-    sent = _since_answer(log, log.outbound, log.inbound)
-    asked = _since_answer(log, log.inbound, log.outbound)
+    inbound, outbound = np.flatnonzero(log.inbound), np.flatnonzero(log.outbound)
+    by_user, by_contact = log.whole.by_user, log.whole.by_contact
     directed = log.has("direction")
     return {
-        "n_people": log.count(first_of_pair(log.deal, log.user, log.all)) * log.has("user_id"),
-        "n_contacts": log.count(first_of_pair(log.deal, log.contact, log.all)) * log.has("contact_id"),
-        "n_contacts_replied": log.count(first_of_pair(log.deal, log.contact, log.inbound)) * log.has("contact_id") * directed,
-        "n_unanswered_outbound": log.count(sent) * directed,
-        "client_waiting_days": clock.days_between(log.first(asked), snapshot.at),
-        "client_reply_days": _mean_answer(log, log.outbound, log.inbound),
-        "own_reply_days": _mean_answer(log, log.inbound, log.outbound),
+        "n_people": log.distinct(by_user, log.all) * log.has("user_id"),
+        "n_contacts": log.distinct(by_contact, log.all) * log.has("contact_id"),
+        "n_contacts_replied": log.distinct(by_contact, inbound) * log.has("contact_id") * directed,
+        "n_unanswered_outbound": log.groups.count_rows(_since_answer(log, outbound, inbound)) * directed,
+        "client_waiting_days": clock.days_between(log.first(_since_answer(log, inbound, outbound)), log.asked.at),
+        **_mean_answers(log),
     }
 
 
-def _since_answer(log: _Log, said: Mask, answered: Mask) -> Mask:
+def _since_answer(log: _Log, said: Rows, answered: Rows) -> Rows:
     """What one side said after the other side's last word."""
-    last = log.last(answered)[log.deal]
-    return said & ~(clock.days_between(last, log.time) <= 0)
+    return said[clock.is_later(log.time[said], log.last(answered)[log.groups.of[said]])]
 
 
-def _mean_answer(log: _Log, said: Mask, answered: Mask) -> Floats:
+def _mean_answers(log: _Log) -> dict[str, Floats]:
     """Mean days from the last word of one side to the answer of the other, over all answers; NaN where there were none."""
-    before, after = consecutive(log.deal, said | answered)
-    turns = said[before] & answered[after]
-    days = np.zeros(len(log.deal))
-    days[after] = clock.days_between(log.time[before], log.time[after])
-    replies = np.zeros(len(log.deal), dtype=bool)
-    replies[after[turns]] = True
-    with np.errstate(invalid="ignore"):
-        return add_up(log.deal, days, replies, log.n) / log.count(replies)
-
-
-def _next_steps(snapshot: Snapshot, log: _Log) -> dict[str, Floats]:
-    days = clock.days_between(snapshot.at, log.due)
-    ahead, overdue = log.open & (days >= 0), log.open & (days < 0)
-    soonest, oldest = np.full(log.n, np.inf), np.full(log.n, np.inf)
-    np.minimum.at(soonest, log.deal[ahead], days[ahead])
-    np.minimum.at(oldest, log.deal[overdue], days[overdue])
-    told = log.has("due_at")
+    told = np.flatnonzero(log.inbound | log.outbound)
+    answers = (log.groups.of[told[:-1]] == log.groups.of[told[1:]]) & (log.inbound[told[:-1]] != log.inbound[told[1:]])
+    before, after = told[:-1][answers], told[1:][answers]
+    days = clock.days_between(log.time[before], log.time[after])
+    by_client = log.inbound[after]
     return {
-        "n_undone": log.count(log.open) * log.has("done_at"),
-        "n_next_steps": log.count(ahead) * told,
+        "client_reply_days": _mean(log.groups, after[by_client], days[by_client]),
+        "own_reply_days": _mean(log.groups, after[~by_client], days[~by_client]),
+    }
+
+
+def _mean(groups: Groups, rows: Rows, values: Floats) -> Floats:
+    with np.errstate(invalid="ignore"):
+        return np.bincount(groups.of[rows], weights=values, minlength=groups.n) / groups.count_rows(rows)
+
+
+def _next_steps(log: _Log) -> dict[str, Floats]:
+    undone = np.flatnonzero(~clock.known(log.whole.done[log.rows], log.asked.at))
+    days = clock.days_between(log.asked.at, log.whole.due[log.rows[undone]])
+    ahead, overdue = undone[days >= 0], undone[days < 0]
+    soonest, oldest = np.full(log.groups.n, np.inf), np.full(log.groups.n, np.inf)
+    np.minimum.at(soonest, log.groups.of[ahead], days[days >= 0])
+    np.minimum.at(oldest, log.groups.of[overdue], days[days < 0])
+    told = log.has("due_at")
+    ended = told * log.has("done_at")  # without it everything that is past would be overdue
+    return {
+        "n_undone": log.groups.count_rows(undone) * log.has("done_at"),
+        "n_next_steps": log.groups.count_rows(ahead) * told,
         "days_to_next_step": np.where(np.isinf(soonest), np.nan, soonest),
-        "n_overdue_steps": log.count(overdue) * told,
-        "overdue_step_days": np.where(np.isinf(oldest), np.nan, -oldest),
+        "n_overdue_steps": log.groups.count_rows(overdue) * ended,
+        "overdue_step_days": np.where(np.isinf(oldest), np.nan, -oldest) * ended,
     }

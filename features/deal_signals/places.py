@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.clock import Floats
-from features.history import FieldHistory
-from features.snapshot import Snapshot
+from features.deal_signals.asked import Asked
 
 Ladder: TypeAlias = Mapping[str, float]
 
@@ -18,24 +17,24 @@ Ladder: TypeAlias = Mapping[str, float]
 class Places:
     """Where deals stand.
 
-    of_rows  for each row of the stage history its place in the pipeline that its deal is in at as_of, NaN where it has none
-    count    for each deal how many places its pipeline has, NaN where that is not known
+    of_rows  for each known row of the stage history its place in the pipeline that its deal is in, NaN where it has none
+    count    for each asked deal how many places its pipeline has, NaN where that is not known
     """
 
     of_rows: Floats
     count: Floats
 
 
-def places(snapshot: Snapshot) -> Places:
+def places(asked: Asked) -> Places:
     """A pipeline without stages of its own takes those that name no pipeline, or those of the only pipeline there is."""
-    past, pipelines = snapshot.dataset.history("stage"), snapshot.dataset.history("pipeline")
-    known = _ladders(snapshot.dataset.tables["stages"])
+    past, (pipelines, code) = asked.past("stage"), asked.coded("pipeline")
+    dataset = asked.snapshot.dataset
+    known: Mapping[str, Ladder] = dataset.remembered("ladders", lambda: _ladders(dataset.tables["stages"]))
     default = known.get("", next(iter(known.values())) if len(known) == 1 else {})
-    ladders = [known.get(name, default) for name in (*_labels(pipelines), "")]
-    grid = np.array([[ladder.get(stage, np.nan) for stage in (*_labels(past), "")] for ladder in ladders])
+    ladders = [known.get(str(name or ""), default) for name in pipelines]
+    grid = np.array([[ladder.get(str(stage or ""), np.nan) for stage in past.names] for ladder in ladders])
     sizes = np.array([max(ladder.values(), default=np.nan) for ladder in ladders])
-    code = snapshot.codes("pipeline")
-    return Places(grid[code[past.deal], past.value.astype(np.int64)], sizes[code])
+    return Places(grid[code[past.groups.of], past.codes], sizes[code])
 
 
 def _ladders(stages: pd.DataFrame) -> dict[str, Ladder]:
@@ -49,7 +48,3 @@ def _ladders(stages: pd.DataFrame) -> dict[str, Ladder]:
     for name, stage, place in zip(pipeline, placed["stage"], rank, strict=True):
         ladders.setdefault(str(name), {})[str(stage)] = float(place)
     return dict(ladders)
-
-
-def _labels(past: FieldHistory) -> list[str]:
-    return [] if past.labels is None else [str(label) for label in past.labels]

@@ -11,8 +11,8 @@ import pandas as pd
 
 from features import clock, history
 from features.clock import Floats, Mask, Micros
+from features.flat import Texts, texts
 from features.history import LOST, OPEN, WON, Rows
-from features.signal import Texts, texts
 from features.snapshot import Snapshot
 
 

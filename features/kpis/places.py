@@ -15,11 +15,11 @@ import pandas as pd
 
 from features import clock, history
 from features.clock import Mask, Micros
+from features.flat import texts
 from features.history import Rows
 from features.kpis.facts import DealFacts, LeadFacts, owners_at
 from features.kpis.slices import OF_CLIENTS, OF_DEALS, PEOPLE, Slicing, client_texts
 from features.kpis.value import COMPANY
-from features.signal import texts
 from features.snapshot import Snapshot
 
 

@@ -22,10 +22,10 @@ from scipy import sparse
 
 from features import clock
 from features.errors import UsageError
+from features.flat import Texts, texts
 from features.history import Rows
 from features.kpis.options import AS_KNOWN
 from features.kpis.value import COMPANY, Node
-from features.signal import Texts, texts
 from features.snapshot import Snapshot, decode
 
 PEOPLE: Final = ("owner", "team", "manager", "office")

@@ -63,6 +63,7 @@ def apply(reader: Reader, mapping: SourceMapping) -> SourceData:
         ),
         extracted_at=extracted_at,
         custom=own,
+        vouched=frozenset(f"{name}.{column}" for name, keys in mapping.tables.items() for column in keys.vouched),
     )
 
 

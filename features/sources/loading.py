@@ -22,7 +22,7 @@ from features.sources.mapping import SourceMapping, TableKeys, listed_specs
 from features.tables import CHANGES, CLOSE, TABLES, TRACKED
 
 NATIVE: Final = "dealcast"
-_ADDED: Final = frozenset({"drop", "null", "static"})
+_ADDED: Final = frozenset({"drop", "null", "static", "vouched"})
 
 
 def load(name: str | Path) -> SourceMapping:
@@ -173,6 +173,7 @@ def _problems(mapping: SourceMapping, table: str, keys: TableKeys) -> Iterator[s
 def _unknown_columns(table: str, keys: TableKeys) -> Iterator[str]:
     columns = [*TABLES[table].names, *keys.custom]
     named: dict[str, list[str]] = {"columns": [*keys.columns], "values": [*keys.values], "static": [*keys.static]}
+    named |= {"vouched": [*keys.vouched]}
     if keys.aggregate:
         named |= {"aggregate": [*keys.aggregate.by], "aggregate.columns": [*keys.aggregate.columns]}
     for part, names in named.items():

@@ -181,6 +181,7 @@ class TableKeys(Keys):
     columns: dict[str, Specs] = {}
     values: dict[str, dict[str, str]] = {}
     static: Texts = ()
+    vouched: Texts = ()
     drop: tuple[Rule, ...] = ()
     null: tuple[NullRule, ...] = ()
     aggregate: Aggregate | None = None

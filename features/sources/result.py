@@ -40,6 +40,7 @@ class IngestReport:
     unread     files of the export that the mapping does not name
     odd        what is odd in the data, in words -> rows; see `features.sources.oddities` for the rule of each
     undeclared own columns of the deals of which nobody says when they are known: kept, and not signals
+    changed    column that is declared static -> stored rows in which this source has another value; theirs stays
     revision   of the store, once it is stored
     """
 
@@ -50,6 +51,7 @@ class IngestReport:
     unread: tuple[str, ...] = ()
     odd: Mapping[str, int] = field(default_factory=dict)
     undeclared: tuple[str, ...] = ()
+    changed: Mapping[str, int] = field(default_factory=dict)
     revision: int | None = None
 
     def __str__(self) -> str:
@@ -67,6 +69,8 @@ class IngestReport:
         yield from (f"deal_changes: '{name}' is not tracked, rows left out: {count:,}" for name, count in self.untracked.items())
         yield from (f"{place} names what is not in the data, rows: {count:,}" for place, count in self.unknown.items())
         yield from (f"{words}: {count:,}" for words, count in self.odd.items())
+        for place, count in self.changed.items():
+            yield f"{place} is declared static, yet changed; the first value stays, rows: {count:,}"
         if self.undeclared:
             yield f"no signals, as the mapping does not declare when they are known: deals.{', deals.'.join(self.undeclared)}"
         if self.unread:
@@ -82,6 +86,7 @@ class SourceData:
     tracked_since  field of the deals -> since when the source keeps its history; absent: since its first change
     extracted_at   when the export was made; None: at its newest fact
     custom         the deals' own columns, and what reveals each
+    vouched        columns, as "table.column", that somebody vouches for: the audit warns of them and does not refuse
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -91,6 +96,7 @@ class SourceData:
     report: IngestReport
     extracted_at: pd.Timestamp | None = None
     custom: tuple[Column, ...] = ()
+    vouched: frozenset[str] = frozenset()
 
     def dataset(self) -> Dataset:
         """The tables as one Dataset. Raises DataError where they do not fit together."""

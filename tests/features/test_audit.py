@@ -16,6 +16,7 @@ from features.audit.claims import Claim, Deals, claims_of, deals_of
 from features.audit.run import judge
 from features.clock import Floats
 from features.dataset import Dataset
+from features.sources.result import IngestReport, SourceData
 from features.synthetic import Dirt, Settings, generate
 from features.tables import CHANGES, CLOSE, Column, Kind
 from tests.features.companies import dataset, moment, sales
@@ -278,3 +279,21 @@ def test_refusals_come_before_warnings() -> None:
 def test_the_documentation_names_every_rule() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
     assert all(f"| `{rule}` |" in text for rule in Rule)
+
+
+def source_with(columns: Mapping[str, pd.Series], vouched: frozenset[str]) -> SourceData:
+    known = with_columns(company(), columns)
+    facts = {"extracted_at": known.extracted_at, "custom": known.custom, "vouched": vouched}
+    report = IngestReport("test", {})
+    return SourceData(known.tables, known.organisation, known.static, known.tracked_since, report, **facts)  # type: ignore[arg-type]
+
+
+def test_a_column_that_somebody_vouches_for_is_warned_of_with_the_same_evidence() -> None:
+    column = {"category_of_outcome": planted("category_of_outcome", company())}
+    plain, vouched = (
+        next(found for found in audit(source_with(column, names)).findings if found.column == "category_of_outcome")
+        for names in (frozenset[str](), frozenset({"deals.category_of_outcome"}))
+    )
+    assert (plain.severity, vouched.severity) == (Severity.REFUSE, Severity.WARN)
+    assert (vouched.rule, vouched.evidence, vouched.rows) == (plain.rule, plain.evidence, plain.rows)
+    assert vouched.says.startswith("vouched for in the mapping")

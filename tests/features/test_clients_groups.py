@@ -159,6 +159,24 @@ def test_without_directions_the_contacts_are_known_and_their_directions_not() ->
     same(row, n_own_people_90d=NAN, n_client_people_90d=2)
 
 
+def test_what_a_source_has_no_column_for_is_unknown_even_of_a_client_without_contacts() -> None:
+    bare = "activity_id | account_id | kind | logged_at\nE0 | A9 | call | 2020-01-01"
+    tickets = "ticket_id | account_id | opened_at\nT1 | A9 | 2020-01-01"
+    row = signals(dataset(orders=companies.ORDERS, activities=bare, tickets=tickets))
+    same(row, n_contacts_90d=0, n_contacts_in_90d=NAN, n_contacts_out_30d=NAN, n_own_people_90d=NAN, n_client_people_90d=NAN)
+    same(row, n_tickets_90d=0, n_open_tickets=NAN, oldest_ticket_days=NAN, n_high_tickets_90d=NAN)
+
+
+def test_a_contact_counts_for_the_client_of_its_deal_once_the_deal_is_on_record() -> None:
+    # Logged in February for a deal that is created on 20 March: only since then it is known whose contact it was.
+    deals = "deal_id | account_id | created_at | stage\nD1 | A1 | 2026-03-20 | A"
+    log = "activity_id | deal_id | kind | logged_at\nE0 | D0 | call | 2020-01-01\nE1 | D1 | call | 2026-02-15"
+    known = dataset(orders=companies.ORDERS, deals=deals, activities=log)
+    before, after = moment("2026-03-20"), moment("2026-03-20") + MICROSECOND
+    assert [signals(known, as_of=at)["n_contacts_90d"] for at in (before, after)] == [0, 1]
+    assert np.isnan(signals(known, as_of=before)["days_since_contact"])
+
+
 @pytest.mark.parametrize(
     ("reply", "share"), [("2026-03-01", 0), ("2026-03-01T00:00:01", 1), ("2026-03-15", 1), ("2026-03-16", 0), ("2026-04-01", 0)]
 )

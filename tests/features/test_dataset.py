@@ -282,8 +282,8 @@ def test_changes_of_deals_that_are_not_there_are_left_out() -> None:
 
 
 def test_accounts_of_deals_are_numbered_in_order_and_missing_ones_are_not() -> None:
-    assert sales().deal_accounts.tolist() == [0, 0, 0, 1, 1, -1, 0, 1]
-    assert dataset(deals="deal_id | created_at | stage\nD1 | 2026-01-01 | A").deal_accounts.tolist() == [-1]
+    assert sales().clients_of("deals").tolist() == [0, 0, 0, 1, 1, -1, 0, 1]
+    assert dataset(deals="deal_id | created_at | stage\nD1 | 2026-01-01 | A").clients_of("deals").tolist() == [-1]
 
 
 def test_clients_are_all_accounts_that_any_table_names() -> None:
@@ -319,6 +319,22 @@ def test_a_deal_won_again_after_it_came_back_is_a_second_order() -> None:
     """
     log = dataset(deals=deals, deal_changes=changes, stages=STAGES, tracked_since="2026-01-01").order_log
     assert instants(log.time) == [moment("2026-02-01"), moment("2026-03-01")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "won"),
+    [
+        (("2026-03-10 | A | Won |", "2026-03-01 | A | Won | 2026-03-20"), ["2026-03-10"]),  # the earlier win is entered later
+        (("2026-03-10 | A | Won | 2026-03-20", "2026-03-01 | A | Won | 2026-03-20"), ["2026-03-01"]),  # both at once
+        (("2026-03-01 | A | Won |", "2026-03-10 | Won | Won |"), ["2026-03-01"]),
+        (("2026-03-01 | A | Won | 2026-03-20", "2026-03-05 | Won | A |", "2026-03-10 | A | Won |"), ["2026-03-01", "2026-03-10"]),
+    ],
+)
+def test_a_win_that_was_known_is_not_hidden_by_one_entered_late(lines: tuple[str, ...], won: list[str]) -> None:
+    deals = "deal_id | account_id | created_at | stage | amount\nD1 | A1 | 2026-01-01 | Won | 5"
+    changes = ["deal_id | field | changed_at | old_value | new_value | recorded_at", *(f"D1 | stage | {line}" for line in lines)]
+    known = dataset(deals=deals, deal_changes="\n".join(changes), stages=STAGES, tracked_since="2026-01-01")
+    assert instants(known.order_log.time) == [moment(day) for day in won]
 
 
 def test_contracts_alone_make_no_orders() -> None:

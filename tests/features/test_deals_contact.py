@@ -76,6 +76,14 @@ def test_a_deal_without_activities_has_been_silent_ever_since() -> None:
     assert row[["n_inbound", "n_people", "n_contacts", "n_undone", "n_next_steps"]].isna().all()  # no such columns
 
 
+def test_without_a_column_for_what_is_done_nothing_is_overdue_and_nothing_undone() -> None:
+    steps = ("E1 | D1 | call | 2026-03-02 | 2026-03-05", "E2 | D1 | call | 2026-03-02 | 2026-04-05")
+    log = "\n".join(["activity_id | deal_id | kind | logged_at | due_at", *steps])
+    row = deal_signals(Snapshot(dataset(deals=DEAL, activities=log), AS_OF)).T["D1"]
+    assert row[["n_overdue_steps", "overdue_step_days", "n_undone"]].isna().all()
+    assert (row["n_next_steps"], row["days_to_next_step"]) == (1, 4)
+
+
 def test_steps_ahead_and_steps_overdue() -> None:
     row = planned("2026-04-03 -", "2026-04-11 -", "2026-03-22 -", "2026-03-30 -", "2026-03-20 2026-03-21", "- -")
     assert (row["n_next_steps"], row["days_to_next_step"]) == (2, 2)

@@ -9,10 +9,11 @@ import pytest
 from features.dataset import Dataset
 from features.deals import deal_signals
 from features.excerpt import excerpt
-from features.rates import rates
+from features.rates import of_the_day, rates
 from features.snapshot import Snapshot
 from features.synthetic import Dirt, Settings, generate
 from tests.features.companies import AS_OF, dataset, moment, rows, sales
+from tests.oracles.excerpt import excerpt as slow_excerpt
 
 POSTED = ("deals", "deal_changes", "activities")
 
@@ -31,7 +32,7 @@ def scored(known: Dataset, sent: dict[str, pd.DataFrame], as_of: pd.Timestamp) -
     """The signals of the posted deals, with the rates of the whole company."""
     small = excerpt(known, sent, as_of)
     asked = small.deal_rows.get_indexer(pd.Index(sent["deals"]["deal_id"]))
-    return deal_signals(Snapshot(small, as_of), rates(Snapshot(known, as_of)), asked)
+    return deal_signals(Snapshot(small, as_of), of_the_day(Snapshot(known, as_of)), asked)
 
 
 def same_bytes(one: pd.DataFrame, other: pd.DataFrame) -> None:
@@ -60,6 +61,55 @@ def test_so_do_deals_of_an_untidy_company(as_of: str) -> None:
 def test_several_at_once() -> None:
     stored = deal_signals(Snapshot(sales(), AS_OF)).loc[["D1", "D8"]]
     same_bytes(scored(sales(), posted(sales(), "D1", "D8"), AS_OF), stored)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_sent_otherwise_than_stored_is_compiled_like_any_dataset(seed: int) -> None:
+    as_of = moment("2026-03-15T12:34:56.000001")
+    sent = altered(posted(company(), *company().deals["deal_id"].iloc[seed::9]), seed)
+    slow = deal_signals(Snapshot(slow_excerpt(company(), sent, as_of), as_of), of_the_day(Snapshot(company(), as_of)))
+    fast = deal_signals(Snapshot(excerpt(company(), sent, as_of), as_of), of_the_day(Snapshot(company(), as_of)))
+    same_bytes(fast, slow)
+
+
+def altered(sent: dict[str, pd.DataFrame], seed: int) -> dict[str, pd.DataFrame]:
+    """Deals with other values and other owners, without a part of their history, with several changes in one instant."""
+    random = np.random.default_rng(seed)
+    deals, changes, activities = (sent[name] for name in POSTED)
+    some = random.random(len(deals)) < 0.5
+    deals = deals.assign(
+        owner_id=deals["owner_id"].mask(some, "U-new"),
+        product=deals["product"].mask(some, None),
+        amount=deals["amount"].mask(~some, 123.25),
+        account_id=deals["account_id"].mask(random.random(len(deals)) < 0.3, "A-new"),
+    ).drop(columns=["outcome", "closed_at"])
+    changes = changes[random.random(len(changes)) < 0.8]
+    instants = changes["changed_at"].dt.floor("180D")
+    late = {"recorded_at": changes["recorded_at"].where(random.random(len(changes)) < 0.5)}
+    changes = changes.assign(changed_at=instants.where(random.random(len(changes)) < 0.6, changes["changed_at"]), **late)
+    return {"deals": deals, "deal_changes": changes, "activities": activities[random.random(len(activities)) < 0.8]}
+
+
+def test_a_lead_is_found_by_the_deal_that_it_became() -> None:
+    # L1 names the deal and no account, L2 the account and another deal.
+    leads = """
+        lead_id | created_at | converted_at | deal_id | account_id | source
+        L1      | 2026-01-01 | 2026-01-05   | D1      |            | Fair
+        L2      | 2026-01-01 | 2026-01-06   | D2      | A1         | Web
+        L3      | 2026-01-01 | 2026-01-06   | D77     |            | Phone
+    """
+    known = sales().with_tables({**sales().tables, "leads": rows(leads)})
+    assert scored(known, posted(known, "D1"), AS_OF).T["D1"]["lead_source"] == "Fair"
+    assert deal_signals(Snapshot(known, AS_OF)).T["D1"]["lead_source"] == "Fair"
+    new = {"deals": rows("deal_id | created_at | stage\nD77 | 2026-03-01 | Proposal")}
+    assert scored(known, new, AS_OF).T["D77"]["lead_source"] == "Phone"  # the deal is not stored yet
+
+
+def test_a_column_that_stored_deals_lack_and_that_was_sent_empty_is_not_there() -> None:
+    known = dataset(deals="deal_id | created_at | stage\nD1 | 2025-01-01 | A", extracted_at="2026-01-01")
+    sent = {"deals": rows("deal_id | created_at | stage | amount\nD1 | 2025-01-01 | A |")}
+    assert np.isnan(scored(known, sent, AS_OF).T["D1"]["amount_missing"])
+    same_bytes(scored(known, sent, AS_OF), deal_signals(Snapshot(known, AS_OF)))
 
 
 def test_an_excerpt_holds_the_account_and_nothing_else() -> None:

@@ -20,7 +20,7 @@ from features.history import (
     consecutive,
     count_rows,
     field_history,
-    first_of_pair,
+    first_alike,
     first_row,
     held_days,
     last_row,
@@ -100,12 +100,11 @@ def test_each_kept_row_is_paired_with_the_next_of_its_group(pairs: list[tuple[in
     assert list(zip(before.tolist(), after.tolist(), strict=True)) == [pair for found in rows for pair in pairwise(found)]
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 2), st.booleans()), max_size=12))
-def test_one_row_is_marked_for_each_pair_that_is_kept(triples: list[tuple[int, int, bool]]) -> None:
-    group, member, keep = (np.array([each[side] for each in triples], dtype=np.int64) for side in range(3))
-    marked = first_of_pair(group, member, keep.astype(bool))
-    wanted = {(one, other) for one, other, kept in triples if kept and other >= 0}
-    assert sorted(zip(group[marked].tolist(), member[marked].tolist(), strict=True)) == sorted(wanted)
+@given(st.lists(st.tuples(st.integers(-1, 2), st.integers(-1, 2)), max_size=12).map(sorted))
+def test_each_row_names_the_first_of_its_group_with_the_same_member(pairs: list[tuple[int, int]]) -> None:
+    group, member = (np.array([pair[side] for pair in pairs], dtype=np.int64) for side in range(2))
+    wanted = [-1 if pair[1] < 0 else pairs.index(pair) for pair in pairs]
+    assert first_alike(group, member).tolist() == wanted
 
 
 def test_a_sum_is_of_what_is_known_and_unknown_where_nothing_is() -> None:

@@ -9,7 +9,7 @@ import pytest
 from features.clients import client_signals, cohort
 from features.dataset import Dataset
 from features.deals import deal_signals
-from features.excerpt import split
+from features.partition import split
 from features.rates import rates
 from features.snapshot import Snapshot
 from features.synthetic import Dirt, Settings, generate

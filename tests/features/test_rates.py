@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from features.rates import PRIOR_DEALS, rates
+from features.organisation import Organisation
+from features.rates import PRIOR_DEALS, of_the_day, rates
 from features.snapshot import Snapshot
 from tests.features.companies import AS_OF, MICROSECOND, ORDERS, dataset, moment, sales
 
@@ -147,4 +148,20 @@ def test_a_company_without_owners() -> None:
 def test_a_company_without_deals() -> None:
     found = rates(Snapshot(dataset(orders=ORDERS), AS_OF))
     assert np.isnan(found.overall)
-    assert found.of("owner_id", names("U1"), "n_open").tolist() == [0]
+    assert np.isnan(found.of("owner_id", names("U1"), "n_open")).all()
+
+
+def test_what_is_borrowed_holds_for_a_day() -> None:
+    # D7 is won at noon of 31 March: that counts from 1 April on, whatever the hour.
+    noon = moment("2026-03-31T12:00")
+    won = [of_the_day(Snapshot(sales(), at)).overall for at in (noon, noon + MICROSECOND, AS_OF - MICROSECOND, AS_OF)]
+    before = rates(Snapshot(sales(), moment("2026-03-31"))).overall
+    assert won == [before, before, before, NOW.overall]
+    assert before != NOW.overall
+
+
+def test_the_day_is_that_of_the_organisation() -> None:
+    known = dataset(Organisation(timezone="Asia/Kolkata"), deals="deal_id | created_at | stage\nD1 | 2026-03-30T18:29Z | A")
+    first, second = (of_the_day(Snapshot(known, moment(at))) for at in ("2026-03-30T18:30", "2026-03-31T18:29:59"))
+    assert first is second
+    assert of_the_day(Snapshot(known, moment("2026-03-31T18:30"))) is not first

@@ -15,6 +15,7 @@ import pytest
 from features import catalog, clients, deals, reference
 from features.catalog import CLIENT_SIGNALS, DEAL_SIGNALS, GROUPS, SIGNALS, Group, Signal
 from features.clients import client_signals
+from features.deal_signals.asked import Asked
 from features.deals import Columns, deal_signals
 from features.rates import rates
 from features.reference import FILES, KINDS, MOMENTS, ROWS, UNITS, Text
@@ -69,8 +70,8 @@ def test_a_meaning_stands_in_both_languages(text: Group | Text) -> None:
 
 
 def test_deal_signals_and_the_catalog_agree() -> None:
-    rows = snapshot().open_deals
-    assert sorted(set(computed(deals, snapshot(), rows, rates(snapshot())))) == sorted(signal.name for signal in DEAL_SIGNALS)
+    asked = Asked(snapshot(), snapshot().open_deals)
+    assert sorted(set(computed(deals, asked, rates(snapshot())))) == sorted(signal.name for signal in DEAL_SIGNALS)
     assert list(deal_signals(snapshot())) == [signal.name for signal in DEAL_SIGNALS]
 
 

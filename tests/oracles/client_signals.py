@@ -143,7 +143,8 @@ def _share(answer: Row) -> float:
 
 
 def _contacts(records: Records, client: str, as_of: datetime) -> list[Row]:
-    accounts = {deal["deal_id"]: deal.get("account_id") for deal in records.rows("deals")}
+    deals = [deal for deal in records.rows("deals") if known("deals", deal, as_of)]
+    accounts = {deal["deal_id"]: deal.get("account_id") for deal in deals}
     return [
         row
         for row in records.rows("activities")

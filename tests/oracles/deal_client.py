@@ -79,9 +79,10 @@ def _surveys(records: Records, account: str | None, as_of: datetime) -> dict[str
 
 
 def _attention(records: Records, account: str | None, as_of: datetime) -> dict[str, Any]:
-    homes = {deal["deal_id"]: deal.get("account_id") for deal in records.rows("deals")}
+    homes = {deal["deal_id"]: deal.get("account_id") for deal in records.rows("deals") if known("deals", deal, as_of)}
     rows = [row for row in records.rows("activities") if known("activities", row, as_of)]
-    moments = [row["logged_at"] for row in rows if account and (row.get("account_id") or homes.get(row["deal_id"])) == account]
+    own = [row for row in rows if (row.get("account_id") or homes.get(row.get("deal_id"))) == account]
+    moments = [row["logged_at"] for row in own if account]
     return {
         "client_n_activities_90d": records.recent("activities", moments, as_of, 90),
         "client_days_since_activity": ago(as_of, moments),

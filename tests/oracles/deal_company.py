@@ -7,6 +7,7 @@ from functools import cached_property
 from math import isnan, nan
 from statistics import median
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.oracles import DAY, Records, Row, days, in_days, known, midnight
 
@@ -21,6 +22,12 @@ class Company:
 
     records: Records
     as_of: datetime
+
+    @cached_property
+    def this_morning(self) -> "Company":
+        """As all stood when the organisation's day began: what is borrowed of others is borrowed from then."""
+        zone = self.records.organisation.timezone
+        return Company(self.records, midnight(self.as_of.astimezone(ZoneInfo(zone)).date(), zone))
 
     @cached_property
     def deals(self) -> dict[str, Row]:

@@ -19,6 +19,8 @@ TOLD_BY = {
     "n_undone": "done_at",
     "n_next_steps": "due_at",
     "n_overdue_steps": "due_at",
+    "n_overdue": "done_at",
+    "overdue_step_days": "done_at",
 }
 """What a source without such a column cannot tell is unknown, and not none."""
 

@@ -24,14 +24,15 @@ def open_deals(records: Records, others: Company) -> list[Row]:
 
 def deal_signals(records: Records, deal: Row, as_of: datetime, others: Company) -> dict[str, Any]:
     """Every signal of one open deal that the source has tables for."""
+    lent = others.this_morning
     signals = {
-        **_pace(records, deal, as_of, others),
+        **_pace(records, deal, as_of, lent),
         **_steps(records, deal, as_of),
-        **_time(records, deal, as_of, others),
-        **_size(records, deal, as_of, others),
-        **_owner(records, deal, as_of, others),
+        **_time(records, deal, as_of, lent),
+        **_size(records, deal, as_of, lent),
+        **_owner(records, deal, as_of, lent, others),
         **client(records, deal, as_of, others),
-        **_context(records, deal, as_of, others),
+        **_context(records, deal, as_of, lent),
     }
     account = deal.get("account_id")
     for table, group in OF_ACCOUNTS.items():
@@ -41,7 +42,7 @@ def deal_signals(records: Records, deal: Row, as_of: datetime, others: Company) 
     if "activities" in records.tables:
         signals |= contact(records, deal, as_of)
     if "accounts" in records.tables:
-        signals |= _account(records, account, as_of, others)
+        signals |= _account(records, account, as_of, lent)
     if "users" in records.tables:
         signals |= _person(records, latest(records, deal, "owner_id", as_of), as_of)
     if "leads" in records.tables:
@@ -145,16 +146,17 @@ def _size(records: Records, deal: Row, as_of: datetime, others: Company) -> dict
     }
 
 
-def _owner(records: Records, deal: Row, as_of: datetime, others: Company) -> dict[str, Any]:
+def _owner(records: Records, deal: Row, as_of: datetime, lent: Company, others: Company) -> dict[str, Any]:
     owner = latest(records, deal, "owner_id", as_of)
     stays = others.stays(deal, "owner_id", as_of)
-    load = others.open_of(owner) if owner else []
+    told = owner is not None and any(held is not None for held in lent.segments["owner_id"].values())
+    load = lent.open_of(owner) if owner else []
     return {
-        "owner_win_rate": others.win_rate("owner_id", owner),
-        "owner_win_hazard": others.hazard(owner, "won"),
-        "owner_loss_hazard": others.hazard(owner, "lost"),
-        "owner_n_open": len(load) if owner else nan,
-        "owner_open_amount": total([others.amounts[name] for name in load]) if owner else nan,
+        "owner_win_rate": lent.win_rate("owner_id", owner),
+        "owner_win_hazard": lent.hazard(owner, "won"),
+        "owner_loss_hazard": lent.hazard(owner, "lost"),
+        "owner_n_open": len(load) if told else nan,
+        "owner_open_amount": total([lent.amounts[name] for name in load]) if told else nan,
         "n_owner_changes": len(records.known_changes(deal, "owner_id", as_of)) if owner else nan,
         "days_with_owner": since(records, deal, "owner_id", as_of),
         "days_without_owner": sum(max(days(end - start), 0) for who, start, end in stays if who is None) if stays else nan,

@@ -61,6 +61,17 @@ def test_a_leak_is_named_and_has_the_exit_code_of_invalid_data(export: Path, lea
     assert "Traceback" not in result.output
 
 
+def test_nobodys_word_outweighs_a_history(export: Path, leaking: Path) -> None:
+    leaking.write_text(leaking.read_text(encoding="utf-8") + 'vouched = ["stage"]\n', encoding="utf-8")
+    assert dealcast(str(export), "--mapping", str(leaking)).exit_code == 3
+
+
+def test_vouching_for_a_column_that_is_not_there_is_refused(export: Path, leaking: Path) -> None:
+    leaking.write_text('extends = "dealcast"\n[tables.deals]\nvouched = ["stge"]\n', encoding="utf-8")
+    result = dealcast(str(export), "--mapping", str(leaking))
+    assert "unknown column 'stge' in [tables.deals.vouched]" in result.output
+
+
 def test_the_report_as_json(export: Path, leaking: Path) -> None:
     result = dealcast(str(export), "--mapping", str(leaking), "--json")
     told = json.loads(result.stdout)

@@ -1,11 +1,14 @@
 from typing import Any
 
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
 from features import contracts
-from features.tables import TABLES
-from serving.posted import MOST_DEALS, PostedDeal, ScoreRequest, tables_of
+from features.errors import DataError
+from features.tables import CHANGES, TABLES, Column, Kind
+from serving.posted import MOST_DEALS, PostedDeal, ScoreRequest
+from serving.posted_tables import tables_of
 
 DEAL = {"deal_id": "D-1", "account_id": "A-7", "created_at": "2026-08-03T09:15:00+02:00", "stage": "Proposal", "amount": 42000}
 CHANGE = {"changed_at": "2026-09-01T08:00:00+02:00", "field": "stage", "old_value": "Discovery", "new_value": "Proposal"}
@@ -68,6 +71,55 @@ def test_one_deal_alone_is_a_list_of_one() -> None:
 def test_what_does_not_fit_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ScoreRequest.model_validate({"deals": [deal(**broken)]})
+
+
+OWN = (
+    Column("seats", Kind.NUMBER, CHANGES),
+    Column("pilot", Kind.FLAG, "created_at"),
+    Column("renewal", Kind.DATE, CHANGES),
+    Column("campaign", Kind.CATEGORY, "created_at"),
+)
+
+
+def own(**custom: Any) -> PostedDeal:
+    return PostedDeal.model_validate(deal(custom=custom))
+
+
+def test_custom_columns_are_read_as_the_mapping_declares_them() -> None:
+    table = tables_of([own(seats=12, pilot=True, renewal="2026-04-01"), own(campaign=" spring ")], OWN)["deals"]
+    assert contracts.conform("deals", table.drop(index=1), custom=OWN).dtypes.equals(table.dtypes)
+    assert table["seats"].to_list()[0] == 12.0
+    assert table["pilot"].to_list() == [True, pd.NA]
+    assert table["campaign"].to_list()[1] == "spring"
+    assert "seats" not in tables_of([own(pilot=False)], OWN)["deals"]
+
+
+@pytest.mark.parametrize(("custom", "rule"), [({"seats": "many"}, "text in a number column"), ({"size": 1}, "not declared")])
+def test_a_custom_value_that_does_not_fit_or_is_not_declared_is_refused(custom: dict[str, Any], rule: str) -> None:
+    with pytest.raises(DataError, match=rule):
+        tables_of([own(**custom)], OWN)
+
+
+@pytest.mark.parametrize(("field", "value", "refused"), [("seats", "5", False), ("seats", "a few", True), ("pilot", "1", True)])
+def test_changes_of_custom_columns_are_those_of_declared_histories(field: str, value: str, refused: bool) -> None:
+    posted = PostedDeal.model_validate(deal(changes=[{**CHANGE, "field": field, "old_value": None, "new_value": value}]))
+    if not refused:
+        assert tables_of([posted], OWN)["deal_changes"]["new_value"].tolist() == ["5"]
+        return
+    with pytest.raises(DataError):
+        tables_of([posted], OWN)
+
+
+def test_an_id_is_stripped_and_blank_ones_are_refused() -> None:
+    assert PostedDeal.model_validate(deal(deal_id=" D-1\u00a0")).deal_id == "D-1"
+    with pytest.raises(ValidationError):
+        PostedDeal.model_validate(deal(stage="  "))
+
+
+def test_one_activity_twice_is_refused() -> None:
+    twice = [{**ACTIVITY, "activity_id": "E1"}] * 2
+    with pytest.raises(ValidationError, match="activity_id E1"):
+        ScoreRequest.model_validate({"deals": deal(activities=twice)})
 
 
 @pytest.mark.parametrize("value", ["-12.5", "1e6", None])

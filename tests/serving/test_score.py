@@ -1,6 +1,7 @@
 """Scores: what each column means, and what is refused."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,10 @@ from features import clock
 from features.dataset import Dataset
 from features.errors import NotReadyError, UsageError
 from features.snapshot import Snapshot
+from serving.posted import PostedActivity, PostedChange, PostedDeal
+from serving.posted_tables import tables_of
 from serving.reason_columns import readable
-from serving.score import curve, pipeline, score_clients, score_deals, score_posted
+from serving.score import curve, pipeline, score_checked, score_clients, score_deals, score_posted
 from training.bundle import Bundle
 from training.lifetime import Terms
 from training.run import fit
@@ -110,6 +113,27 @@ def test_posting_a_stored_deal_gives_what_is_stored(company: Dataset, deals: Bun
     posted = {name: frame[frame["deal_id"] == wanted].reset_index(drop=True) for name, frame in posted.items()}
     again = score_posted(company, deals, posted, company.ends_at, HORIZONS)
     pd.testing.assert_frame_equal(again, scored[scored["deal_id"] == wanted].reset_index(drop=True), check_exact=True)
+
+
+def test_posting_through_the_schema_gives_what_is_stored(company: Dataset, deals: Bundle, scored: pd.DataFrame) -> None:
+    wanted = scored["deal_id"].tolist()[:4]
+    posted = [PostedDeal.model_validate(as_sent(company, deal)) for deal in wanted]
+    again = score_checked(company, deals, tables_of(posted, company.custom), company.ends_at, HORIZONS)
+    stored = scored[scored["deal_id"].isin(wanted)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(again, stored, check_exact=True)
+
+
+def as_sent(company: Dataset, deal: str) -> dict[str, Any]:
+    """What a CRM would post of a stored deal."""
+    found = {
+        name: company.tables[name].loc[lambda frame: frame["deal_id"] == deal] for name in ("deals", "deal_changes", "activities")
+    }
+    rows = {name: json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us")) for name, frame in found.items()}
+    sent = {name: value for name, value in rows["deals"][0].items() if name in PostedDeal.model_fields}
+    sent["expected_close_on"] = sent["expected_close_on"] and sent["expected_close_on"][:10]
+    changes = [{name: row[name] for name in PostedChange.model_fields} for row in rows["deal_changes"]]
+    activities = [{name: row.get(name) for name in PostedActivity.model_fields} for row in rows["activities"]]
+    return {**sent, "changes": changes, "activities": activities}
 
 
 def test_a_posted_deal_that_is_closed_has_a_reason_and_no_number(company: Dataset, deals: Bundle) -> None:

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 
 from features import clock
+from features.flat import texts
 from features.history import Rows
 from features.kpis.periods import bounds, finished
 from features.kpis.sheet import Sheet
 from features.kpis.value import COMPANY, Cells
-from features.signal import texts
 
 SCOPES = {"user": "owner"}
 """What the table calls a dimension, where its name is another here."""

@@ -1,0 +1,89 @@
+"""Posted deals as tables in the contracts' form: what pydantic has checked is not checked again, only given its dtype.
+
+Custom columns are the exception: their names and kinds are the mapping's, so they are checked here, against the company's data.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from features import clock, contracts
+from features.errors import DataError
+from features.parsing import DTYPES
+from features.tables import NUMERIC, TABLES, TEXTUAL, TRACKED, Column, Kind
+from features.tracking import check_own_changes, tracked_kinds
+from serving.posted import PostedDeal
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def tables_of(deals: Iterable[PostedDeal], custom: Sequence[Column] = ()) -> Mapping[str, pd.DataFrame]:
+    """The posted deals as the tables `deals`, `deal_changes` and `activities`, with the contracts' dtypes.
+
+    `custom` are the own columns that the company declares. Raises DataError for a custom column that is not declared, or a value
+    of one that does not fit its kind.
+    """
+    posted = list(deals)
+    changes = [(deal, change) for deal in posted for change in deal.changes]
+    activities = [(deal, index, activity) for deal in posted for index, activity in enumerate(deal.activities)]
+    tables = {
+        "deals": _table("deals", [vars(deal) for deal in posted]),
+        "deal_changes": _table("deal_changes", [{"deal_id": deal.deal_id, **vars(change)} for deal, change in changes]),
+        "activities": _table("activities", [_activity(deal, index, activity) for deal, index, activity in activities]),
+    }
+    tables["deals"] = tables["deals"].assign(**_custom_columns(posted, custom))
+    _check_fields(tables["deal_changes"], custom)
+    check_own_changes(tables, custom)
+    return tables
+
+
+def _activity(deal: PostedDeal, index: int, activity: Any) -> dict[str, Any]:
+    own = {"deal_id": deal.deal_id, "account_id": deal.account_id}
+    return {**vars(activity), **own, "activity_id": activity.activity_id or f"{deal.deal_id}/{index}"}
+
+
+def _table(name: str, records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    columns = [column for column in TABLES[name].columns if not records or column.name in records[0]]
+    return pd.DataFrame({column.name: _column([record[column.name] for record in records], column.kind) for column in columns})
+
+
+def _column(values: Sequence[Any], kind: Kind) -> pd.Series:
+    """Values that pydantic has read, with the dtype of their kind."""
+    if kind in TEXTUAL:
+        return pd.Series([value or None for value in values], dtype="str")
+    if kind in NUMERIC:
+        return pd.Series(np.array([np.nan if value is None else value for value in values], dtype=np.float64))
+    if kind is Kind.INSTANT:
+        return clock.to_series(np.array([_micros(value) for value in values], dtype=np.int64))
+    return pd.Series(np.array(values, dtype="datetime64[us]")) if kind is Kind.DATE else pd.Series(values, dtype=DTYPES[kind])
+
+
+def _micros(value: datetime | None) -> int:
+    if value is None:
+        return clock.UNKNOWN
+    since = value - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _custom_columns(posted: Sequence[PostedDeal], custom: Sequence[Column]) -> dict[str, pd.Series]:
+    """Each declared column that one of the deals has."""
+    declared = {column.name: column.kind for column in custom}
+    sent = {name for deal in posted for name in deal.custom}
+    if unknown := sorted(sent - declared.keys()):
+        known = f"declared are {', '.join(declared)}" if declared else "none is declared"
+        raise DataError("deals", "the custom column is not declared in the mapping", known, column=unknown[0])
+    values = {name: pd.Series([deal.custom.get(name) for deal in posted], name=name, dtype=object) for name in sorted(sent)}
+    return {name: contracts.parse(held, declared[name], "deals") for name, held in values.items()}
+
+
+def _check_fields(changes: pd.DataFrame, custom: Sequence[Column]) -> None:
+    """A change is one of a contract's tracked field or of a custom column that is declared to change."""
+    tracked = tracked_kinds(custom)
+    unknown = sorted(set(changes["field"]) - tracked.keys())
+    if unknown:
+        own = [name for name in tracked if name not in TRACKED]
+        advice = f"custom columns with a history are {', '.join(own)}" if own else "no custom column is declared to change"
+        raise DataError("deal_changes", f"'{unknown[0]}' is no field with a history", advice, column="field")

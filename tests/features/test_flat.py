@@ -1,0 +1,56 @@
+"""Columns as arrays: dtypes, what is missing, and the same knowledge as the frames of a Snapshot."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features import clock
+from features.dataset import Dataset
+from features.flat import flat, picked
+from features.snapshot import Snapshot
+from features.synthetic import Dirt, Settings, generate
+from tests.features.companies import moment
+
+COMPANY: Dataset = generate(Settings(n_deals=60, seed=4, dirt=Dirt.all())).dataset()
+PLACES = [
+    ("accounts", "industry"),
+    ("accounts", "employees"),
+    ("accounts", "created_at"),
+    ("users", "team"),
+    ("users", "left_at"),
+    ("leads", "source"),
+    ("leads", "first_response_at"),
+]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pd.Series(["a", None], dtype="str"), ["a", None]),
+        (pd.Series([1.5, None], dtype="float64"), [1.5, np.nan]),
+        (pd.Series([True, None], dtype="boolean"), [1.0, np.nan]),
+        (pd.Series(pd.to_datetime(["1970-01-02T00:00Z", "NaT"])), [clock.MICROS_PER_DAY, clock.UNKNOWN]),
+        (pd.Series(pd.to_datetime(["1970-01-02", "NaT"])), [clock.MICROS_PER_DAY - 3_600_000_000, np.nan]),
+    ],
+)
+def test_a_column_and_what_is_missing_of_it(values: pd.Series, expected: list[Any]) -> None:
+    array = flat(values, "Europe/Berlin")
+    np.testing.assert_array_equal(array, np.array(expected, dtype=array.dtype))
+    np.testing.assert_array_equal(picked(array, np.array([1, -1, 0])), array[[1, 1, 0]])
+
+
+def test_nothing_can_be_picked_of_an_empty_column() -> None:
+    assert np.isnan(picked(np.empty(0), np.array([-1]))).tolist() == [True]
+
+
+@pytest.mark.parametrize("as_of", ["2024-06-01", "2026-02-01T10:30", "2026-12-01"])
+@pytest.mark.parametrize(("table", "column"), PLACES)
+def test_cells_are_those_of_the_frame(table: str, column: str, as_of: str) -> None:
+    snapshot = Snapshot(COMPANY, moment(as_of))
+    known = snapshot.known_rows(table)
+    cells = snapshot.cells(table, column, np.arange(len(known)))
+    missing = pd.isna(cells) if cells.dtype != np.int64 else cells == clock.UNKNOWN
+    assert missing[~known].all()
+    np.testing.assert_array_equal(cells[known], flat(snapshot.frame(table)[column], "UTC"))
