@@ -94,8 +94,11 @@ def _copy(frame: pd.DataFrame, account: "pd.Series[int]", copy: int, company: Co
     moved = company.settings.stream(f"copy {copy}").integers(0, JITTER_DAYS * MICROS_PER_DAY, len(company.tables["accounts"]))
     back = pd.to_timedelta(pd.Series(np.append(moved, 0)[account.to_numpy()], index=frame.index), unit="us")
     ids = {str(name): f"{copy}-" + frame[name] for name in frame if str(name).endswith("_id")}
-    instants = {str(name): frame[name] - back for name in frame.select_dtypes("datetimetz")}
+    # Without their zone, as pyarrow reads columns that have one in a way that pandas has deprecated; it comes back below.
+    instants = {str(name): (frame[name] - back).dt.tz_convert(None) for name in frame.select_dtypes("datetimetz")}
     if "field" in frame:
         owners = frame["field"].eq("owner_id")
         ids |= {side: frame[side].mask(owners, f"{copy}-" + frame[side]) for side in ("old_value", "new_value")}
-    return pa.Table.from_pandas(frame.assign(**ids, **instants), preserve_index=False)
+    table = pa.Table.from_pandas(frame.assign(**ids, **instants), preserve_index=False).replace_schema_metadata(None)
+    in_utc = [field.with_type(pa.timestamp("us", "UTC")) if field.name in instants else field for field in table.schema]
+    return table.cast(pa.schema(in_utc))
