@@ -82,6 +82,23 @@ def within(times: Micros, start: int, end: int) -> Mask:
     return np.asarray((times >= start) & (times < end) & (times != UNKNOWN))
 
 
+def interval_of(times: Micros, edges: Micros) -> npt.NDArray[np.int64]:
+    """For each time the i with `edges[i] <= time < edges[i + 1]`, -1 outside of all or where unknown. `edges` is ascending."""
+    place = np.searchsorted(edges, times, side="right").astype(np.int64) - 1
+    return np.where((times == UNKNOWN) | (place >= len(edges) - 1), -1, place)
+
+
+def not_after(times: Micros, limits: Micros | int) -> Mask:
+    """Which times are known and no later than their limit; an unknown limit is after nothing."""
+    return np.asarray((times <= limits) & (times != UNKNOWN))
+
+
+def overlap(starts: Micros, ends: Micros, start: int, end: int) -> Floats:
+    """For each span `[starts, ends)` the share of it, 0 to 1, that lies in `[start, end)`; 0 for an empty span."""
+    shared = np.maximum(np.minimum(ends, end) - np.maximum(starts, start), 0).astype(np.float64)
+    return np.asarray(shared / np.maximum(ends - starts, 1))
+
+
 def repeated(instant_micros: int, n: int) -> Micros:
     """The same time n times over."""
     return np.full(n, instant_micros, dtype=np.int64)
@@ -195,6 +212,33 @@ class FiscalCalendar:
         if not (year.isdecimal() and len(year) == 4 and number in {"1", "2", "3", "4"} and int(year) in YEARS):
             raise UsageError(f"'{text}' is not a quarter; write for instance 2026Q4")
         return self._quarter(int(year) * 4 + int(number) - 1)
+
+    def month_number(self, at: pd.Timestamp) -> int:
+        """The number of the month that holds `at`; months are counted from the start of a fiscal year, twelve to each."""
+        local = at.tz_convert(self.timezone)
+        return int(local.year * 12 + local.month - self.start_month)
+
+    def months(self, first: int, length: int) -> Period:
+        """The months from number `first` on. A fiscal year is called 2026, a quarter 2026Q4, a month by the calendar 2026-10.
+
+        Any other stretch is called by its first and last month.
+        """
+        start, end = self._midnight(first), self._midnight(first + length)
+        if length == 12 and first % 12 == 0:
+            return Period(str(first // 12), start, end)
+        if length == 3 and first % 3 == 0:
+            return self._quarter(first // 3)
+        names = [
+            f"{(number + self.start_month - 1) // 12}-{(number + self.start_month - 1) % 12 + 1:02}"
+            for number in (first, first + length - 1)
+        ]
+        return Period("..".join(dict.fromkeys(names)), start, end)
+
+    def moved(self, at: pd.Timestamp, months: int) -> pd.Timestamp:
+        """The same local time some months later (negative: earlier); 31 January and a month is the end of February."""
+        local = at.tz_convert(self.timezone).tz_localize(None) + pd.DateOffset(months=months)
+        zoned = local.tz_localize(self.timezone, nonexistent="shift_forward", ambiguous=True)
+        return zoned.tz_convert("UTC").as_unit("us")
 
     def _quarter(self, index: int) -> Period:
         return Period(f"{index // 4}Q{index % 4 + 1}", self._midnight(index * 3), self._midnight(index * 3 + 3))

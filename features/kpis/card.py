@@ -72,7 +72,7 @@ class Scorecard:
         return answer.cells.value[: self.n_asked, self._columns[node]]
 
     def frame(self) -> pd.DataFrame:
-        """One row a value: which KPI, window and node, the fields of `Cells` that are one number, and what it is compared with."""
+        """One row a value: KPI, window and node, the fields of `Cells` that are one number, and what it is compared with."""
         return pd.concat([self._rows(answer) for answer in self.answers.values()], ignore_index=True)
 
     @property
