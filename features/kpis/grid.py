@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from features import clock
@@ -59,6 +60,11 @@ class Grid:
     def ends(self) -> Micros:
         return np.array([clock.micros(each.end) for each in self.windows], dtype=np.int64)
 
+    @property
+    def limits(self) -> list[tuple[int, int]]:
+        """Start and end of each window."""
+        return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
+
     def coded(self, times: Micros, leaf: Rows | None, keep: Mask) -> "Coded":
         """The kept records that lie in any window, by their time; without leaves they belong to the company alone."""
         interval = clock.interval_of(times, self.edges)
@@ -81,9 +87,18 @@ class Grid:
         figures[:, 0] = totals
         return figures
 
-    def by_window(self, figures: Floats) -> Floats:
+    def by_window(self, figures: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """One number a window for every node."""
-        return np.broadcast_to(np.asarray(figures)[:, None], self.shape)
+        return np.broadcast_to(figures[:, None], self.shape)
+
+    def nodes_of(self, leaf: Rows) -> tuple[Rows, Rows]:
+        """Each record once for each node that it counts in: the nodes, and the positions of the records."""
+        record, node = _spread(self._of_leaves, leaf)
+        return node, record
+
+    @cached_property
+    def _of_leaves(self) -> Any:
+        return self.slicing.members.T.tocsr()
 
     def _by_leaf(self, leaf: Rows, weights: Floats) -> Floats:
         there = np.flatnonzero((weights != 0) & (leaf >= 0))
@@ -138,7 +153,7 @@ class Coded:
         record = there[place]
         if self.leaf is None:
             return record, window * grid.shape[1]
-        again, node = _spread(grid.slicing.members.T.tocsr(), self.leaf[record])
+        node, again = grid.nodes_of(self.leaf[record])
         return record[again], window[again] * grid.shape[1] + node
 
 

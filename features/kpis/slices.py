@@ -177,4 +177,4 @@ def client_texts(snapshot: Snapshot, dimension: str) -> Texts:
     if dimension not in accounts:
         return nothing
     row = pd.Index(accounts["account_id"]).get_indexer(snapshot.dataset.client_ids)
-    return np.append(texts(accounts[dimension]), None)[row]
+    return np.asarray(np.concatenate([texts(accounts[dimension]), [None]])[row], dtype=object)

@@ -90,6 +90,14 @@ def year_before(window: Window, calendar: FiscalCalendar) -> Window:
     return Window(f"{window.label}, a year before", calendar.moved(window.start, -12), calendar.moved(window.end, -12))
 
 
+def earlier(window: Window, calendar: FiscalCalendar, months: int) -> Window:
+    """The same window some months earlier."""
+    if window.months:
+        return _months(calendar.month_number(window.start) - months, window.months, calendar)
+    start, end = (calendar.moved(each, -months) for each in (window.start, window.end))
+    return Window(f"{window.label}, {months} months before", start, end)
+
+
 def series(last: Window, n: int, calendar: FiscalCalendar) -> tuple[Window, ...]:
     """The last n windows of a kind, oldest first, for a series in time."""
     windows = [last]

@@ -1,0 +1,1 @@
+"""How each KPI is computed: functions `(Sheet, variant) -> Cells`, by subject."""

@@ -1,0 +1,231 @@
+"""What clients bring in and what they cost: profit, margin, lifetime value, cost of winning one."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from features import clock
+from features.clock import Floats, Mask, Micros
+from features.history import Rows
+from features.kpis import windows
+from features.kpis.clientele import ALL, CONTRACTS, ORDERS, contract_revenue
+from features.kpis.grid import Coded
+from features.kpis.measures.clients import clients_at, monthly_churn, new_clients, of_clients, table_of
+from features.kpis.periods import Spread, spread
+from features.kpis.sheet import DAYS_PER_MONTH, Rule, Sheet, ratio
+from features.kpis.value import Cells
+
+SMALLEST_EXPOSURE: Final = 1.0
+"""Months that a new client counts at least: its first order came a day ago, and is not a daily one."""
+
+
+@dataclass(frozen=True)
+class _Orders:
+    """Orders and returns on record, by when they were placed. A return is a negative amount."""
+
+    coded: Coded
+    amount: Floats
+    cost: Floats
+
+    @property
+    def costed(self) -> Mask:
+        return ~np.isnan(self.cost)
+
+
+def gross_profit(sheet: Sheet, _variant: str) -> Cells:
+    """Order amounts less their costs, returns included; orders without a cost are left out."""
+    if not sheet.has(ORDERS):
+        return sheet.nothing("no_table")
+    orders = _orders(sheet)
+    total, n = orders.coded.total(orders.amount - orders.cost, orders.costed), orders.coded.count(orders.costed)
+    rules = (((n == 0) & (orders.coded.count() > 0), "no_costs"),)
+    return sheet.answer(ORDERS, total, n=n, numerator=total, rules=rules, excluded=_uncosted(orders))
+
+
+def return_on_sales(sheet: Sheet, variant: str) -> Cells:
+    """gross: by the cost of the orders alone. operating: less what sales and marketing cost, which is the company's alone."""
+    orders = _orders(sheet)
+    revenue, n = orders.coded.total(orders.amount, orders.costed), orders.coded.count(orders.costed)
+    profit = revenue - orders.coded.total(orders.cost, orders.costed)
+    flags: dict[str, Mask] = {}
+    uncosted = (n == 0) & (orders.coded.count() > 0)
+    rules: tuple[Rule, ...] = ((uncosted, "no_costs"), (revenue <= 0, "revenue_not_positive"))
+    if variant == "operating":
+        spent = _costs(sheet, lag=0)
+        profit, n = profit - sheet.grid.company_only(spent.total), sheet.grid.company_only(n[:, 0])
+        flags = spent.flags(sheet)
+        rules = ((sheet.grid.by_window(spent.covered == 0), "no_costs"), *rules)
+    return sheet.answer(
+        ORDERS,
+        ratio(profit, revenue),
+        n=n,
+        numerator=profit,
+        denominator=revenue,
+        rules=rules,
+        excluded=_uncosted(orders),
+        flags=flags,
+    )
+
+
+def ltv(sheet: Sheet, variant: str) -> Cells:
+    """Monthly revenue per client x margin x lifetime, which is 1 / monthly churn and at most the horizon of the options."""
+    start, end = (clients_at(sheet, variant, ends=ends).astype(np.float64) for ends in (False, True))
+    places = sheet.facts.places.clients
+    begin, mean = sheet.grid.at_moments(places, start), sheet.grid.at_moments(places, (start + end) / 2)
+    monthly = ratio(ratio(_revenue(sheet, variant), mean), np.broadcast_to(sheet.months[:, None], sheet.shape))
+    churned, margin = monthly_churn(sheet, variant), _margin(sheet, variant)
+    longest = sheet.facts.options.lifetime_months
+    with np.errstate(divide="ignore"):
+        lifetime = np.minimum(1.0 / churned, longest)
+    value = monthly * np.where(np.isnan(margin), 1.0, margin) * lifetime
+    return sheet.answer(
+        table_of(sheet, variant),
+        value,
+        n=begin,
+        numerator=value / lifetime,
+        denominator=1.0 / lifetime,
+        rules=((begin == 0, "no_clients"),),
+        beside={"monthly_revenue": monthly, "margin": margin, "monthly_churn": churned, "lifetime_months": lifetime},
+        flags={"lifetime_capped": lifetime == longest, "margin_unknown": np.isnan(margin)},
+    )
+
+
+def cac(sheet: Sheet, variant: str) -> Cells:
+    """All costs, or those of `marketing` alone, of as many months earlier as the options say."""
+    spent, come = _costs(sheet, lag=sheet.facts.options.cost_lag_months, only=variant), new_clients(sheet, ALL)
+    total, n = sheet.grid.company_only(spent.total), sheet.grid.company_only(come.n[:, 0])
+    return sheet.answer(
+        table_of(sheet, ALL),
+        ratio(total, n),
+        n=n,
+        numerator=total,
+        denominator=n,
+        rules=((sheet.grid.by_window(spent.covered == 0), "no_costs"), (n == 0, "no_new_clients")),
+        beside={"covered": sheet.grid.by_window(spent.covered)},
+        flags=spent.flags(sheet),
+    )
+
+
+def ltv_cac(sheet: Sheet, variant: str) -> Cells:
+    worth, cost = ltv(sheet, variant), cac(sheet, "")
+    return sheet.answer(
+        table_of(sheet, variant),
+        ratio(worth.value, cost.value),
+        n=sheet.grid.company_only(cost.n[:, 0]),
+        numerator=worth.value,
+        denominator=cost.value,
+        rules=_inherited(cost, worth),
+        flags=dict(cost.flags) | {name: worth.flags[name] for name in ("lifetime_capped", "margin_unknown")},
+    )
+
+
+def cac_payback(sheet: Sheet, variant: str) -> Cells:
+    """Months until the margin of an average new client has paid what it cost to win it."""
+    cost, monthly, margin = cac(sheet, ""), _monthly_of_new(sheet, variant), _margin(sheet, variant)
+    earned = monthly * np.where(np.isnan(margin), 1.0, margin)
+    return sheet.answer(
+        table_of(sheet, variant),
+        np.where(earned > 0, ratio(cost.value, earned), np.nan),
+        n=sheet.grid.company_only(cost.n[:, 0]),
+        numerator=cost.value,
+        denominator=earned,
+        rules=(*_inherited(cost), (np.nan_to_num(earned) <= 0, "revenue_not_positive")),
+        beside={"monthly_revenue": monthly, "margin": margin},
+        flags=dict(cost.flags) | {"margin_unknown": np.isnan(margin)},
+    )
+
+
+def _inherited(*parts: Cells) -> tuple[tuple[Mask, str], ...]:
+    """A quotient is null for the reasons for which its parts are."""
+    codes = dict.fromkeys(str(code) for part in parts for code in np.unique(part.reason[:, 0].astype(str)) if code)
+    return tuple((part.reason == code, code) for part in parts for code in codes)
+
+
+def _orders(sheet: Sheet) -> _Orders:
+    if "orders" not in sheet.cache:
+        snapshot = sheet.snapshot
+        frame = snapshot.dataset.tables[ORDERS]
+        client, places = snapshot.dataset.clients_of(ORDERS), sheet.facts.places.clients
+        leaf = None if places is None else np.append(places, sheet.grid.slicing.n_leaves - 1)[client]
+        coded = sheet.grid.coded(clock.to_micros(frame["ordered_at"]), leaf, snapshot.known_rows(ORDERS))
+        cost = frame["cost"] if "cost" in frame else pd.Series(np.nan, index=frame.index, dtype="float64")
+        amounts, costs = (np.asarray(each, dtype=np.float64) for each in (frame["amount"], cost))
+        sheet.cache["orders"] = _Orders(coded, amounts, costs)
+    orders: _Orders = sheet.cache["orders"]
+    return orders
+
+
+def _uncosted(orders: _Orders) -> dict[str, Floats]:
+    return {"null_cost": orders.coded.count(~orders.costed)}
+
+
+def _costs(sheet: Sheet, *, lag: int, only: str = "") -> Spread:
+    """The costs of each window, or of the window so many months before it."""
+    table = sheet.snapshot.dataset.tables["costs"]
+    calendar = sheet.snapshot.dataset.organisation.calendar
+    moved = sheet if not lag else sheet.elsewhere(tuple(windows.earlier(window, calendar, lag) for window in sheet.grid.windows))
+    keep = np.asarray(table["category"] == only) if only == "marketing" else None
+    return spread(moved, "costs", table["amount"].to_numpy(dtype=np.float64), keep)
+
+
+def _margin(sheet: Sheet, variant: str) -> Floats:
+    """Gross margin of the orders with a cost, NaN where none is known or clients do not pay by order."""
+    if variant != ORDERS or not sheet.has(ORDERS):
+        return np.full(sheet.shape, np.nan)
+    orders = _orders(sheet)
+    revenue, cost = (orders.coded.total(values, orders.costed) for values in (orders.amount, orders.cost))
+    return np.where(revenue > 0, 1.0 - ratio(cost, revenue), np.nan)
+
+
+def _revenue(sheet: Sheet, variant: str) -> Floats:
+    """What clients brought in in each window: by contract, by order less returns, or else won deals."""
+    if variant == CONTRACTS:
+        return _contract_revenue(sheet)
+    client, time, amount = _sold(sheet)
+    places = sheet.facts.places.clients
+    leaf = None if places is None else np.append(places, sheet.grid.slicing.n_leaves - 1)[client]
+    return sheet.grid.coded(time, leaf, client >= 0).total(amount)
+
+
+def _contract_revenue(sheet: Sheet) -> Floats:
+    places, client = sheet.facts.places.clients, sheet.snapshot.dataset.contract_log.client
+    paid = np.stack([contract_revenue(sheet.snapshot, start, end, DAYS_PER_MONTH) for start, end in sheet.limits])
+    return sheet.grid.at_moments(None if places is None else places[client], paid)
+
+
+def _monthly_of_new(sheet: Sheet, variant: str) -> Floats:
+    """Monthly revenue of a client that is new in the window, the company's alone.
+
+    By contract what it signed first; else what it ordered from its first order to the end of the window, by the months between.
+    """
+    return sheet.grid.company_only(np.array([_of_newcomers(sheet, variant, start, end) for start, end in sheet.limits]))
+
+
+def _of_newcomers(sheet: Sheet, variant: str, start: int, end: int) -> float:
+    spells, snapshot = of_clients(sheet, variant), sheet.snapshot
+    new = spells.first & clock.within(spells.begin, start, end)
+    if not new.any():
+        return float("nan")
+    since = clock.repeated(clock.UNKNOWN, len(snapshot.dataset.client_ids) + 1)
+    since[spells.client[new]] = spells.begin[new]
+    if variant == CONTRACTS:
+        log = snapshot.dataset.contract_log
+        first = clock.known(log.known, snapshot.at) & (clock.days_between(since[log.client], log.starts) == 0)
+        return float(log.monthly[first].sum() / new.sum())
+    client, time, amount = _sold(sheet)
+    theirs = (since[client] != clock.UNKNOWN) & clock.within(time, start, end)
+    months = np.maximum(clock.days_between(spells.begin[new], end) / DAYS_PER_MONTH, SMALLEST_EXPOSURE)
+    return float(np.nansum(amount[theirs]) / months.sum())
+
+
+def _sold(sheet: Sheet) -> tuple[Rows, Micros, Floats]:
+    """Client (-1: none), time and amount of each order or return; of won deals where there are no orders."""
+    snapshot = sheet.snapshot
+    if not sheet.has(ORDERS):
+        deals = sheet.facts.deals
+        return snapshot.dataset.clients_of("deals"), np.where(deals.won, deals.closed, clock.UNKNOWN), deals.amount
+    frame = snapshot.dataset.tables[ORDERS]
+    time = np.where(snapshot.known_rows(ORDERS), clock.to_micros(frame["ordered_at"]), clock.UNKNOWN)
+    return snapshot.dataset.clients_of(ORDERS), time, frame["amount"].to_numpy(dtype=np.float64)
