@@ -26,7 +26,8 @@ from features.kpis.value import Text, Window
 from features.signal import Texts
 from features.snapshot import Snapshot
 from features.team.apart import Apart, of_amounts, of_rates, of_shares
-from features.team.desk import Desk, deal_people, desk
+from features.team.desk import Desk, attained, deal_people, desk
+from features.team.staff import Ramp, Span, ramp, span_of_control
 
 PER_DAYS: Final = 100.0
 """Pace is counted over so many days of open deals."""
@@ -41,6 +42,9 @@ class Member:
     pace         won deals per 100 days of an open deal
     days_to_win  median, open deals counted
     n_open, open_amount   load at as_of
+    reports      people who report to them now, None where the hierarchy is not on record
+    ramp_months  from hire to the end of the first period at plan, so far for who is still ramping (`at_plan` False); None for
+                 people hired before the first plan
     """
 
     person: str
@@ -55,6 +59,9 @@ class Member:
     days_to_win: float | None
     n_open: int
     open_amount: float
+    reports: int | None
+    ramp_months: float | None
+    at_plan: bool | None
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,7 @@ def team_view(
     return TeamView(
         window,
         _elapsed(window, snapshot.at),
-        _members(worked, target),
+        _members(worked, target, span_of_control(snapshot), ramp(snapshot, attained(snapshot))),
         float(worked.bookings[planned].sum() / target[planned].sum()) if len(planned) else None,
         wins / whole if whole else None,
         of_shares(worked.won, decided) if whole else None,
@@ -146,7 +153,8 @@ def said(compared: Apart | None, names: list[str]) -> Text:
     return Text(" ".join(filter(None, [*en, rest.en])), " ".join(filter(None, [*ru, rest.ru])))
 
 
-def _members(worked: Desk, target: Floats) -> tuple[Member, ...]:
+def _members(worked: Desk, target: Floats, span: Span, ramped: Ramp) -> tuple[Member, ...]:
+    newcomer = {str(person): row for row, person in enumerate(ramped.people)}
     decided = worked.won + worked.lost
     low, high = wilson(worked.won, decided)
     figures = {
@@ -158,16 +166,19 @@ def _members(worked: Desk, target: Floats) -> tuple[Member, ...]:
     }
     return tuple(
         Member(
-            person=str(worked.people[row]),
+            person=person,
             won=int(worked.won[row]),
             lost=int(worked.lost[row]),
             bookings=float(worked.bookings[row]),
             interval=(float(low[row]), float(high[row])) if decided[row] else None,
             n_open=int(worked.n_open[row]),
             open_amount=float(worked.open_amount[row]),
+            reports=None if span.reason else span.reports.get(person, 0),
+            ramp_months=float(ramped.months[newcomer[person]]) if person in newcomer else None,
+            at_plan=bool(ramped.at_plan[newcomer[person]]) if person in newcomer else None,
             **{name: None if np.isnan(values[row]) else float(values[row]) for name, values in figures.items()},
         )
-        for row in range(len(worked.people))
+        for row, person in enumerate(map(str, worked.people))
     )
 
 

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from features.kpis.value import Window
+from features.snapshot import Snapshot
 from features.team.apart import of_shares
 from features.team.view import Member, TeamView, said, team_view
 from tests.features.companies import moment
 from tests.features.funnel.dirty import MOMENTS, records, seen, window
 from tests.features.funnel.example import QUARTER, snapshot
+from tests.features.team.test_staff import staff
 
 PEOPLE = {"U2": "Ann", "U1": "Bob"}
 
@@ -45,6 +47,15 @@ def test_attainment_is_sum_over_sum() -> None:
     assert view.attainment == 0.5
     assert view.planned == (0, 1)
     assert of(by_hand({"U1": 4000.0}), "U2").attainment is None
+
+
+def test_newcomers_and_managers() -> None:
+    """Eva was hired after the first plan and leads Ole; Ole was there before."""
+    view = team_view(Snapshot(staff(), moment("2026-10-01")), {"U1": "Eva", "U4": "Ole"}, QUARTER)
+    eva, ole = of(view, "U1"), of(view, "U4")
+    assert (eva.reports, eva.at_plan, ole.reports, ole.at_plan, ole.ramp_months) == (1, True, 0, None, None)
+    assert eva.ramp_months == pytest.approx(259 / 30.4375)
+    assert of(by_hand(), "U1").reports is None
 
 
 def test_three_wins_of_three_are_not_told_from_one_of_four() -> None:
