@@ -72,7 +72,7 @@ class Step:
     skipped   of them, how many are on record only with a later step
     moved_on, lost, still   of them, how many reached the next, were lost before, or may still reach it
     rate      share that reached the next by the end of the follow-up, open ones censored; None where nothing entered
-    interval  its 95 % limits
+    interval  its 95 % limits, None where nothing moved on or was lost yet
     eventual  share that will have reached it, those under way taken to split as the others did
     days      median days to the next step of those that reach it, those under way counted
     in_step   median days until it moved on or was lost (Kaplan-Meier), None where fewer than half did
@@ -189,14 +189,14 @@ def _counted(gone_through: Journeys, cohort: Mask, number: int) -> Step:
     stay = kaplan_meier(everyone, days, outcome != STILL, 1).quantiles()
     moved, lost, still = (int((there & (outcome == how)).sum()) for how in (MOVED_ON, GONE, STILL))
     rate = curve.at()[:, MOVED_ON - 1]
-    low, high = share_interval(rate, curve.variance(MOVED_ON), np.array([float(moved + lost) or float(still)]))
+    low, high = share_interval(rate, curve.variance(MOVED_ON), np.array([float(moved + lost)]))
     return replace(
         step,
         moved_on=moved,
         lost=lost,
         still=still,
         rate=float(rate[0]),
-        interval=(float(low[0]), float(high[0])),
+        interval=None if np.isnan(low[0]) else (float(low[0]), float(high[0])),
         eventual=_number(_eventual(gone_through, curve, number)[0]),
         days=_number(curve.quantile(MOVED_ON)[0]),
         in_step=_number(stay.time[0]),
