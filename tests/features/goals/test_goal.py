@@ -6,8 +6,10 @@ import pytest
 
 from features.clock import FiscalCalendar
 from features.errors import DataError, SourceError, UsageError
+from features.goals.checks import KINDS, Known, check_goals
 from features.goals.goal import LONG, MIDDLE, SHORT, Goal, goals_of_plans, read_goals
 from features.kpis import example
+from features.kpis.catalog import KPIS
 from features.snapshot import Snapshot
 from tests.features.companies import moment, sales
 
@@ -105,3 +107,17 @@ def test_periods_that_are_none_and_files_that_are_not_there(tmp_path: Path) -> N
         read_goals(written(tmp_path, '[[goal]]\nkpi = "nps"\nstart = 2026-02-01\nend = 2026-01-01'), CALENDAR)
     with pytest.raises(SourceError, match="cannot be read"):
         read_goals(tmp_path / "nothing.toml", CALENDAR)
+
+
+def test_the_documented_file_is_a_good_one(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "goals.md"
+    text = page.read_text(encoding="utf-8")
+    goals = read_goals(written(tmp_path, text.split("```toml\n")[1].split("```")[0]), FiscalCalendar())
+    there = Known(KPIS, frozenset({"market_share"}), frozenset({"U-0000", "U-0004"}), {"DACH 1": frozenset({"U-0009"})})
+    assert len(goals) == 3
+    assert check_goals(goals, there) == ()
+
+
+def test_every_finding_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "goals.md").read_text(encoding="utf-8")
+    assert all(f"`{kind}`" in text for kind in KINDS)
