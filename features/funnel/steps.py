@@ -6,28 +6,30 @@ leads became deals at 43 % in the best quarter, and deals were won at 26 %, the 
 1 x 2,000 at the second: the first is the **bottleneck**, though its leverage is the smaller one.
 
 * Conversion is cumulative incidence: a journey that may still move on is censored and not lost (`features.survival`). `rate` is
-  what has moved on by the end of the follow-up; `eventual` takes those under way to split as the others did. A lead is never
-  lost, it only fails to move on, so of leads the two are the same.
+  what has moved on by the end of the follow-up, from the cohort alone. `eventual` is the whole way: where the cohort is too young
+  to tell, it follows the company's last eight quarters, on which it leans as on twenty further journeys. A lead is never lost, it
+  only fails to move on.
 * The expected flow multiplies the eventual conversions from the entries down, deals without a lead joining at their step; the
-  average amount of the cohort's won deals turns it into money. That the deals gained are like the others is an assumption.
+  average amount of a won deal turns it into money, leaning in the same way, because small deals are won first. That the deals
+  gained are like the others is an assumption.
 * The best quarter is that with the highest eventual conversion of the last eight finished ones, each leaning on the whole as if
   it had seen twenty more journeys: the best of eight small samples would be luck. `clear` says whether the distance to it is
   larger than chance (1.96 standard errors of the difference).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from features import clock
 from features.clock import FiscalCalendar, Floats, Mask, Micros, Period
-from features.funnel.journeys import DEAL, LEAD, OFFER, QUALIFIED, WON_STEP, Journeys
+from features.funnel.journeys import DEAL, LEAD, Journeys
+from features.funnel.report import NO_REASON, Best, Funnel, Step
 from features.funnel.stages import share_interval
 from features.funnel.visits import GONE, MOVED_ON, STILL
 from features.history import Rows
-from features.kpis.value import Text, Window
+from features.kpis.value import Window
 from features.survival import Incidence, cumulative_incidence, kaplan_meier
 
 QUARTERS: Final = 8
@@ -35,129 +37,38 @@ PRIOR_JOURNEYS: Final = 20.0
 POINT: Final = 0.01
 CLEAR: Final = 1.959963984540054
 
-STEPS: Final[Mapping[str, Text]] = {
-    LEAD: Text("Leads", "Лиды"),
-    QUALIFIED: Text("Qualified leads", "Квалифицированные лиды"),
-    DEAL: Text("Deals", "Сделки"),
-    OFFER: Text("Offers", "Предложения"),
-    WON_STEP: Text("Won deals", "Выигранные сделки"),
-}
-
-NO_REASON: Final = ""
-"""The key of losses whose reason is not on record."""
-
-
-@dataclass(frozen=True)
-class Best:
-    """The best of the last finished quarters at one step: its conversion, and what the distance to it is worth.
-
-    rate   eventual conversion, shrunken towards the whole
-    gap    how far the cohort lies below it, in shares of 1; 0 where it is at least as good
-    value  the cohort's revenue that the gap costs, None without won amounts
-    clear  whether the gap is larger than chance
-    """
-
-    quarter: str
-    rate: float
-    gap: float
-    value: float | None
-    clear: bool
-
-
-@dataclass(frozen=True)
-class Step:
-    """From one step of the funnel to the next; the last one, won, leads nowhere and has no conversion.
-
-    entered   journeys of the cohort that reached the step or a later one
-    skipped   of them, how many are on record only with a later step
-    moved_on, lost, still   of them, how many reached the next, were lost before, or may still reach it
-    rate      share that reached the next by the end of the follow-up, open ones censored; None where nothing entered
-    interval  its 95 % limits, None where nothing moved on or was lost yet
-    eventual  share that will have reached it, those under way taken to split as the others did
-    days      median days to the next step of those that reach it, those under way counted
-    in_step   median days until it moved on or was lost (Kaplan-Meier), None where fewer than half did
-    losses    reason -> how many were lost here; `NO_REASON` where it is not on record
-    expected  journeys that will have reached this step, by the eventual conversions
-    leverage  more revenue of the cohort for one point more of conversion, None without won amounts
-    """
-
-    name: str
-    entered: int
-    skipped: int
-    moved_on: int = 0
-    lost: int = 0
-    still: int = 0
-    rate: float | None = None
-    interval: tuple[float, float] | None = None
-    eventual: float | None = None
-    days: float | None = None
-    in_step: float | None = None
-    losses: Mapping[str, int] = field(default_factory=dict)
-    expected: float = 0.0
-    leverage: float | None = None
-    best: Best | None = None
-
-    @property
-    def title(self) -> Text:
-        return STEPS[self.name]
-
-    @property
-    def immature(self) -> bool:
-        """Whether journeys that entered may still move on."""
-        return self.still > 0
-
-
-@dataclass(frozen=True)
-class Funnel:
-    """The funnel of one cohort.
-
-    window      in which the leads, and the deals without one, were created
-    n_leads, n_deals   journeys that began as a lead, and as a deal without one
-    won_amount  revenue won so far, in the organisation's currency
-    average     amount of a won deal, None where none is known
-    expected    revenue that the cohort will have brought, None without won amounts
-    bottleneck  name of the step whose gap to its best quarter costs most, None where no step lies below its best
-    excluded    "doubled": leads of a deal that another lead came before; "unlinked": leads whose deal is not on record;
-                "null_amount": won deals without an amount, left out of the money
-    """
-
-    window: Window
-    steps: tuple[Step, ...]
-    n_leads: int
-    n_deals: int
-    won_amount: float
-    average: float | None
-    expected: float | None
-    bottleneck: str | None
-    excluded: Mapping[str, int]
-
-    def step(self, name: str) -> Step:
-        """The step of that name. Raises KeyError where the source does not tell of it."""
-        return {step.name: step for step in self.steps}[name]
-
 
 def funnel(gone_through: Journeys, window: Window, calendar: FiscalCalendar, keep: Mask | None = None) -> Funnel:
     """The funnel of the journeys that began in the window; `keep` is given for each journey: those of a source, an owner …"""
     asked = np.ones(len(gone_through.began), dtype=bool) if keep is None else keep
     cohort = asked & _began_in(gone_through.began, window)
-    counted = [_counted(gone_through, cohort, number) for number in range(len(gone_through.steps))]
-    won = cohort & (gone_through.reached[:, -1] != clock.UNKNOWN)
-    amounts = gone_through.amount[won & ~np.isnan(gone_through.amount)]
-    average = float(amounts.mean()) if len(amounts) else None
-    flowing, expected = _with_leverage(counted, _entries(gone_through, cohort), average)
     quarters = _finished_quarters(calendar, gone_through.as_of)
+    group = np.where(cohort, 0, np.where(clock.not_after(gone_through.began, clock.micros(quarters[0].start)), -1, 1))
+    counted = [_counted(gone_through, cohort, group, number) for number in range(len(gone_through.steps))]
+    won = gone_through.reached[:, -1] != clock.UNKNOWN
+    average = _average(gone_through.amount, group, won)
+    flowing, expected = _with_leverage(counted, _entries(gone_through, cohort), average)
     steps = tuple(_with_best(gone_through, asked, number, step, quarters) for number, step in enumerate(flowing))
     return Funnel(
         window,
         steps,
         n_leads=int((cohort & (gone_through.entry == 0) & (gone_through.steps[0] == LEAD)).sum()),
         n_deals=int((cohort & (gone_through.entry == gone_through.steps.index(DEAL))).sum()),
-        won_amount=float(amounts.sum()),
+        won_amount=float(np.nansum(gone_through.amount[won & cohort])),
         average=average,
         expected=expected,
         bottleneck=_bottleneck(steps),
-        excluded=_exclusions(gone_through, won),
+        excluded=_exclusions(gone_through, won & cohort),
     )
+
+
+def _average(amount: Floats, group: Rows, won: Mask) -> float | None:
+    """Amount of a won deal of group 0, leaning on all; None for an empty group, and where no amount is known."""
+    priced = won & (group >= 0) & ~np.isnan(amount)
+    if not priced.any() or not (group == 0).any():
+        return None
+    own = amount[priced & (group == 0)]
+    return float((own.sum() + PRIOR_JOURNEYS * amount[priced].mean()) / (len(own) + PRIOR_JOURNEYS))
 
 
 def _began_in(began: Micros, period: Period) -> Mask:
@@ -178,7 +89,8 @@ def _passage(gone_through: Journeys, number: int) -> tuple[Mask, Rows, Floats]:
     return here != clock.UNKNOWN, outcome, np.maximum(clock.days_between(here, until), 0.0)
 
 
-def _counted(gone_through: Journeys, cohort: Mask, number: int) -> Step:
+def _counted(gone_through: Journeys, cohort: Mask, group: Rows, number: int) -> Step:
+    """One step of the cohort; `group` is 0 for the cohort, 1 for the others that it leans on."""
     there = cohort & (gone_through.reached[:, number] != clock.UNKNOWN)
     step = Step(gone_through.steps[number], int(there.sum()), int((there & gone_through.skipped[:, number]).sum()))
     if number + 1 == len(gone_through.steps) or not step.entered:
@@ -197,11 +109,18 @@ def _counted(gone_through: Journeys, cohort: Mask, number: int) -> Step:
         still=still,
         rate=float(rate[0]),
         interval=None if np.isnan(low[0]) else (float(low[0]), float(high[0])),
-        eventual=_number(_eventual(gone_through, curve, number)[0]),
+        eventual=_number(_leaning(gone_through, group, number)),
         days=_number(curve.quantile(MOVED_ON)[0]),
         in_step=_number(stay.time[0]),
         losses=_losses(gone_through.reason[there & (outcome == GONE)]),
     )
+
+
+def _leaning(gone_through: Journeys, group: Rows, number: int) -> float:
+    """The eventual conversion of group 0, which leans on all of them."""
+    there, outcome, days = _passage(gone_through, number)
+    curve = cumulative_incidence(np.where(there, group, -1), days, outcome, 2, 2, prior=PRIOR_JOURNEYS)
+    return float(_eventual(gone_through, curve, number)[0])
 
 
 def _eventual(gone_through: Journeys, curve: Incidence, number: int) -> Floats:

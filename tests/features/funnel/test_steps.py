@@ -10,7 +10,8 @@ import pytest
 from features import clock
 from features.clock import FiscalCalendar
 from features.funnel.journeys import DEAL, LEAD, OFFER, QUALIFIED, WON_STEP, Journeys, journeys
-from features.funnel.steps import NO_REASON, STEPS, Funnel, funnel
+from features.funnel.report import NO_REASON, STEPS, Funnel
+from features.funnel.steps import funnel
 from features.history import LOST, WON
 from features.kpis.value import Window
 from features.snapshot import Snapshot
@@ -132,6 +133,14 @@ def test_a_lucky_handful_is_no_best_quarter() -> None:
     assert best is not None
     assert best.rate < 0.4
     assert not best.clear
+
+
+def test_a_young_cohort_follows_the_company() -> None:
+    """Half a day old, nothing has moved on; a day is what it took the others."""
+    older, young = cohort(3000, 1200, 300, "2026-02-01"), cohort(100, 0, 0, "2026-06-30T12:00")
+    lead = funnel(together(older, young), window("2026-06-30", "2026-07-01"), CALENDAR).step(LEAD)
+    assert (lead.entered, lead.rate, lead.interval, lead.still) == (100, 0, None, 100)
+    assert lead.eventual == pytest.approx(0.4)
 
 
 def test_without_leads_and_offers_the_funnel_begins_with_the_deal() -> None:
