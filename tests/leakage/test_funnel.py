@@ -17,7 +17,7 @@ from features.team.view import team_view
 from tests.features.funnel.dirty import company, window
 from tests.leakage.rewrite import MICROSECOND, Rewrite, rewritten
 
-WINDOW = window("2025-01-01", "2026-01-01")
+WINDOW = window("2024-10-01", "2026-10-01")
 PEOPLE = {str(each): str(each) for each in company().tables["users"]["user_id"]}
 FIGURES: dict[str, Callable[[Snapshot], object]] = {
     "stage conversion": lambda snapshot: stage_conversion(visits(snapshot), (WINDOW,)),
@@ -30,11 +30,20 @@ FIGURES: dict[str, Callable[[Snapshot], object]] = {
 }
 
 
-@pytest.mark.parametrize("offset", [pd.Timedelta(0), MICROSECOND, -MICROSECOND])
-def test_another_future_changes_nothing(offset: pd.Timedelta) -> None:
-    changes = company().tables["deal_changes"]["changed_at"].sort_values()
-    as_of = changes.iloc[2 * len(changes) // 3] + offset
-    other = rewritten(company(), as_of, Rewrite(5, delete=True, alter=True, append=True))
+def stage_change() -> pd.Timestamp:
+    """When a change of stage came on record, two thirds through the history."""
+    changes = company().tables["deal_changes"]
+    recorded = changes.loc[changes["field"] == "stage", "recorded_at"].sort_values()
+    found: pd.Timestamp = recorded.iloc[2 * len(recorded) // 3]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("offset", "seed"), [(pd.Timedelta(0), 1), (pd.Timedelta(0), 2), (pd.Timedelta(0), 3), (MICROSECOND, 4), (-MICROSECOND, 5)]
+)
+def test_another_future_changes_nothing(offset: pd.Timedelta, seed: int) -> None:
+    as_of = stage_change() + offset
+    other = rewritten(company(), as_of, Rewrite(seed, delete=True, alter=True, append=True))
     before, after = Snapshot(company(), as_of), Snapshot(other, as_of)
     assert {name: repr(read(after)) for name, read in FIGURES.items()} == {
         name: repr(read(before)) for name, read in FIGURES.items()
