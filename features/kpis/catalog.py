@@ -36,8 +36,10 @@ def _read(paragraph: str) -> Kpi:
 
 
 def _variant(line: str) -> Variant:
-    name, en, ru, *tables = map(str.strip, line.removeprefix("*").split("|"))
-    return Variant(name, Text(en, ru), tuple(" ".join(tables).split()))
+    name, en, ru, *more = map(str.strip, line.removeprefix("*").split("|"))
+    words = " ".join(more).split()
+    unit = "".join(word.removeprefix("unit=") for word in words if word.startswith("unit="))
+    return Variant(name, Text(en, ru), tuple(word for word in words if not word.startswith("unit=")), unit)
 
 
 KPIS: Final[Mapping[str, Kpi]] = MappingProxyType({kpi.name: kpi for kpi in map(_read, DEFINITIONS.strip().split("\n\n"))})

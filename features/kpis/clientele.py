@@ -24,6 +24,7 @@ from features.snapshot import Snapshot
 ALL: Final = "all"
 CONTRACTS: Final = "contracts"
 ORDERS: Final = "orders"
+DEALS: Final = "deals"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
     name unit direction perspective by BASIS of SLICES [adds] | tables without which it has no answer
         name as people say it, meaning, formula: each in English and in Russian
-        * a variant | English | Russian | tables without which it has none
+        * a variant | English | Russian | tables without which it has none, unit=its own
 
 The first variant whose tables are there is the default. `adds` says that values of different windows or nodes may be added up.
 """
@@ -269,7 +269,7 @@ csat share more client by answered of client | surveys
     The part of answers in the top two of five. | Доля ответов с двумя высшими оценками из пяти.
     answers of 4 and 5 / answers, on a scale of 1 to 5 | ответы 4 и 5 / все ответы по шкале 1–5
     * top_two | share of the top two | доля двух высших оценок
-    * mean | mean score, 1 to 5 | средняя оценка от 1 до 5
+    * mean | mean score, 1 to 5 | средняя оценка от 1 до 5 | unit=score
 
 ces score more client by answered of client | surveys
     Customer effort score (CES) | Оценка усилий клиента (CES)

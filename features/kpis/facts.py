@@ -95,18 +95,22 @@ class LeadFacts:
 
 def lead_facts(snapshot: Snapshot) -> LeadFacts:
     """The leads of a Snapshot. Raises KeyError where there is no such table."""
-    frame = snapshot.frame("leads")
-    nothing = pd.Series(None, index=frame.index, dtype="str")
-    dataset = snapshot.dataset
-    return LeadFacts(
-        created=clock.to_micros(frame["created_at"]),
-        qualified=instants(frame, "qualified_at"),
-        converted=instants(frame, "converted_at"),
-        deal=np.asarray(dataset.deal_rows.get_indexer(pd.Index(texts(frame.get("deal_id", nothing)))), dtype=np.int64),
-        client=np.asarray(dataset.client_ids.get_indexer(pd.Index(texts(frame.get("account_id", nothing)))), dtype=np.int64),
-        owner=texts(frame.get("owner_id", nothing)),
-        source=texts(frame.get("source", nothing)),
+    dataset, keep = snapshot.dataset, snapshot.known_rows("leads")
+    frame = dataset.tables["leads"]
+    qualified, converted = (_come(instants(frame, name), snapshot.at)[keep] for name in ("qualified_at", "converted_at"))
+    # A conversion reveals what the lead became.
+    deal, client = (
+        np.where(converted == clock.UNKNOWN, -1, rows[keep]) for rows in (dataset.rows_of("leads"), dataset.clients_of("leads"))
     )
+    owner, source = (
+        texts(frame[name][keep]) if name in frame else np.full(len(deal), None, dtype=object) for name in ("owner_id", "source")
+    )
+    return LeadFacts(clock.to_micros(frame["created_at"])[keep], qualified, converted, deal, client, owner, source)
+
+
+def _come(times: Micros, as_of: int) -> Micros:
+    """Moments that have come, `clock.UNKNOWN` for the others."""
+    return np.where(clock.known(times, as_of), times, clock.UNKNOWN)
 
 
 def instants(frame: pd.DataFrame, name: str) -> Micros:

@@ -23,13 +23,18 @@ def wilson(successes: Floats, n: Floats) -> tuple[Floats, Floats]:
     return np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0)
 
 
-def mean_interval(n: Floats, mean: Floats, sum_of_squares: Floats) -> tuple[Floats, Floats]:
-    """Student's interval of a mean of n values; NaN for fewer than two. `sum_of_squares` is of the values themselves."""
+def mean_interval(
+    n: Floats, mean: Floats, sum_of_squares: Floats, lowest: float = -np.inf, highest: float = np.inf
+) -> tuple[Floats, Floats]:
+    """Student's interval of a mean of n values; NaN for fewer than two. `sum_of_squares` is of the values themselves.
+
+    It is cut at `lowest` and `highest`, between which every value lies.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = np.maximum(sum_of_squares - n * mean * mean, 0.0) / (n - 1)
         half = stdtrit(np.maximum(n - 1, 1), 0.975) * np.sqrt(variance / n)
     half = np.where(n > 1, half, np.nan)
-    return mean - half, mean + half
+    return np.maximum(mean - half, lowest), np.minimum(mean + half, highest)
 
 
 def promoter_interval(promoters: Floats, detractors: Floats, n: Floats) -> tuple[Floats, Floats]:

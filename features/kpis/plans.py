@@ -80,6 +80,8 @@ def _targets(sheet: Sheet, kpi: str, *, prorated: bool, additive: bool) -> Targe
     if not sheet.has("plans"):
         return Targets(np.full(sheet.shape, np.nan), sliced, {})
     rows = _rows(sheet, kpi, prorated=prorated)
+    if not len(rows):
+        return Targets(np.full(sheet.shape, np.nan), sliced, {})
     whose = pd.MultiIndex.from_frame(rows[["scope", "scope_id"]])
     entities = whose.unique()
     planned = _planned(sheet, rows, entities.get_indexer(whose), len(entities), additive=additive)
@@ -97,13 +99,16 @@ def _rows(sheet: Sheet, kpi: str, *, prorated: bool) -> pd.DataFrame:
     """The plans of a KPI: whose, from when to when, and how much in the organisation's currency, leavers' and joiners' cut."""
     snapshot = sheet.snapshot
     table = snapshot.dataset.tables["plans"]
+    named = np.asarray(table["kpi"] == kpi) & snapshot.known_rows("plans")
+    if not named.any():
+        return pd.DataFrame()
     starts, ends = bounds(sheet, "plans")
     target = table["target"].to_numpy(dtype=np.float64)
     target = snapshot.converted(target, table["currency"]) if "currency" in table else target
     given = table["scope_id"] if "scope_id" in table else pd.Series(None, index=table.index, dtype="str")
     owner = given.where(table["scope"] != COMPANY, "").fillna("")
     frame = pd.DataFrame({"scope": table["scope"], "scope_id": owner, "start": starts, "end": ends, "target": target})
-    frame = frame[(table["kpi"] == kpi).to_numpy() & snapshot.known_rows("plans") & ~np.isnan(target)].reset_index(drop=True)
+    frame = frame[named & ~np.isnan(target)].reset_index(drop=True)
     return frame.assign(target=frame["target"] * _employed(sheet, frame)) if prorated else frame
 
 

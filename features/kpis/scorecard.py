@@ -27,7 +27,7 @@ from features.kpis.measures import answers, clients, goals, leads, pipeline, sal
 from features.kpis.measures.outside import measured, names
 from features.kpis.options import Options
 from features.kpis.plans import targets
-from features.kpis.sheet import Facts, Sheet
+from features.kpis.sheet import Facts, Sheet, has
 from features.kpis.slices import slicing
 from features.kpis.value import COMPANY, Cells, Kpi, Variant, Window
 from features.snapshot import Snapshot
@@ -89,7 +89,7 @@ def scorecard(
 
 def all_kpis(snapshot: Snapshot) -> list[str]:
     """Every KPI that has an answer from the tables that are there, those of the `actuals` table last."""
-    there = [kpi.name for kpi in KPIS.values() if all(map(snapshot.has, kpi.tables))]
+    there = [kpi.name for kpi in KPIS.values() if all(has(snapshot, table) for table in kpi.tables)]
     return [*there, *(names(snapshot.frame("actuals")) if snapshot.has("actuals") else ())]
 
 
@@ -113,7 +113,7 @@ def _definition(snapshot: Snapshot, wanted: str) -> tuple[Kpi, Variant]:
     if kpi is None:
         raise UsageError(f"'{name}' is not a KPI; the KPIs are {', '.join(KPIS)}, and those of the actuals table")
     if not variant:
-        usable = [each for each in kpi.variants if all(map(snapshot.has, each.tables))]
+        usable = [each for each in kpi.variants if all(has(snapshot, table) for table in each.tables)]
         return kpi, (usable or list(kpi.variants))[0]
     found = [each for each in kpi.variants if each.name == variant]
     if not found:

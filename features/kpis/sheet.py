@@ -68,7 +68,8 @@ class Sheet:
         return self.grid.shape
 
     def has(self, table: str) -> bool:
-        return self.snapshot.has(table)
+        """Whether the source has a table; one of clients alone has a table of deals without rows."""
+        return has(self.snapshot, table)
 
     @cached_property
     def until(self) -> Micros:
@@ -166,6 +167,11 @@ class Sheet:
             "running": np.asarray(self.grid.by_window(running)),
             "partly_before_data": np.asarray(self.grid.by_window(early)),
         }
+
+
+def has(snapshot: Snapshot, table: str) -> bool:
+    """Whether the source has a table with something in it."""
+    return snapshot.has(table) and (table != "deals" or snapshot.dataset.n_deals > 0)
 
 
 def ratio(above: Floats, below: Floats) -> Floats:

@@ -40,11 +40,13 @@ class Variant:
     """A declared way to compute a KPI where practice disagrees.
 
     tables  without which this variant has no answer, beside those of the KPI
+    unit    where it is another than the KPI's
     """
 
     name: str
     text: Text
     tables: tuple[str, ...] = ()
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,10 @@ class Kpi:
         """The variant of that name. Raises KeyError."""
         found = {variant.name: variant for variant in self.variants}
         return found[name]
+
+    def unit_of(self, variant: str) -> str:
+        """The unit of one variant's values."""
+        return self.variant(variant).unit or self.unit
 
 
 @dataclass(frozen=True)

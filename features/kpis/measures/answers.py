@@ -61,7 +61,7 @@ def _mean(sheet: Sheet, kind: str) -> Cells:
     answers = _answers(sheet, kind)
     total, n = answers.coded.total(answers.score, answers.on_scale), answers.coded.count(answers.on_scale)
     mean = ratio(total, n)
-    spread = mean_interval(n, mean, answers.coded.total(answers.score**2, answers.on_scale))
+    spread = mean_interval(n, mean, answers.coded.total(answers.score**2, answers.on_scale), *SCALES[kind])
     return _told(sheet, answers, mean, n, total, spread, {})
 
 

@@ -89,7 +89,7 @@ def sales_cycle(sheet: Sheet, variant: str) -> Cells:
     timed = deals.won & ~deals.reversed
     total, n = closes.total(deals.cycle, timed), closes.count(timed)
     mean, median = ratio(total, n), closes.median(deals.cycle, timed)
-    spread = mean_interval(n, mean, closes.total(deals.cycle**2, timed))
+    spread = mean_interval(n, mean, closes.total(deals.cycle**2, timed), lowest=0.0)
     return sheet.answer(
         "deals",
         median if variant == "median" else mean,
@@ -115,7 +115,7 @@ def touches(sheet: Sheet, variant: str) -> Cells:
         n=n,
         numerator=total,
         denominator=n,
-        interval=mean_interval(n, mean, closes.total(per_deal**2, timed)),
+        interval=mean_interval(n, mean, closes.total(per_deal**2, timed), lowest=0.0),
         excluded={"negative_cycle": closes.count(deals.won & deals.reversed)},
         beside={"median": closes.median(per_deal, timed)},
     )

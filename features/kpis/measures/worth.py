@@ -10,7 +10,7 @@ from features import clock
 from features.clock import Floats, Mask, Micros
 from features.history import Rows
 from features.kpis import windows
-from features.kpis.clientele import ALL, CONTRACTS, ORDERS, contract_revenue
+from features.kpis.clientele import ALL, CONTRACTS, DEALS, ORDERS, contract_revenue
 from features.kpis.grid import Coded
 from features.kpis.measures.clients import clients_at, monthly_churn, new_clients, of_clients, table_of
 from features.kpis.periods import Spread, spread
@@ -172,7 +172,7 @@ def _costs(sheet: Sheet, *, lag: int, only: str = "") -> Spread:
 
 def _margin(sheet: Sheet, variant: str) -> Floats:
     """Gross margin of the orders with a cost, NaN where none is known or clients do not pay by order."""
-    if variant != ORDERS or not sheet.has(ORDERS):
+    if variant != ORDERS:
         return np.full(sheet.shape, np.nan)
     orders = _orders(sheet)
     revenue, cost = (orders.coded.total(values, orders.costed) for values in (orders.amount, orders.cost))
@@ -183,7 +183,7 @@ def _revenue(sheet: Sheet, variant: str) -> Floats:
     """What clients brought in in each window: by contract, by order less returns, or else won deals."""
     if variant == CONTRACTS:
         return _contract_revenue(sheet)
-    client, time, amount = _sold(sheet)
+    client, time, amount = _sold(sheet, variant)
     places = sheet.facts.places.clients
     leaf = None if places is None else np.append(places, sheet.grid.slicing.n_leaves - 1)[client]
     return sheet.grid.coded(time, leaf, client >= 0).total(amount)
@@ -214,16 +214,16 @@ def _of_newcomers(sheet: Sheet, variant: str, start: int, end: int) -> float:
         log = snapshot.dataset.contract_log
         first = clock.known(log.known, snapshot.at) & (clock.days_between(since[log.client], log.starts) == 0)
         return float(log.monthly[first].sum() / new.sum())
-    client, time, amount = _sold(sheet)
+    client, time, amount = _sold(sheet, variant)
     theirs = (since[client] != clock.UNKNOWN) & clock.within(time, start, end)
     months = np.maximum(clock.days_between(spells.begin[new], end) / DAYS_PER_MONTH, SMALLEST_EXPOSURE)
     return float(np.nansum(amount[theirs]) / months.sum())
 
 
-def _sold(sheet: Sheet) -> tuple[Rows, Micros, Floats]:
-    """Client (-1: none), time and amount of each order or return; of won deals where there are no orders."""
+def _sold(sheet: Sheet, variant: str) -> tuple[Rows, Micros, Floats]:
+    """Client (-1: none), time and amount of each order or return, or of each won deal."""
     snapshot = sheet.snapshot
-    if not sheet.has(ORDERS):
+    if variant == DEALS:
         deals = sheet.facts.deals
         return snapshot.dataset.clients_of("deals"), np.where(deals.won, deals.closed, clock.UNKNOWN), deals.amount
     frame = snapshot.dataset.tables[ORDERS]
