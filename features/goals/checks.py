@@ -19,6 +19,9 @@ WARNING: Final = "warning"
 TOLERANCE: Final = 0.005
 """Sums that differ by less than this share are equal: rounded plans are no contradiction."""
 
+_UNBOUNDED: Final = frozenset({"attainment", "growth", "nrr", "lead_conversion"})
+"""Shares that may be above 1."""
+
 KINDS: Final[Mapping[str, tuple[str, Text]]] = {
     "not_measurable": (
         ERROR,
@@ -30,6 +33,13 @@ KINDS: Final[Mapping[str, tuple[str, Text]]] = {
     "no_target": (
         ERROR,
         Text("It has no target: say how much is to be reached", "Не указано целевое значение: напишите, сколько нужно достичь"),
+    ),
+    "no_rate": (
+        ERROR,
+        Text(
+            "The target is in {currency}, which no rate of today converts: add one, or write it in your own currency",
+            "Целевое значение указано в {currency}, а курса на сегодня нет: добавьте курс или укажите сумму в своей валюте",
+        ),
     ),
     "no_deadline": (
         ERROR,
@@ -142,7 +152,8 @@ class Known:
 def check_goals(goals: Sequence[Goal], known: Known, standing: Sequence[Progress] = ()) -> tuple[Finding, ...]:
     """Everything that is wrong, goal by goal, then what contradicts each other.
 
-    `standing` is the progress of each goal in the same order, where it was computed: without it, nothing is said of targets met.
+    `goals` are in the organisation's currency (`in_own_money`). `standing` is the progress of each in the same order, where it was
+    computed: without it, nothing is said of targets met.
     """
     found = [each for position, goal in enumerate(goals) for each in _of_one(position, goal, known)]
     found += [each for position, stands in enumerate(standing) for each in _of_progress(position, stands)]
@@ -158,16 +169,14 @@ def _of_one(position: int, goal: Goal, known: Known) -> Iterator[Finding]:
     kpi = known.kpis.get(goal.kpi)
     if kpi is None and goal.kpi not in known.measured:
         yield _finding("not_measurable", [position], kpi=goal.kpi)
-    if goal.target is None:
+    if goal.target is None and goal.currency:
+        yield _finding("no_rate", [position], currency=goal.currency)
+    elif goal.target is None:
         yield _finding("no_target", [position])
     elif kpi is not None and kpi.unit == "share" and goal.target > 1 and kpi.name not in _UNBOUNDED:
         yield _finding("impossible_share", [position], target=number(goal.target), kpi=goal.kpi)
     yield from _of_time(position, goal)
     yield from _of_people(position, goal, known)
-
-
-_UNBOUNDED: Final = frozenset({"attainment", "growth", "nrr", "lead_conversion"})
-"""Shares that may be above 1."""
 
 
 def _of_time(position: int, goal: Goal) -> Iterator[Finding]:

@@ -21,13 +21,14 @@ by `features.goals.checks`; what cannot be read as a goal at all is refused.
 """
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,6 +36,7 @@ from features import clock
 from features.clock import FiscalCalendar
 from features.errors import DataError, SourceError
 from features.kpis import windows
+from features.kpis.catalog import KPIS
 from features.kpis.value import Text
 from features.signal import texts
 from features.snapshot import Snapshot
@@ -62,11 +64,11 @@ class Goal:
     """One goal.
 
     scope, scope_id  company (no id), team or user
-    target     in the KPI's unit, shares as 0 to 1; None where none is given
+    target     in the KPI's unit, shares as 0 to 1; None where none is given, or no rate converts it
     start, end   of the period `[start, end)`; None where the file does not say
     owner      user id of whoever answers for it
     stated     the horizon that the file states, None where it states none
-    currency   of a target in money; None: the organisation's
+    currency   of a target in money that is not the organisation's, else None; `in_own_money` converts it
     source     "plans" or "file"
     """
 
@@ -112,9 +114,33 @@ def goals_of_plans(snapshot: Snapshot) -> tuple[Goal, ...]:
     missing = pd.Series(None, index=plans.index, dtype="str")
     ids, currencies = (texts(plans.get(name, missing)) for name in ("scope_id", "currency"))
     columns = (plans["kpi"], plans["scope"], ids, plans["target"], starts, ends, currencies)
-    return tuple(
+    goals = tuple(
         Goal(str(kpi), str(scope), scope_id, float(target), start, end, scope_id if scope == USER else None, currency=currency)
         for kpi, scope, scope_id, target, start, end, currency in zip(*columns, strict=True)
+    )
+    return in_own_money(snapshot, goals)
+
+
+def in_own_money(snapshot: Snapshot, goals: Sequence[Goal]) -> tuple[Goal, ...]:
+    """The goals with targets in the organisation's currency, by the rates of as_of.
+
+    A target without a rate becomes None and keeps its currency; a currency of what is not money is dropped.
+    """
+    is_money = [goal.kpi in KPIS and KPIS[goal.kpi].unit.startswith("money") for goal in goals]
+    foreign = [
+        money and goal.currency not in (None, snapshot.dataset.organisation.currency)
+        for goal, money in zip(goals, is_money, strict=True)
+    ]
+    amounts = np.array([np.nan if goal.target is None else goal.target for goal in goals], dtype=np.float64)
+    named = pd.Series([goal.currency if money else None for goal, money in zip(goals, is_money, strict=True)], dtype="str")
+    converted = snapshot.converted(amounts, named)
+    return tuple(
+        replace(
+            goal,
+            target=None if np.isnan(amount) else float(amount),
+            currency=goal.currency if other and np.isnan(amount) else None,
+        )
+        for goal, amount, other in zip(goals, converted, foreign, strict=True)
     )
 
 
@@ -142,7 +168,7 @@ class _File(BaseModel):
 
 
 def read_goals(path: Path, calendar: FiscalCalendar) -> tuple[Goal, ...]:
-    """The goals of a TOML file, periods by the organisation's calendar.
+    """The goals of a TOML file, periods by the organisation's calendar, targets as written (see `in_own_money`).
 
     Raises SourceError where it cannot be read, DataError where it is no list of goals, UsageError for a period that is none.
     """

@@ -1,5 +1,6 @@
 """Goals from plans and files: their periods, owners and horizons, and what cannot be read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from features.clock import FiscalCalendar
 from features.errors import DataError, SourceError, UsageError
 from features.goals.checks import KINDS, Known, check_goals
-from features.goals.goal import LONG, MIDDLE, SHORT, Goal, goals_of_plans, read_goals
+from features.goals.goal import LONG, MIDDLE, SHORT, Goal, goals_of_plans, in_own_money, read_goals
 from features.kpis import example
 from features.kpis.catalog import KPIS
 from features.snapshot import Snapshot
@@ -59,6 +60,17 @@ def test_plans_are_goals() -> None:
 
 def test_no_plans_no_goals() -> None:
     assert goals_of_plans(Snapshot(sales(), moment("2026-04-01"))) == ()
+
+
+def test_targets_in_other_money_are_converted_by_the_rates_of_the_day() -> None:
+    """A dollar is worth 0.9 euros since 31 March; nobody has a rate for pounds, and a win rate has no currency."""
+    snapshot = Snapshot(sales(), moment("2026-04-01"))
+    dollars, pounds = replace(goal(), target=1000.0, currency="USD"), replace(goal(), target=1000.0, currency="GBP")
+    share, euros = replace(dollars, kpi="win_rate", target=0.3), replace(dollars, currency="EUR")
+    found = in_own_money(snapshot, (dollars, pounds, share, euros, goal()))
+    assert [each.target for each in found] == [900, None, 0.3, 1000, 1]
+    assert [each.currency for each in found] == [None, "GBP", None, None, None]
+    assert [each.kind for each in check_goals(found, Known(KPIS))] == ["no_rate", "two_targets"]
 
 
 def test_a_file_is_read_by_the_organisations_calendar(tmp_path: Path) -> None:
