@@ -152,8 +152,8 @@ class Known:
 def check_goals(goals: Sequence[Goal], known: Known, standing: Sequence[Progress] = ()) -> tuple[Finding, ...]:
     """Everything that is wrong, goal by goal, then what contradicts each other.
 
-    `goals` are in the organisation's currency (`in_own_money`). `standing` is the progress of each in the same order, where it was
-    computed: without it, nothing is said of targets met.
+    `goals` are in the organisation's currency (`in_own_money`). `standing` is the progress of each in the same order, where it is
+    known: without it, nothing is said of targets met.
     """
     found = [each for position, goal in enumerate(goals) for each in _of_one(position, goal, known)]
     found += [each for position, stands in enumerate(standing) for each in _of_progress(position, stands)]
