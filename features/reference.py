@@ -1,6 +1,6 @@
-"""The reference tables in docs/, written from the code: every signal, and every column with what reveals it.
+"""The reference in docs/, written from the code: every signal, every column with what reveals it, and every KPI.
 
-    python -m features.reference      writes docs/signals.md and docs/tables.md; run it in the root of the repository
+    python -m features.reference      writes docs/signals.md, docs/tables.md and docs/kpis/; run it in the root of the repository
 
 Both texts are pure functions of the catalog and of the table contracts, so a test can tell when a file has fallen behind. Only
 what neither of them puts into words stands here: what one row of a table is, and what units, kinds and revealing moments mean.
@@ -14,6 +14,7 @@ from typing import Final
 
 from features.catalog import CLIENT_SIGNALS, DEAL_SIGNALS, GROUPS, Signal
 from features.errors import UsageError
+from features.kpis import pages
 from features.tables import ALWAYS, CHANGES, CLOSE, EXPORT, TABLES, Column, Kind, Table
 
 FOLDER: Final = Path("docs")
@@ -115,7 +116,11 @@ def tables_markdown() -> str:
     )
 
 
-FILES: Final[Mapping[str, Callable[[], str]]] = {"signals.md": signals_markdown, "tables.md": tables_markdown}
+FILES: Final[Mapping[str, Callable[[], str]]] = {
+    "signals.md": signals_markdown,
+    "tables.md": tables_markdown,
+    **pages.files(),
+}
 
 
 def main() -> int:
@@ -124,6 +129,7 @@ def main() -> int:
         sys.stderr.write(f"there is no folder {FOLDER}/ here; run this in the root of the repository\n")
         return UsageError.exit_code
     for name, text in FILES.items():
+        (FOLDER / name).parent.mkdir(exist_ok=True)
         (FOLDER / name).write_text(text(), encoding="utf-8", newline="\n")
     return 0
 

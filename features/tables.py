@@ -296,7 +296,7 @@ _ALL = (
     ),
     _table(
         "actuals",
-        "kpi scope scope_id period_start",
+        "kpi scope scope_id period_start period_end",
         None,
         """
         kpi category
@@ -309,7 +309,7 @@ _ALL = (
     ),
     _table(
         "plans",
-        "scope scope_id kpi period_start",
+        "scope scope_id kpi period_start period_end",
         None,
         """
         scope category =company|team|user

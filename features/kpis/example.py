@@ -3,12 +3,14 @@
 Ann and Bob sell; Eva manages Ann. D1 to D5 were won in the first quarter, D6 to D8 lost; D9 and D10 are open. D5 has no amount.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
 import pandas as pd
 
 from features.dataset import Dataset
+from features.kpis.value import Value
 from features.snapshot import Snapshot
 
 AS_OF: Final = pd.Timestamp("2026-04-01T00:00Z").as_unit("us")
@@ -150,6 +152,39 @@ def snapshot() -> Snapshot:
 
 
 STATIC: Final = frozenset({"deals.owner_id", "deals.amount", "deals.expected_close_on", "deals.crm_probability", "users.team"})
+
+
+def forecasts() -> pd.DataFrame:
+    """What was forecast for January to March on the first of each month: 4500, 2000 and 4000, where 5000, 1000 and 4000 came."""
+    starts = pd.to_datetime(pd.Series(["2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01"]), utc=True).dt.as_unit("us")
+    first, ends = starts[:3], starts[1:].to_numpy()
+    values = [4500.0, 2000.0, 4000.0]
+    return pd.DataFrame({"node": "", "period_start": first, "period_end": ends, "made_at": first, "forecast": values})
+
+
+def shown(value: Value) -> str:
+    """A value as lines of text: all that it carries and that is not empty, numbers to four places."""
+    lines = {
+        "value": "null" if value.value is None else _number(value.value),
+        "reason": value.reason or "",
+        "numerator": _number(value.numerator),
+        "denominator": _number(value.denominator),
+        "n": str(value.n),
+        "95 %": " to ".join(_number(end) for end in value.interval or ()),
+        "censored": str(value.censored or ""),
+        "excluded": _listed(value.excluded),
+        "beside": _listed(value.beside),
+        "flags": ", ".join(value.flags),
+    }
+    return "\n".join(f"{name:<12}{text}" for name, text in lines.items() if text)
+
+
+def _listed(figures: Mapping[str, float | None]) -> str:
+    return ", ".join(f"{name} {_number(figure)}" for name, figure in figures.items() if figure is not None)
+
+
+def _number(figure: float | None) -> str:
+    return "" if figure is None else f"{round(figure, 4):,.4f}".rstrip("0").rstrip(".")
 
 
 def _table(text: str) -> pd.DataFrame:

@@ -78,7 +78,8 @@ class Grid:
     def at_moments(self, leaf: Rows | None, weights: Floats) -> Floats:
         """(windows, records) -> (windows, nodes): sums of the weights that each record has in each window."""
         if leaf is None:
-            return self.company_only(weights.sum(axis=1))
+            everybody = np.zeros(weights.shape[1], dtype=np.int64)
+            return self.company_only(np.array([self._by_leaf(everybody, each)[0] for each in weights]))
         return self.folded(np.stack([self._by_leaf(leaf, each) for each in weights]))
 
     def company_only(self, totals: Floats) -> Floats:
@@ -101,6 +102,7 @@ class Grid:
         return self.slicing.members.T.tocsr()
 
     def _by_leaf(self, leaf: Rows, weights: Floats) -> Floats:
+        """One after the other, and nothings left out: numpy's own sums add in pairs, which records of a later day would shift."""
         there = np.flatnonzero((weights != 0) & (leaf >= 0))
         return np.bincount(leaf[there], weights[there], minlength=self.slicing.n_leaves).astype(np.float64)
 

@@ -129,7 +129,7 @@ def _employed(sheet: Sheet, frame: pd.DataFrame) -> Floats:
 def _planned(sheet: Sheet, rows: pd.DataFrame, entity: Rows, n: int, *, additive: bool) -> _Planned:
     """For each window and entity the plans of the length that suits it best."""
     starts, ends = rows["start"].to_numpy(), rows["end"].to_numpy()
-    length = np.round(clock.days_between(starts, ends) / DAYS_PER_MONTH, 1)
+    length = np.round(clock.days_between(starts, ends) / DAYS_PER_MONTH)
     target = rows["target"].to_numpy(dtype=np.float64)
     shape = (sheet.shape[0], n)
     best = np.full(shape, -np.inf)

@@ -5,10 +5,11 @@ team of its whole subtree. So a figure is counted once for each leaf, and nodes 
 
     leaf   ann   bob   eva   nobody        eva manages ann and bob, of whom ann is in team North
     node   company           1 1 1 1
-           manager eva       1 1 1 0
            team North        1 0 0 0
+           (without a team)  0 1 1 1
 
-The last leaf is always "nobody". Teams are those of today, whatever the date asked about, unless the options say otherwise.
+The last leaf is always "nobody", and the last node, with the id None, holds what belongs to no other but the
+company. Teams are those of today, whatever the date asked about, unless the options say otherwise.
 """
 
 from collections.abc import Iterable, Sequence
@@ -63,7 +64,8 @@ def slicing(snapshot: Snapshot, dimension: str, teams: str) -> Slicing:
     if dimension not in DIMENSIONS:
         raise UsageError(f"'{dimension}' is not a dimension; the dimensions are {', '.join(DIMENSIONS)}")
     if dimension == COMPANY:
-        return _assembled(dimension, [], [], np.zeros((2, 0), dtype=np.int64))
+        nobody: pd.Index[Any] = pd.Index([], dtype=object)
+        return Slicing(dimension, (Node(COMPANY, "", COMPANY),), nobody, sparse.csr_array(np.ones((1, 1))))
     if dimension in PEOPLE:
         return _people(snapshot, dimension, teams)
     labels = _of_deals(snapshot, dimension) if dimension in OF_DEALS else _of_clients(snapshot, dimension)
@@ -72,27 +74,27 @@ def slicing(snapshot: Snapshot, dimension: str, teams: str) -> Slicing:
 
 
 def _assembled(dimension: str, leaves: Sequence[str], nodes: Sequence[tuple[str, str]], pairs: Rows) -> Slicing:
-    """The company, the given nodes (id, title), and nobody; `pairs` holds (node, leaf) positions, two rows."""
+    """The company, the given nodes (id, title), and the rest; `pairs` holds (node, leaf) positions, two rows."""
     n_leaves = len(leaves) + 1
+    rest = np.setdiff1d(np.arange(n_leaves), pairs[1])
     company = np.stack([np.zeros(n_leaves, dtype=np.int64), np.arange(n_leaves)])
-    nobody = np.array([[len(nodes) + 1], [n_leaves - 1]])
-    row, column = np.concatenate([company, pairs + np.array([[1], [0]]), *([nobody] if dimension != COMPANY else [])], axis=1)
-    all_nodes = [Node(COMPANY, "", COMPANY), *(Node(dimension, each, title) for each, title in nodes)]
-    all_nodes += [Node(dimension, None, "")] if dimension != COMPANY else []
+    others = np.stack([np.full(len(rest), len(nodes) + 1), rest])
+    row, column = np.concatenate([company, pairs + np.array([[1], [0]]), others], axis=1)
+    all_nodes = [Node(COMPANY, "", COMPANY), *(Node(dimension, each, title) for each, title in nodes), Node(dimension, None, "")]
     members = sparse.csr_array((np.ones(len(row)), (row, column)), shape=(len(all_nodes), n_leaves))
     return Slicing(dimension, tuple(all_nodes), pd.Index(np.array(leaves, dtype=object), dtype=object), members)
 
 
 def _people(snapshot: Snapshot, dimension: str, teams: str) -> Slicing:
-    """People are those of the users table and those who own something."""
-    users = _users(snapshot, teams)
-    owners = sorted({*texts(users["user_id"]), *_owners(snapshot)} - {None})
+    """People are those of the users table and those who own something; who joins later is in the hierarchy, but no node."""
+    users, there = _users(snapshot, teams), {*texts(_users(snapshot, AS_KNOWN)["user_id"]), *_owners(snapshot)}
+    owners = sorted({*texts(users["user_id"]), *there} - {None})
     users = users.set_index("user_id").reindex(pd.Index(owners, dtype=object))
     titles = texts(users["name"])
     if dimension == "owner":
-        own = np.arange(len(owners))
-        named = [(each, title or each) for each, title in zip(owners, titles, strict=True)]
-        return _assembled(dimension, owners, named, np.stack([own, own]))
+        own = np.array([row for row, each in enumerate(owners) if each in there], dtype=np.int64)
+        named = [(owners[row], titles[row] or owners[row]) for row in own]
+        return _assembled(dimension, owners, named, np.stack([np.arange(len(own)), own]))
     above, below = _reports(users)
     if dimension == "manager":
         lead = np.flatnonzero(np.bincount(above[above != below], minlength=len(owners)))

@@ -60,7 +60,6 @@ REASONS: Final[Mapping[str, Text]] = {
     "no_qualified_stage": Text("no stage is declared as qualified", "ни один этап не объявлен квалифицированным"),
     "no_forecasts": Text("no forecast of this window was given", "прогнозов на этот период не передано"),
     "no_actual": Text("no finished measurement lies in this window", "в этом периоде нет завершённых измерений"),
-    "not_known_then": Text("what it needs was not known at that moment", "нужные данные на тот момент были неизвестны"),
 }
 """Why a value is null."""
 
@@ -90,3 +89,33 @@ FLAGS: Final[Mapping[str, Text]] = {
     "latest_period": Text("of the last period measured in the window", "за последний измеренный период окна"),
 }
 """What the reader of a value has to know."""
+
+BESIDE: Final[Mapping[str, Text]] = {
+    "elapsed": Text("share of the window that has gone by", "прошедшая доля периода"),
+    "life_table": Text("win rate by the life table, open deals counted", "доля выигранных по таблице дожития, с открытыми"),
+    "mean": Text("mean", "среднее"),
+    "median": Text("median", "медиана"),
+    "median_with_open": Text("median days to the win, open deals counted", "медиана дней до выигрыша с учётом открытых"),
+    "covered": Text("share of the window that the periods given cover", "доля периода, покрытая данными"),
+    "returned": Text("clients that came back", "вернувшиеся клиенты"),
+    "expansion": Text("paid more by the same clients", "прирост платежей тех же клиентов"),
+    "contraction": Text("paid less by clients that stayed", "сокращение платежей оставшихся"),
+    "churned": Text("no longer paid by those that left", "платежи ушедших клиентов"),
+    "monthly": Text("share lost a month", "доля ухода за месяц"),
+    "monthly_revenue": Text("monthly revenue per client", "месячная выручка на клиента"),
+    "margin": Text("gross margin", "валовая маржа"),
+    "monthly_churn": Text("share lost a month", "доля ухода за месяц"),
+    "lifetime_months": Text("lifetime in months", "срок жизни, месяцев"),
+    "promoters": Text("share of 9 and 10", "доля оценок 9 и 10"),
+    "detractors": Text("share of 0 to 6", "доля оценок от 0 до 6"),
+    "plan": Text("plan", "план"),
+    "open_qualified": Text("open qualified deals", "открытые квалифицированные сделки"),
+    "win_rate": Text("win rate", "доля выигранных"),
+    "average_deal": Text("average deal", "средний чек"),
+    "cycle_days": Text("mean cycle in days", "средний цикл, суток"),
+    "now": Text("in this window", "за этот период"),
+    "before": Text("in the window compared with", "за период сравнения"),
+    "bias": Text("forecast less actual, as a share", "прогноз минус факт, доля"),
+    "lead_days": Text("days from the forecast to the end of its period", "дней от прогноза до конца его периода"),
+}
+"""Figures that stand beside a value."""

@@ -116,7 +116,8 @@ def test_both_files_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "docs").mkdir()
     monkeypatch.chdir(tmp_path)
     assert reference.main() == 0
-    assert {path.name: path.read_bytes() for path in (tmp_path / "docs").iterdir()} == {
+    written = [path for path in (tmp_path / "docs").rglob("*") if path.is_file()]
+    assert {path.relative_to(tmp_path / "docs").as_posix(): path.read_bytes() for path in written} == {
         name: text().encode() for name, text in FILES.items()
     }
 

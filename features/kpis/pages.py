@@ -1,0 +1,176 @@
+"""The reference of the KPIs: one page for each in docs/kpis/, in English and Russian, and an index with the codes.
+
+Every page has a worked example on the ten deals of `features.kpis.example`: the value, and the same figure by hand. The examples
+are run when the pages are written, and again as doctests.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from features.kpis import windows
+from features.kpis.catalog import KPIS
+from features.kpis.example import TABLES, forecasts, shown, snapshot
+from features.kpis.scorecard import scorecard
+from features.kpis.texts import BESIDE, DIRECTIONS, EXCLUSIONS, FLAGS, PERSPECTIVES, REASONS, UNITS
+from features.kpis.value import Kpi, Text
+
+NOTICE: Final = "<!-- Written by `python -m features.reference`; edit features/kpis/definitions.py or pages.py instead. -->"
+
+WORKED: Final[Mapping[str, str]] = {
+    "bookings": "3000 + 2000 + 1000 + 4000",
+    "attainment": "(3000 + 2000 + 1000 + 4000) / 12500",
+    "growth": "(4000 - 1000) / 1000",
+    "win_rate": "5 / (5 + 3)",
+    "win_rate_value": "10000 / (10000 + 6000 + 2500 + 1500)",
+    "average_deal": "(3000 + 2000 + 1000 + 4000) / 4",
+    "sales_cycle": "(10 + 20 + 30 + 40 + 50) / 5",
+    "touches": "(2 + 1 + 2 + 0 + 0) / 5",
+    "reach": "10000 + 12000 + 14000",
+    "leads": "len(['L2', 'L3', 'L4', 'L5', 'L6'])",
+    "qualified_leads": "len(['L2', 'L3', 'L4', 'L6'])",
+    "offers": "len(['D1', 'D2', 'D3', 'D4', 'D5', 'D7', 'D9'])",
+    "lead_conversion": "len(['L2', 'L3']) / 5",
+    "sales_velocity": "2 * (5 / 8) * 2500 / 30",
+    "pipeline_coverage": "(5000 + 2000) / 14000",
+    "forecast_accuracy": "1 - (abs(5000 - 4500) + abs(1000 - 2000) + abs(4000 - 4000)) / (5000 + 1000 + 4000)",
+    "new_clients": "len(['A1', 'A2', 'B4'])",
+    "lost_clients": "len(['B2'])",
+    "active_clients": "len(['A1', 'A2', 'A9', 'B1', 'B3', 'B4'])",
+    "retention": "len(['A9', 'B1', 'B3']) / len(['A9', 'B1', 'B2', 'B3'])",
+    "churn": "len(['B2']) / len(['A9', 'B1', 'B2', 'B3'])",
+    "grr": "(100 + 0 + 300) / (100 + 200 + 300)",
+    "nrr": "(120 + 0 + 300) / (100 + 200 + 300)",
+    "repeat_purchase": "len(['A1', 'A2']) / len(['A1', 'A2', 'A9'])",
+    "ltv": "(120 * 90 + 200 * 40 + 300 * 90 + 150 * 59) / 90 / 3 / (1 - (2 / 3) ** (30.4375 / 90))",
+    "cac": "(1200 + 800) / len(['A1', 'A2', 'B4'])",
+    "ltv_cac": "1579.5842 / 666.6667",
+    "cac_payback": "666.6667 / 150",
+    "return_on_sales": "1 - (600 + 1200 + 900 + 300 - 120) / (1000 + 2000 + 1500 + 500 - 200)",
+    "nps": "100 * (2 - 1) / 4",
+    "csat": "len([5, 4]) / len([5, 4, 2])",
+    "ces": "(6 + 7 + 2) / 3",
+}
+"""Each KPI by hand, in its default variant."""
+WINDOWS: Final = {"growth": "2026-03", "pipeline_coverage": "2026Q2"}
+"""The windows of the examples, where it is not the first quarter of 2026."""
+
+
+def files() -> dict[str, Callable[[], str]]:
+    """File name below docs/ -> the function that gives its text."""
+    pages = {f"kpis/{kpi.name}.md": partial(page, kpi) for kpi in KPIS.values()}
+    return {"kpis/README.md": index, **pages}
+
+
+def page(kpi: Kpi) -> str:
+    """The page of one KPI."""
+    rows = [
+        ("formula · формула", kpi.formula.en, kpi.formula.ru),
+        ("unit · единица", *_both(UNITS[kpi.unit])),
+        ("direction · направление", *_both(DIRECTIONS[kpi.direction])),
+        ("perspective · перспектива", *_both(PERSPECTIVES[kpi.perspective])),
+        ("date basis · дата отнесения", *_both(kpi.basis)),
+    ]
+    needs = ", ".join(f"`{table}`" for table in kpi.tables) or "none of its own"
+    slices = ", ".join(("company", *kpi.slices))
+    variants = [(f"`{variant.name}`", variant.text.en, variant.text.ru, _codes(variant.tables)) for variant in kpi.variants]
+    return _document(
+        f"# {kpi.title.en} · {kpi.title.ru}",
+        NOTICE,
+        kpi.meaning.en,
+        kpi.meaning.ru,
+        _table((f"`{kpi.name}`", "English", "Русский"), rows),
+        f"Tables · таблицы: {needs}. Slices · разрезы: {slices}.",
+        "## Variants · варианты",
+        "The first whose tables are there is the default. По умолчанию берётся первый, для которого есть таблицы.",
+        _table(("variant", "meaning", "значение", "tables"), variants),
+        "## Example · пример",
+        "The company of [the index](README.md) as of 1 April 2026. Компания из [указателя](README.md) на 1 апреля 2026 года.",
+        example(kpi),
+    )
+
+
+def example(kpi: Kpi) -> str:
+    """A session that computes the KPI and then the same figure by hand."""
+    label, told = WINDOWS.get(kpi.name, "2026Q1"), kpi.name == "forecast_accuracy"
+    more = ", forecasts=forecasts()" if told else ""
+    known = snapshot()
+    window = windows.parse(label, known.dataset.organisation.calendar)
+    value = scorecard(known, [kpi.name], [window], forecasts=forecasts() if told else None).value(kpi.name)
+    by_hand = WORKED[kpi.name]
+    lines = [
+        ">>> from features.kpis import windows",
+        f">>> from features.kpis.example import {'forecasts, ' if told else ''}shown, snapshot",
+        ">>> from features.kpis.scorecard import scorecard",
+        ">>> known = snapshot()",
+        f'>>> window = windows.parse("{label}", known.dataset.organisation.calendar)',
+        f'>>> card = scorecard(known, ["{kpi.name}"], [window]{more})',
+        f'>>> print(shown(card.value("{kpi.name}")))',
+        shown(value),
+        f">>> round({by_hand}, 4)  # by hand",
+        repr(round(eval(by_hand), 4)),
+    ]
+    # A doctest reads the last output up to an empty line.
+    return "\n".join(["```pycon", *lines, "", "```"])
+
+
+def index() -> str:
+    """The list of all KPIs, the tables of the example, and every code that an answer may carry."""
+    rows = [
+        (f"[`{kpi.name}`]({kpi.name}.md)", kpi.title.en, kpi.title.ru, kpi.unit, PERSPECTIVES[kpi.perspective].en)
+        for kpi in KPIS.values()
+    ]
+    return _document(
+        "# KPIs · показатели",
+        NOTICE,
+        "Every value carries its numerator, denominator, number of records, window, 95 % interval where it is a proportion or a "
+        "mean, and what could not be counted. What cannot be given is null with a reason, never 0. A window is half-open, "
+        "`[start, end)`, and ends at midnight of the organisation. Values are computed as of a moment "
+        "([the clock rule](../clock.md)); no model takes part. Money is in the organisation's currency, by the rates of that "
+        "moment.",
+        "У каждого значения есть числитель, знаменатель, число записей, период, 95-процентный интервал для долей и средних и то, "
+        "что не удалось учесть. Если значение дать нельзя, оно пустое и с причиной, а не 0.",
+        _table(("KPI", "English", "Русский", "unit", "perspective"), rows),
+        "Figures measured elsewhere come from the [actuals](../tables.md) table, under the names that they have there.",
+        "Показатели, измеренные вне CRM, берутся из таблицы `actuals` под своими именами.",
+        "## Codes · коды",
+        *(part for title, texts in _CODES.items() for part in (f"### {title}", _worded(texts))),
+        "## The company of the examples · компания из примеров",
+        *(part for name, rows in TABLES.items() for part in (f"### {name}", _drawn(rows))),
+    )
+
+
+_CODES: Final[Mapping[str, Mapping[str, Text]]] = {
+    "Why a value is null · почему значения нет": REASONS,
+    "What was left out · что не учтено": EXCLUSIONS,
+    "What to know · что учесть при чтении": FLAGS,
+    "Figures beside a value · показатели рядом": BESIDE,
+    "Units · единицы": UNITS,
+}
+
+
+def _worded(texts: Mapping[str, Text]) -> str:
+    return _table(("code", "English", "Русский"), ((f"`{code}`", *_both(text)) for code, text in texts.items()))
+
+
+def _drawn(text: str) -> str:
+    """A table of the example, as it stands there."""
+    lines = [line.strip() for line in text.strip().splitlines()]
+    return "\n".join(["```", *lines, "```"])
+
+
+def _both(text: Text) -> tuple[str, str]:
+    return text.en, text.ru
+
+
+def _codes(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _document(*parts: str) -> str:
+    return "\n\n".join(parts) + "\n"
