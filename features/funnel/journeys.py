@@ -16,10 +16,11 @@ import pandas as pd
 
 from features import clock
 from features.clock import Floats, Mask, Micros
-from features.history import LOST, WON, Rows, first_row
+from features.history import LOST, OPEN, WON, Rows, first_row
+from features.kpis.facts import owners_at
 from features.rates import deal_amounts
 from features.signal import Texts, texts
-from features.snapshot import Snapshot
+from features.snapshot import Snapshot, decode
 
 LEAD: Final = "lead"
 QUALIFIED: Final = "qualified"
@@ -41,7 +42,7 @@ class Journeys:
     reason    of the loss, None where there is none on record
     amount    of its deal in the organisation's currency, NaN where there is none
     deal      row of its deal, -1
-    owner     of the deal, else of the lead
+    owner     of the deal (of a closed one when it closed), else of the lead
     source    of the lead, else of the deal
     unlinked  leads that became deals which are not on record
     doubled   leads of a deal that another lead came before; they are not among the journeys
@@ -109,7 +110,7 @@ def journeys(snapshot: Snapshot) -> Journeys:
         _of_deals(_lost_reasons(snapshot), deal),
         np.append(deal_amounts(snapshot), np.nan)[deal],
         deal,
-        _first_known(_of_deals(snapshot.texts("owner_id"), deal), leads.owner),
+        _first_known(_of_deals(_owners(snapshot), deal), leads.owner),
         np.concatenate([leads.source, snapshot.texts("source", alone)]),
         int(((leads.converted != clock.UNKNOWN) & (leads.deal < 0)).sum()),
         leads.doubled,
@@ -183,6 +184,12 @@ def _lost_reasons(snapshot: Snapshot) -> Texts:
     if "lost_reason" in frame:
         found[np.flatnonzero(snapshot.exists)] = texts(frame["lost_reason"])
     return found
+
+
+def _owners(snapshot: Snapshot) -> Texts:
+    """For each deal of the Dataset who owned it when it closed, of an open one its owner of now."""
+    moments = np.where(snapshot.state == OPEN, snapshot.at - 1, snapshot.state_since)
+    return decode(snapshot.dataset.history("owner_id"), owners_at(snapshot, moments))
 
 
 def _of_deals(values: Texts, deal: Rows) -> Texts:

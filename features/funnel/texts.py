@@ -10,6 +10,7 @@ REASONS: Final[Mapping[str, Text]] = {
     **texts.REASONS,
     "median_not_reached": Text("fewer than half have come so far", "до этого пока дошло меньше половины"),
     "no_position": Text("the stage has no position in its pipeline", "у этапа нет места в воронке"),
+    "not_known_then": Text("the hierarchy of that moment is not on record", "иерархия на тот момент неизвестна"),
     "no_target": Text("the goal has no target", "у цели нет целевого значения"),
     "no_deadline": Text("the goal has no period", "у цели нет периода"),
     "not_measured": Text("this is not measured here", "этот показатель здесь не измеряется"),

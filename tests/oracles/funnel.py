@@ -109,7 +109,8 @@ def _journey(records: Records, lead: Row | None, deal: Row | None, early: list[d
     reached = [min((m for m in raw[step:] if m), default=None) if step >= entry else None for step in range(5)]
     in_order = [max(moment, began) if moment else None for moment in reached]
     skipped = [step >= entry and raw[step] is None and reached[step] is not None for step in range(5)]
-    owner = records.values(deal, "owner_id", as_of)[-1:] if deal else []
+    owners = records.values(deal, "owner_id", as_of) if deal else []
+    owner = [each for each in owners if each[0] <= closed][-1:] or owners[:1]
     return Journey(
         began,
         lead is not None,
