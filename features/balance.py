@@ -6,7 +6,7 @@ KPI's direction, and `clear` whether the value before lies outside of the value'
 on 40 deals did not get worse. (Kaplan & Norton 1992, Harvard Business Review 70 (1), 71.)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,18 +89,15 @@ def balanced(
     *,
     node: str | None = "",
     window: int = -1,
-    others: Sequence[tuple[Kpi, Value]] = (),
 ) -> Balance:
     """The balanced scorecard of one node (the company) in one window (the last).
 
     predictions  by name of the KPI
-    others       values of KPIs that are not in the scorecard, such as ramp and span of control
 
     Raises KeyError for a node that is not in the scorecard.
     """
     place = window % card.n_asked
     lines = [_line(card, kpi, variant, node, place, predictions or {}) for kpi, variant in card.answers]
-    lines += [_judged(kpi, value, (value.value,), (predictions or {}).get(kpi.name)) for kpi, value in others]
     perspectives = tuple(
         Perspective(name, title, tuple(line for line in lines if line.kpi.perspective == name))
         for name, title in PERSPECTIVES.items()
@@ -113,10 +110,11 @@ def _line(card: Scorecard, kpi: str, variant: str, node: str | None, window: int
     value = card.value(kpi, node=node, window=window, variant=variant)
     series = card.series(kpi, node=node, variant=variant)
     known = tuple(None if np.isnan(each) else float(each) for each in series)
-    return _judged(card.answers[kpi, variant].kpi, value, known, predictions.get(kpi))
+    return judged(card.answers[kpi, variant].kpi, value, known, predictions.get(kpi))
 
 
-def _judged(kpi: Kpi, value: Value, series: tuple[float | None, ...], prediction: Prediction | None) -> Line:
+def judged(kpi: Kpi, value: Value, series: tuple[float | None, ...], prediction: Prediction | None) -> Line:
+    """The line of one value: plan and trend as the value carries them."""
     plan, previous = value.against.get(PLAN), value.against.get(PREVIOUS)
     of_plan = value.value / plan if value.value is not None and plan and plan > 0 and kpi.direction != LESS else None
     return Line(

@@ -26,14 +26,13 @@ from features import clock
 from features.clock import FiscalCalendar, Floats, Mask, Micros, Period
 from features.funnel.journeys import DEAL, LEAD, Journeys
 from features.funnel.report import NO_REASON, Best, Funnel, Step
-from features.funnel.stages import share_interval
-from features.funnel.visits import GONE, MOVED_ON, STILL
 from features.history import Rows
+from features.kpis.interval import share_interval
 from features.kpis.value import Window
-from features.survival import Incidence, cumulative_incidence, kaplan_meier
+from features.survival import LEAN, Incidence, cumulative_incidence, kaplan_meier
+from features.visits import GONE, MOVED_ON, STILL
 
 QUARTERS: Final = 8
-PRIOR_JOURNEYS: Final = 20.0
 POINT: Final = 0.01
 CLEAR: Final = 1.959963984540054
 
@@ -68,7 +67,7 @@ def _average(amount: Floats, group: Rows, won: Mask) -> float | None:
     if not priced.any() or not (group == 0).any():
         return None
     own = amount[priced & (group == 0)]
-    return float((own.sum() + PRIOR_JOURNEYS * amount[priced].mean()) / (len(own) + PRIOR_JOURNEYS))
+    return float((own.sum() + LEAN * amount[priced].mean()) / (len(own) + LEAN))
 
 
 def _began_in(began: Micros, period: Period) -> Mask:
@@ -119,7 +118,7 @@ def _counted(gone_through: Journeys, cohort: Mask, group: Rows, number: int) -> 
 def _leaning(gone_through: Journeys, group: Rows, number: int) -> float:
     """The eventual conversion of group 0, which leans on all of them."""
     there, outcome, days = _passage(gone_through, number)
-    curve = cumulative_incidence(np.where(there, group, -1), days, outcome, 2, 2, prior=PRIOR_JOURNEYS)
+    curve = cumulative_incidence(np.where(there, group, -1), days, outcome, 2, 2, prior=LEAN)
     return float(_eventual(gone_through, curve, number)[0])
 
 
@@ -168,7 +167,7 @@ def _with_best(gone_through: Journeys, asked: Mask, number: int, step: Step, qua
     quarter = np.full(len(days), -1, dtype=np.int64)
     for place, period in enumerate(quarters):
         quarter[asked & there & _began_in(gone_through.began, period)] = place
-    curve = cumulative_incidence(quarter, days, outcome, len(quarters), 2, prior=PRIOR_JOURNEYS)
+    curve = cumulative_incidence(quarter, days, outcome, len(quarters), 2, prior=LEAN)
     rates = np.where(curve.n > 0, _eventual(gone_through, curve, number), np.nan)
     if np.isnan(rates).all():
         return step

@@ -8,9 +8,6 @@ from features.kpis.value import Text
 
 REASONS: Final[Mapping[str, Text]] = {
     **texts.REASONS,
-    "median_not_reached": Text("fewer than half have come so far", "до этого пока дошло меньше половины"),
-    "no_position": Text("the stage has no position in its pipeline", "у этапа нет места в воронке"),
-    "not_known_then": Text("the hierarchy of that moment is not on record", "иерархия на тот момент неизвестна"),
     "no_target": Text("the goal has no target", "у цели нет целевого значения"),
     "no_deadline": Text("the goal has no period", "у цели нет периода"),
     "not_measured": Text("this is not measured here", "этот показатель здесь не измеряется"),
@@ -20,5 +17,4 @@ EXCLUSIONS: Final[Mapping[str, Text]] = {
     **texts.EXCLUSIONS,
     "doubled": Text("leads of a deal that another lead came before", "лиды сделки, у которой уже есть более ранний лид"),
     "unlinked": Text("leads that became a deal which is not on record", "лиды, ставшие сделкой, которой нет в данных"),
-    "hired_before_plans": Text("people hired before the first plan", "сотрудники, нанятые до первого плана"),
 }

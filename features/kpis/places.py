@@ -2,6 +2,7 @@
 
 * A deal: its own owner, product, source and type, and its client's region and industry.
 * A lead: its owner and source. Its client is known only once it has converted, so a lead cannot be cut by region.
+* A visit of a stage: its stage, else as its deal.
 * A client, with its orders, contracts and answers: its region and industry, and the owner of the deal it was last won with.
 * An answer to a survey that names a person belongs to that person instead.
 """
@@ -16,10 +17,11 @@ from features import clock, history
 from features.clock import Micros
 from features.history import Rows
 from features.kpis.facts import DealFacts, LeadFacts, owners_at
-from features.kpis.slices import OF_CLIENTS, OF_DEALS, PEOPLE, Slicing, client_texts
+from features.kpis.slices import OF_CLIENTS, OF_DEALS, PEOPLE, STAGE, Slicing, client_texts
 from features.kpis.value import COMPANY
-from features.signal import texts
+from features.signal import Texts, texts
 from features.snapshot import Snapshot
+from features.visits import Visits
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,18 @@ class Places:
         if dimension in OF_CLIENTS:
             return self._own_of_clients
         return self._won_with(n) if dimension in PEOPLE else None
+
+    def visits(self, visited: Visits) -> Rows:
+        """Visits of stages: each by its stage, else by its deal."""
+        if self.slicing.dimension == STAGE:
+            return self.slicing.leaf(visited.stages)[visited.stage]
+        return self.deals[visited.deal]
+
+    def people(self, ids: Texts) -> Rows | None:
+        """People themselves."""
+        if self.slicing.dimension == COMPANY:
+            return np.zeros(len(ids), dtype=np.int64)
+        return self.slicing.leaf(ids) if self.slicing.dimension in PEOPLE else None
 
     def answers(self, surveys: pd.DataFrame, client: Rows) -> Rows | None:
         """Survey answers, each with the row of its client (-1: none)."""

@@ -1,4 +1,4 @@
-"""Desk: what each person did in a window, counted from the deals, and what they attained in each of their plan periods.
+"""Desk: what each person did in a window, counted from the deals.
 
 A deal counts for whoever owned it when it closed, an open one for its owner of now; the days that it was open count for whoever
 had it on each of them.
@@ -8,20 +8,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from features import clock
-from features.clock import Floats, Mask, Micros
+from features.clock import Floats, Mask
 from features.history import Rows, add_up, count_rows, held_days
-from features.kpis.facts import DealFacts, deal_facts, owners_at
+from features.kpis.facts import DealFacts, deal_facts, deal_people, people_of
 from features.kpis.value import Window
-from features.signal import Texts, texts
+from features.signal import Texts
 from features.snapshot import Snapshot
-from features.survival import cumulative_incidence
-from features.team.staff import Attained
+from features.survival import LEAN, cumulative_incidence
 
-BOOKINGS: Final = "bookings"
-PRIOR_DEALS: Final = 20.0
 WON: Final = 1
 LOST: Final = 2
 
@@ -72,57 +68,12 @@ def desk(snapshot: Snapshot, people: Texts, window: Window) -> Desk:
     )
 
 
-def deal_people(snapshot: Snapshot, deals: DealFacts, people: Texts) -> Rows:
-    """For each deal the position of its person: who owned it when it closed, of an open one its owner of now; -1 for others."""
-    moments = np.where(deals.closed == clock.UNKNOWN, snapshot.at - 1, deals.closed)
-    return _positions(snapshot, people)[owners_at(snapshot, moments)]
-
-
-def attained(snapshot: Snapshot) -> Attained:
-    """Bookings of each person in each of their own plan periods that were over by as_of."""
-    nothing = np.array([], dtype=np.int64)
-    if not snapshot.has("plans") or "scope_id" not in snapshot.dataset.tables["plans"]:
-        return Attained(np.array([], dtype=object), nothing, nothing, nothing.astype(float), nothing.astype(float))
-    plans = snapshot.frame("plans")
-    plans = plans[plans["scope"].eq("user") & plans["kpi"].eq(BOOKINGS) & plans["scope_id"].notna()]
-    plans = plans.sort_values(["scope_id", "period_end"], kind="stable", ignore_index=True)
-    zone = snapshot.dataset.organisation.timezone
-    start, end = (clock.dates_to_micros(plans[name], zone) for name in ("period_start", "period_end"))
-    amounts = plans["target"].to_numpy(dtype=np.float64)
-    target = snapshot.converted(amounts, plans["currency"]) if "currency" in plans else amounts
-    over = clock.not_after(end, snapshot.at)
-    people = texts(plans["scope_id"])
-    actual = _booked(snapshot, people, start, end)
-    return Attained(people[over], start[over], end[over], target[over], actual[over])
-
-
-def _booked(snapshot: Snapshot, people: Texts, start: Micros, end: Micros) -> Floats:
-    """What each row's person booked in the row's period: one pass for each distinct period."""
-    deals = deal_facts(snapshot)
-    everybody = np.array(sorted(set(people)), dtype=object)
-    person, booked = deal_people(snapshot, deals, everybody), np.zeros(len(people))
-    position = np.asarray(pd.Index(everybody).get_indexer(pd.Index(people)), dtype=np.int64)
-    for first, last in sorted(set(zip(start.tolist(), end.tolist(), strict=True))):
-        rows = (start == first) & (end == last)
-        counted = deals.won & clock.within(deals.closed, first, last) & (person >= 0) & ~np.isnan(deals.amount)
-        total = np.bincount(person[counted], weights=deals.amount[counted], minlength=len(everybody))
-        booked[rows] = total[position[rows]]
-    return booked
-
-
-def _positions(snapshot: Snapshot, people: Texts) -> Rows:
-    """For each code of the owner history the position of the person; the last entry stands for no owner."""
-    labels = snapshot.dataset.history("owner_id").labels
-    names = np.array([] if labels is None else labels, dtype=object)
-    return np.append(np.asarray(pd.Index(people).get_indexer(pd.Index(names)), dtype=np.int64), -1)
-
-
 def _exposure(snapshot: Snapshot, people: Texts, deals: DealFacts, start: int, end: int) -> Floats:
     past = snapshot.dataset.history("owner_id")
     known = clock.known(past.known, snapshot.at) & snapshot.exists[past.deal]
     ends = np.where(deals.closed == clock.UNKNOWN, snapshot.at, deals.closed)
     held = held_days(past, known, ends, start) - held_days(past, known, ends, max(start, end))
-    person = _positions(snapshot, people)[past.value.astype(np.int64)]
+    person = people_of(snapshot, people)[past.value.astype(np.int64)]
     return add_up(np.maximum(person, 0), held, known & (person >= 0), len(people))
 
 
@@ -133,5 +84,5 @@ def _days_to_win(snapshot: Snapshot, deals: DealFacts, person: Rows, n: int, sta
     cause = np.where(clock.known(clock.or_never(deals.closed), end), np.where(deals.won, WON, LOST), 0)
     entry = np.ceil(clock.days_between(deals.created, start)) - 1
     age = np.maximum(np.ceil(clock.days_between(deals.created, over)), 1.0)
-    curve = cumulative_incidence(np.where(watched, person, -1), age, cause, n, 2, entry, PRIOR_DEALS)
+    curve = cumulative_incidence(np.where(watched, person, -1), age, cause, n, 2, entry, LEAN)
     return np.where(curve.n > 0, curve.quantile(WON), np.nan) if len(curve.time) else np.full(n, np.nan)

@@ -18,16 +18,16 @@ import numpy as np
 
 from features import clock
 from features.clock import Floats
-from features.funnel.visits import GONE, MOVED_ON, Visits, visits
 from features.history import Rows, count_rows
-from features.kpis.facts import deal_facts
+from features.kpis.facts import deal_facts, deal_people
 from features.kpis.interval import wilson
+from features.kpis.staff import attained, hierarchy, newcomers
 from features.kpis.value import Text, Window
 from features.signal import Texts
 from features.snapshot import Snapshot
 from features.team.apart import Apart, of_amounts, of_rates, of_shares
-from features.team.desk import Desk, attained, deal_people, desk
-from features.team.staff import Ramp, Span, ramp, span_of_control
+from features.team.desk import Desk, desk
+from features.visits import GONE, MOVED_ON, Visits, visits
 
 PER_DAYS: Final = 100.0
 """Pace is counted over so many days of open deals."""
@@ -119,7 +119,7 @@ def team_view(
     return TeamView(
         window,
         _elapsed(window, snapshot.at),
-        _members(worked, target, span_of_control(snapshot), ramp(snapshot, attained(snapshot))),
+        _members(worked, target, snapshot),
         float(worked.bookings[planned].sum() / target[planned].sum()) if len(planned) else None,
         wins / whole if whole else None,
         of_shares(worked.won, decided) if whole else None,
@@ -153,8 +153,11 @@ def said(compared: Apart | None, names: list[str]) -> Text:
     return Text(" ".join(filter(None, [*en, rest.en])), " ".join(filter(None, [*ru, rest.ru])))
 
 
-def _members(worked: Desk, target: Floats, span: Span, ramped: Ramp) -> tuple[Member, ...]:
-    newcomer = {str(person): row for row, person in enumerate(ramped.people)}
+def _members(worked: Desk, target: Floats, snapshot: Snapshot) -> tuple[Member, ...]:
+    led, fresh = hierarchy(snapshot), newcomers(snapshot, attained(snapshot))
+    reports = dict(zip(map(str, led.people), led.reports(snapshot.at).astype(int).tolist(), strict=True))
+    newcomer = {str(person): row for row, person in enumerate(fresh.people)}
+    months, at_plan = fresh.months(snapshot.at), fresh.at_plan(snapshot.at)
     decided = worked.won + worked.lost
     low, high = wilson(worked.won, decided)
     figures = {
@@ -173,9 +176,9 @@ def _members(worked: Desk, target: Floats, span: Span, ramped: Ramp) -> tuple[Me
             interval=(float(low[row]), float(high[row])) if decided[row] else None,
             n_open=int(worked.n_open[row]),
             open_amount=float(worked.open_amount[row]),
-            reports=None if span.reason else span.reports.get(person, 0),
-            ramp_months=float(ramped.months[newcomer[person]]) if person in newcomer else None,
-            at_plan=bool(ramped.at_plan[newcomer[person]]) if person in newcomer else None,
+            reports=reports.get(person, 0) if led.on_record else None,
+            ramp_months=float(months[newcomer[person]]) if person in newcomer else None,
+            at_plan=bool(at_plan[newcomer[person]]) if person in newcomer else None,
             **{name: None if np.isnan(values[row]) else float(values[row]) for name, values in figures.items()},
         )
         for row, person in enumerate(map(str, worked.people))

@@ -5,11 +5,10 @@ from functools import cache
 
 import pytest
 
-from features.balance import BETTER, CHANGED, SAME, TRENDS, WORSE, Balance, Line, Prediction, balanced
+from features.balance import BETTER, CHANGED, SAME, TRENDS, WORSE, Balance, Line, Prediction, balanced, judged
 from features.kpis import example, windows
 from features.kpis.card import Scorecard
 from features.kpis.scorecard import all_kpis, scorecard
-from features.team.staff import SPAN_OF_CONTROL
 
 
 @cache
@@ -52,8 +51,8 @@ def test_a_trend_goes_by_the_direction_of_the_kpi() -> None:
 
     def trend(now: float, before: float | None, direction: str = "more is better") -> tuple[str | None, bool | None]:
         changed = replace(value, value=now, interval=(now - 0.1, now + 0.1), against={"previous": before})
-        judged = line(balanced(card(), others=[(replace(kpi, name="other", direction=direction), changed)]), "other")
-        return judged.trend, judged.clear
+        found = judged(replace(kpi, direction=direction), changed, (now,), None)
+        return found.trend, found.clear
 
     assert trend(0.29, 0.31) == (WORSE, False)
     assert trend(0.29, 0.31, "less is better") == (BETTER, False)
@@ -63,9 +62,5 @@ def test_a_trend_goes_by_the_direction_of_the_kpi() -> None:
     assert trend(0.3, None) == (None, None)
 
 
-def test_kpis_of_other_places_join_their_perspective() -> None:
-    value = replace(line(balanced(card()), "bookings").value, kpi="span_of_control", value=7.0, against={})
-    found = balanced(card(), {"span_of_control": Prediction(7.0)}, others=[(SPAN_OF_CONTROL, value)])
-    own = line(found, "span_of_control")
-    assert (own.kpi.perspective, own.plan, own.trend, own.series) == ("people", None, None, (7.0,))
+def test_a_trend_is_worded_in_both_languages() -> None:
     assert {text.ru for text in TRENDS.values()} >= {"лучше, чем раньше"}

@@ -6,25 +6,20 @@ import pandas as pd
 import pytest
 
 from features.funnel.journeys import journeys
-from features.funnel.stages import stage_conversion, time_in_stage
 from features.funnel.steps import funnel
-from features.funnel.visits import visits
+from features.kpis.scorecard import scorecard
 from features.snapshot import Snapshot
-from features.team.desk import attained
-from features.team.responses import lead_response
-from features.team.staff import ramp, span_of_control
 from features.team.view import team_view
+from features.visits import visits
 from tests.features.funnel.dirty import company, window
 from tests.leakage.rewrite import MICROSECOND, Rewrite, rewritten
 
 WINDOW = window("2024-10-01", "2026-10-01")
 PEOPLE = {str(each): str(each) for each in company().tables["users"]["user_id"]}
+COHORT_KPIS = ("stage_conversion", "time_in_stage", "lead_response", "ramp", "span_of_control")
 FIGURES: dict[str, Callable[[Snapshot], object]] = {
-    "stage conversion": lambda snapshot: stage_conversion(visits(snapshot), (WINDOW,)),
-    "time in stage": lambda snapshot: time_in_stage(visits(snapshot), (WINDOW,)),
-    "lead response": lambda snapshot: lead_response(snapshot, (WINDOW,)),
-    "span of control": span_of_control,
-    "ramp": lambda snapshot: ramp(snapshot, attained(snapshot)),
+    "visits": visits,
+    "KPIs": lambda snapshot: list(scorecard(snapshot, COHORT_KPIS, [WINDOW]).values()),
     "team": lambda snapshot: team_view(snapshot, PEOPLE, WINDOW, dict.fromkeys(PEOPLE, 100_000.0)),
     "funnel": lambda snapshot: funnel(journeys(snapshot), WINDOW, snapshot.dataset.organisation.calendar),
 }

@@ -10,7 +10,7 @@ from features.team.view import Member, TeamView, said, team_view
 from tests.features.companies import moment
 from tests.features.funnel.dirty import MOMENTS, records, seen, window
 from tests.features.funnel.example import QUARTER, snapshot
-from tests.features.team.test_staff import staff
+from tests.features.kpis.test_people import staff
 
 PEOPLE = {"U2": "Ann", "U1": "Bob"}
 

@@ -5,10 +5,10 @@ import pytest
 
 from features import clock
 from features.dataset import Dataset
+from features.kpis.scorecard import scorecard
+from features.kpis.staff import Newcomers, attained, hierarchy, newcomers
+from features.kpis.value import Value, Window
 from features.snapshot import Snapshot
-from features.team.desk import attained
-from features.team.responses import lead_response
-from features.team.staff import DAYS_PER_MONTH, Attained, Ramp, ramp, span_of_control
 from tests.features.companies import dataset, moment, sales
 from tests.features.funnel.dirty import MOMENTS, company, records, seen, window
 from tests.features.funnel.example import QUARTER, snapshot
@@ -53,31 +53,38 @@ def staff() -> Dataset:
     )
 
 
-def ramped(at: str) -> Ramp:
+def hired(at: str) -> Newcomers:
     known = Snapshot(staff(), moment(at))
-    return ramp(known, attained(known))
+    return newcomers(known, attained(known))
+
+
+def value(known: Snapshot, kpi: str, asked: Window = QUARTER, by: str = "company", node: str | None = "") -> Value:
+    return scorecard(known, [kpi], [asked], by=by).value(kpi, node=node)
+
+
+def at_the_end(at: str, kpi: str, node: str = "", by: str = "owner") -> Value:
+    """Of the staff, in the third quarter."""
+    return value(Snapshot(staff(), moment(at)), kpi, window("2026-07-01", "2026-10-01"), by, node)
 
 
 def test_unanswered_leads_wait_on() -> None:
     """Answers after 1, 2, 3, 4, 10 and 20 hours; one lead has waited for 12."""
-    cells = lead_response(snapshot(), (QUARTER,))
-    assert (cells.value[0, 0], cells.n[0, 0], cells.censored[0, 0]) == (4, 7, 1)
-    assert cells.beside["never_answered"][0, 0] == pytest.approx(1 / 7)
-    assert cells.immature[0, 0]
+    found = value(snapshot(), "lead_response")
+    assert (found.value, found.n, found.censored, found.immature) == (4, 7, 1, True)
+    assert found.beside["never_answered"] == pytest.approx(1 / 7)
 
 
-def test_leads_by_source_and_those_of_nobody() -> None:
-    source = snapshot().frame("leads")["source"]
-    node = np.where(source == "web", 0, -1)
-    cells = lead_response(snapshot(), (QUARTER, window("2020-01-01", "2020-04-01")), node, 2)
-    assert cells.value[0].tolist()[0] == 3
-    assert cells.reason.tolist() == [["", "nothing_counted"], ["nothing_counted", "nothing_counted"]]
+def test_leads_by_source() -> None:
+    assert value(snapshot(), "lead_response", by="source", node="web").value == 3
+    assert value(snapshot(), "lead_response", by="source", node=None).reason == "nothing_counted"
 
 
 def test_without_leads_or_answers_the_reason_is_given() -> None:
-    assert lead_response(Snapshot(sales(), moment("2026-04-01")), (QUARTER,)).reason.tolist() == [["no_table"]]
+    assert value(Snapshot(sales(), moment("2026-04-01")), "lead_response").reason == "no_table"
     early = Snapshot(snapshot().dataset, moment("2026-01-02T00:30"))
-    assert lead_response(early, (QUARTER,)).reason.tolist() == [["median_not_reached"]]
+    assert value(early, "lead_response").reason == "median_not_reached"
+    silent = dataset(extracted_at="2026-05-01", deals=DEALS, stages=STAGES, leads="lead_id | created_at\nL1 | 2026-01-01")
+    assert value(Snapshot(silent, moment("2026-04-01")), "lead_response").reason == "no_response_times"
 
 
 @pytest.mark.parametrize("at", MOMENTS)
@@ -90,45 +97,57 @@ def test_response_agrees_with_a_loop(at: str) -> None:
             answered = reply is not None and reply < as_of
             hours = ((reply if answered else as_of) - lead["created_at"]).total_seconds() / 3600
             rows.append((0, max(hours, 0.0), int(answered), -np.inf))
-    cells = lead_response(seen(at), (asked,))
-    assert (cells.value[0, 0], cells.low[0, 0], cells.high[0, 0]) == pytest.approx(median(rows, 0))
-    assert cells.n[0, 0] == len(rows)
+    found = value(seen(at), "lead_response", asked)
+    assert (found.value, *(found.interval or ())) == pytest.approx(median(rows, 0))
+    assert found.n == len(rows)
 
 
 def test_span_counts_who_is_there() -> None:
-    span = span_of_control(Snapshot(staff(), moment("2026-07-01")))
-    assert dict(span.reports) == {"U0": 2, "U1": 1}
-    assert (span.average, span.median, span.unusual) == (1.5, 1.5, ("U0", "U1"))
+    """Max leads Eva and Bob, Ann having left; Eva leads Ole. Fewer than five each."""
+    found = at_the_end("2026-10-01", "span_of_control")
+    assert (found.value, found.numerator, found.denominator, found.beside["unusual"]) == (1.5, 3, 2, 2)
+    assert at_the_end("2026-10-01", "span_of_control", node="U0").value == 2
+    assert at_the_end("2026-10-01", "span_of_control", node="U4").reason == "nothing_counted"
+
+
+def test_span_of_an_earlier_window_counts_who_was_there_then() -> None:
+    """At the end of March Bob was not hired yet, and Ann had not left."""
+    march = value(Snapshot(staff(), moment("2026-10-01")), "span_of_control", window("2026-01-01", "2026-03-31"), "owner", "U0")
+    assert march.value == 2
 
 
 def test_span_of_a_hierarchy_that_is_not_on_record() -> None:
     known = dataset(extracted_at="2026-12-01", deals=DEALS, stages=STAGES, users=USERS)
-    assert span_of_control(Snapshot(known, moment("2026-07-01"))).reason == "not_known_then"
-    assert span_of_control(Snapshot(known, moment("2026-12-02"))).reason is None
-    assert span_of_control(Snapshot(sales(), moment("2026-04-01"))).reason == "no_table"
+    assert value(Snapshot(known, moment("2026-07-01")), "span_of_control").reason == "not_known_then"
+    assert value(Snapshot(known, moment("2026-12-02")), "span_of_control").reason is None
+    assert not hierarchy(Snapshot(sales(), moment("2026-04-01"))).on_record
 
 
 def test_ramp_by_hand() -> None:
     """Eva met her third plan; Bob has met none in five months, Ann left after four; Max and Ole were there before the plans."""
-    found = ramped("2026-10-01")
-    days = [259.0, 153.0, 120.0]
+    found, as_of = hired("2026-10-01"), clock.micros(moment("2026-10-01"))
     assert found.people.tolist() == ["U1", "U2", "U3"]
-    assert found.months == pytest.approx([each / DAYS_PER_MONTH for each in days])
-    assert found.at_plan.tolist() == [True, False, False]
-    assert found.quantiles.time[0] == pytest.approx(259 / DAYS_PER_MONTH)
-    assert (found.excluded, found.reason) == (2, None)
+    assert found.months(as_of) == pytest.approx([each / 30.4375 for each in (259.0, 153.0, 120.0)])
+    assert found.at_plan(as_of).tolist() == [True, False, False]
+    ramped = at_the_end("2026-10-01", "ramp")
+    assert ramped.value == pytest.approx(259 / 30.4375)
+    assert (ramped.n, ramped.censored, ramped.excluded, ramped.immature) == (3, 2, {"hired_before_plans": 2}, True)
+    assert at_the_end("2026-10-01", "ramp", node="U1").value == pytest.approx(259 / 30.4375)
 
 
 def test_a_period_that_runs_is_not_attained_yet() -> None:
-    found = ramped("2026-09-30")
-    assert found.at_plan.tolist() == [False, False, False]
-    assert found.reason == "median_not_reached"
+    assert (at_the_end("2026-09-30", "ramp").reason, at_the_end("2026-09-30", "ramp").censored) == ("median_not_reached", 3)
+
+
+def test_ramp_of_an_earlier_window_forgets_what_came_after_it() -> None:
+    earlier = value(Snapshot(staff(), moment("2026-10-01")), "ramp", window("2026-01-01", "2026-04-01"))
+    assert (earlier.n, earlier.censored, earlier.reason) == (2, 2, "median_not_reached")
 
 
 def test_ramp_without_plans() -> None:
-    nothing = np.array([], dtype=np.int64)
-    none = Attained(np.array([], dtype=object), nothing, nothing, nothing.astype(float), nothing.astype(float))
-    assert ramp(Snapshot(staff(), moment("2026-10-01")), none).reason == "no_plan"
+    known = dataset(extracted_at="2026-12-01", deals=DEALS, stages=STAGES, users=USERS)
+    assert value(Snapshot(known, moment("2026-10-01")), "ramp").reason == "no_table"
+    assert hired("2026-10-01").excluded == 2
 
 
 @pytest.mark.parametrize("at", MOMENTS)
