@@ -64,8 +64,8 @@ REASONS: Final[Mapping[str, Text]] = {
         "в лидах нет времени первого ответа: укажите его столбец в файле соответствий",
     ),
     "no_position": Text(
-        "the stages have no place in their pipeline: give the stages table a position, or list them in the mapping",
-        "у этапов нет места в воронке: задайте их порядок в таблице этапов или перечислите их в файле соответствий",
+        "the stages have no place in their pipeline: list them as stage_order in the mapping, or add position to the stages table",
+        "у этапов нет места в воронке: перечислите их по порядку в файле соответствий или задайте порядок в таблице этапов",
     ),
     "median_not_reached": Text("fewer than half have come so far", "до этого пока дошло меньше половины"),
     "not_known_then": Text("the hierarchy of that moment is not on record", "иерархия на тот момент неизвестна"),

@@ -40,6 +40,7 @@ class IngestReport:
     unread     files of the export that the mapping does not name
     odd        what is odd in the data, in words -> rows; see `features.sources.oddities` for the rule of each
     undeclared own columns of the deals of which nobody says when they are known: kept, and not signals
+    unplaced   open stages whose place in the pipeline nobody says: no stage has one then
     revision   of the store, once it is stored
     """
 
@@ -50,6 +51,7 @@ class IngestReport:
     unread: tuple[str, ...] = ()
     odd: Mapping[str, int] = field(default_factory=dict)
     undeclared: tuple[str, ...] = ()
+    unplaced: tuple[str, ...] = ()
     revision: int | None = None
 
     def __str__(self) -> str:
@@ -69,6 +71,9 @@ class IngestReport:
         yield from (f"{words}: {count:,}" for words, count in self.odd.items())
         if self.undeclared:
             yield f"no signals, as the mapping does not declare when they are known: deals.{', deals.'.join(self.undeclared)}"
+        if self.unplaced:
+            missing = ", ".join(self.unplaced)
+            yield f"no stage has a place in its pipeline; list all of them, in order, as stage_order in the mapping: {missing}"
         if self.unread:
             yield f"not read: {', '.join(self.unread)}"
 
