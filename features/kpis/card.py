@@ -1,7 +1,8 @@
 """Scorecard: the values of many KPIs for many windows and nodes, kept as arrays and read as values, a table or a series."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 
 from features.clock import Floats
 from features.history import Rows
+from features.kpis.options import Options
 from features.kpis.value import Cells, Kpi, Node, Value, Window
 
 PLAN: Final = "plan"
@@ -41,6 +43,7 @@ class Scorecard:
     nodes      the company first, then the nodes of the dimension asked for
     answers    (KPI, variant) -> its values
     compared   "previous", "last_year" -> for each window asked for, the position of the window that it is compared with
+    options    the declared choices that the values rest on
     """
 
     as_of: pd.Timestamp
@@ -50,6 +53,7 @@ class Scorecard:
     nodes: tuple[Node, ...]
     answers: Mapping[tuple[str, str], Answer]
     compared: Mapping[str, Rows]
+    options: Options = field(default_factory=Options)
 
     def value(self, kpi: str, *, node: str | None = "", window: int = 0, variant: str | None = None) -> Value:
         """One value: of a node by its id (the company by default), and of a window by its position.
@@ -57,14 +61,15 @@ class Scorecard:
         Raises KeyError for a KPI, variant or node that was not asked for.
         """
         answer = self.answers[kpi, variant] if variant else self._default(kpi)
-        return self._value(answer, window, self._columns[node])
+        return self._value(answer, self._others(answer), window, self._columns[node])
 
     def values(self) -> Iterator[Value]:
         """Every value: KPI by KPI, window by window, node by node."""
         for answer in self.answers.values():
+            others = self._others(answer)
             for window in range(self.n_asked):
                 for column in range(len(self.nodes)):
-                    yield self._value(answer, window, column)
+                    yield self._value(answer, others, window, column)
 
     def series(self, kpi: str, *, node: str | None = "", variant: str | None = None) -> Floats:
         """The values of one node in all windows asked for, in their order; NaN where null."""
@@ -75,26 +80,26 @@ class Scorecard:
         """One row a value: KPI, window and node, the fields of `Cells` that are one number, and what it is compared with."""
         return pd.concat([self._rows(answer) for answer in self.answers.values()], ignore_index=True)
 
-    @property
+    @cached_property
     def _columns(self) -> dict[str | None, int]:
         return {node.id: column for column, node in enumerate(self.nodes)}
 
     def _default(self, kpi: str) -> Answer:
-        return next(answer for (name, _), answer in self.answers.items() if name == kpi)
+        """The variant that was asked for first."""
+        found = [answer for (name, _), answer in self.answers.items() if name == kpi]
+        if not found:
+            raise KeyError(kpi)
+        return found[0]
 
-    def _value(self, answer: Answer, window: int, column: int) -> Value:
+    def _value(self, answer: Answer, others: Mapping[str, Floats], window: int, column: int) -> Value:
         value = answer.cells.at(answer.kpi, answer.variant, self.windows[window], self.nodes[column], (window, column))
-        figures = {name: self._against(answer, name)[window, column] for name in self._comparisons(answer)}
+        figures = {name: figure[window, column] for name, figure in others.items()}
         return replace(value, against={name: None if np.isnan(figure) else float(figure) for name, figure in figures.items()})
 
-    def _comparisons(self, answer: Answer) -> list[str]:
-        return [*([] if answer.target is None else [PLAN]), *self.compared]
-
-    def _against(self, answer: Answer, name: str) -> Floats:
-        """What each value asked for is compared with, (asked windows, nodes)."""
-        if name == PLAN and answer.target is not None:
-            return answer.target[: self.n_asked]
-        return answer.cells.value[self.compared[name]]
+    def _others(self, answer: Answer) -> dict[str, Floats]:
+        """What each value asked for is compared with, by name, (asked windows, nodes)."""
+        planned = {} if answer.target is None else {PLAN: answer.target[: self.n_asked]}
+        return planned | {name: answer.cells.value[windows] for name, windows in self.compared.items()}
 
     def _rows(self, answer: Answer) -> pd.DataFrame:
         asked, cells = self.n_asked, answer.cells
@@ -103,7 +108,6 @@ class Scorecard:
             name: getattr(cells, name)[:asked].ravel()
             for name in ("value", "reason", "numerator", "denominator", "n", "low", "high", "immature", "censored")
         }
-        known = {name: self._against(answer, name).ravel() for name in self._comparisons(answer)}
         return pd.DataFrame(
             {
                 "kpi": answer.kpi.name,
@@ -114,6 +118,6 @@ class Scorecard:
                 "dimension": np.array([each.dimension for each in self.nodes], dtype=object)[node],
                 "node": np.array([each.id for each in self.nodes], dtype=object)[node],
                 **columns,
-                **known,
+                **{name: figures.ravel() for name, figures in self._others(answer).items()},
             }
         ).astype({"n": "int64", "censored": "int64"})

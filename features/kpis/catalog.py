@@ -39,8 +39,9 @@ def _read(paragraph: str) -> Kpi:
 def _variant(line: str) -> Variant:
     name, en, ru, *more = map(str.strip, line.removeprefix("*").split("|"))
     words = " ".join(more).split()
-    unit = "".join(word.removeprefix("unit=") for word in words if word.startswith("unit="))
-    return Variant(name, Text(en, ru), tuple(word for word in words if not word.startswith("unit=")), unit)
+    told = dict(word.split("=") for word in words if "=" in word)
+    slices = SLICES[told["of"]] if "of" in told else None
+    return Variant(name, Text(en, ru), tuple(word for word in words if "=" not in word), told.get("unit", ""), slices)
 
 
 KPIS: Final[Mapping[str, Kpi]] = MappingProxyType({kpi.name: kpi for kpi in map(_read, DEFINITIONS.strip().split("\n\n"))})

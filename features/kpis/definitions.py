@@ -2,7 +2,7 @@
 
     name unit direction perspective by BASIS of SLICES [adds] | tables without which it has no answer
         name as people say it, meaning, formula: each in English and in Russian
-        * a variant | English | Russian | tables without which it has none, unit=its own
+        * a variant | English | Russian | tables without which it has none, unit=its own, of=its own slices
 
 The first variant whose tables are there is the default. `adds` says that values of different windows or nodes may be added up.
 """
@@ -30,8 +30,8 @@ growth share more finance by grows of deal
     (now - before) / before | (сейчас − раньше) / раньше
     * bookings_previous | bookings, previous window | продажи к прошлому периоду | deals
     * bookings_last_year | bookings, same window last year | продажи к тому же периоду год назад | deals
-    * gross_profit_previous | gross profit, previous window | валовая прибыль к прошлому периоду | orders
-    * gross_profit_last_year | gross profit, same window last year | валовая прибыль к тому же периоду год назад | orders
+    * gross_profit_previous | gross profit, previous window | валовая прибыль к прошлому периоду | orders of=client
+    * gross_profit_last_year | gross profit, same window last year | валовая прибыль к периоду год назад | orders of=client
 
 win_rate share more process by closed of deal | deals
     Win rate, by count | Доля выигранных сделок

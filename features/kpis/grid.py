@@ -43,9 +43,8 @@ class Grid:
         starts = np.array([clock.micros(each.start) for each in windows], dtype=np.int64)
         ends = np.array([clock.micros(each.end) for each in windows], dtype=np.int64)
         edges = np.unique(np.concatenate([starts, ends]))
-        first, last = np.searchsorted(edges, starts), np.searchsorted(edges, ends)
-        interval = np.arange(len(edges) - 1)
-        spans = ((interval >= first[:, None]) & (interval < last[:, None])).astype(np.float64)
+        limits = zip(starts.tolist(), ends.tolist(), strict=True)
+        spans = np.stack([clock.within(edges[:-1], *each) for each in limits]).astype(np.float64)
         return cls(tuple(windows), slicing, edges, spans)
 
     @property

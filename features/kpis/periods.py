@@ -62,7 +62,11 @@ def spread(sheet: Sheet, table: str, values: Floats, keep: Mask | None = None) -
 
 def _covered(starts: Micros, ends: Micros, start: int, end: int) -> float:
     """The share of one window that any of the periods covers; periods of several channels are the same days."""
-    edges = np.unique(np.concatenate([np.clip(starts, start, end), np.clip(ends, start, end), [start, end]]))
+    inner = [
+        clock.earlier(clock.later(each, clock.repeated(start, len(each))), clock.repeated(end, len(each)))
+        for each in (starts, ends)
+    ]
+    edges = np.unique(np.concatenate([*inner, [start, end]]))
     middle = edges[:-1] + np.diff(edges) // 2
     inside = [bool((clock.overlap(starts, ends, int(at), int(at) + 1) > 0).any()) for at in middle]
     return float(np.diff(edges)[inside].sum() / (end - start))

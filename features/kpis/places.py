@@ -7,6 +7,7 @@
 * An answer to a survey that names a person belongs to that person instead.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from features import clock, history
-from features.clock import Micros
+from features.clock import Mask, Micros
 from features.history import Rows
 from features.kpis.facts import DealFacts, LeadFacts, owners_at
 from features.kpis.slices import OF_CLIENTS, OF_DEALS, PEOPLE, STAGE, Slicing, client_texts
@@ -25,21 +26,88 @@ from features.visits import Visits
 
 
 @dataclass(frozen=True)
+class Filter:
+    """Only what belongs to one node of another dimension counts; `inside` says which of its leaves do."""
+
+    places: "Places"
+    inside: Mask
+
+
+@dataclass(frozen=True)
 class Places:
-    """Leaves of one Snapshot's records in one dimension."""
+    """Leaves of one Snapshot's records in one dimension, -1 for records that do not pass the filters."""
 
     snapshot: Snapshot
     slicing: Slicing
     facts: DealFacts
+    filters: tuple[Filter, ...] = ()
 
     @cached_property
     def deals(self) -> Rows:
         """Each deal by its owner at the close, or of now."""
-        closed = np.where(self.facts.closed == clock.UNKNOWN, self.snapshot.at, self.facts.closed)
-        return self.deals_at(closed)
+        return self._kept(self._own_deals, [each.places.deals for each in self.filters])
 
     def deals_at(self, moments: Micros) -> Rows:
         """Each deal by its owner at a moment of its own."""
+        return self._kept(self._deals_at(moments), [each.places.deals_at(moments) for each in self.filters])
+
+    def leads(self, leads: LeadFacts) -> Rows | None:
+        own, dimension = None, self.slicing.dimension
+        if dimension == COMPANY:
+            own = np.zeros(len(leads.created), dtype=np.int64)
+        elif dimension in PEOPLE:
+            own = self.slicing.leaf(leads.owner)
+        elif dimension == "source":
+            own = self.slicing.leaf(leads.source)
+        return None if own is None else self._kept(own, [each.places.leads(leads) for each in self.filters])
+
+    @cached_property
+    def clients(self) -> Rows | None:
+        """One entry for each of `Dataset.client_ids`."""
+        own = self._own_clients
+        return None if own is None else self._kept(own, [each.places.clients for each in self.filters])
+
+    def of_clients(self, client: Rows) -> Rows | None:
+        """Records, each with the row of its client; those without one (-1) belong to nobody, and pass no filter."""
+        if self.clients is None:
+            return None
+        leaf: Rows = np.append(self.clients, -1 if self.filters else self.slicing.n_leaves - 1)[client]
+        return leaf
+
+    def answers(self, surveys: pd.DataFrame, client: Rows) -> Rows | None:
+        """Survey answers, each with the row of its client (-1: none)."""
+        own = self.of_clients(client)
+        if own is None or self.slicing.dimension not in PEOPLE or "user_id" not in surveys:
+            return own
+        named = self.slicing.leaf(texts(surveys["user_id"]))
+        named = self._kept(named, [each.places.answers(surveys, client) for each in self.filters])
+        return np.where(surveys["user_id"].notna(), named, own)
+
+    def visits(self, visited: Visits) -> Rows:
+        """Visits of stages: each by its stage, else as its deal."""
+        by_stage = self.slicing.dimension == STAGE
+        own = self.slicing.leaf(visited.stages)[visited.stage] if by_stage else self._own_deals[visited.deal]
+        return self._kept(own, [each.places.visits(visited) for each in self.filters])
+
+    def people(self, ids: Texts) -> Rows | None:
+        """People themselves."""
+        if self.slicing.dimension not in (COMPANY, *PEOPLE):
+            return None
+        own = np.zeros(len(ids), dtype=np.int64) if self.slicing.dimension == COMPANY else self.slicing.leaf(ids)
+        return self._kept(own, [each.places.people(ids) for each in self.filters])
+
+    def _kept(self, leaf: Rows, others: Sequence[Rows | None]) -> Rows:
+        """The leaves of what lies inside every filter; what a filter says nothing of lies in none."""
+        for each, other in zip(self.filters, others, strict=True):
+            inside = np.zeros(len(leaf), dtype=bool) if other is None else each.inside[other]
+            leaf = np.where(inside, leaf, -1)
+        return leaf
+
+    @cached_property
+    def _own_deals(self) -> Rows:
+        return self._deals_at(np.where(self.facts.closed == clock.UNKNOWN, self.snapshot.at, self.facts.closed))
+
+    def _deals_at(self, moments: Micros) -> Rows:
         dimension = self.slicing.dimension
         if dimension == COMPANY:
             return np.zeros(self.snapshot.dataset.n_deals, dtype=np.int64)
@@ -49,44 +117,14 @@ class Places:
             return self._of_labels(dimension, self.snapshot.codes(dimension))
         return np.append(self._own_of_clients, len(self.slicing.leaves))[self.snapshot.dataset.clients_of("deals")]
 
-    def leads(self, leads: LeadFacts) -> Rows | None:
-        dimension = self.slicing.dimension
-        if dimension == COMPANY:
-            return np.zeros(len(leads.created), dtype=np.int64)
-        if dimension in PEOPLE:
-            return self.slicing.leaf(leads.owner)
-        return self.slicing.leaf(leads.source) if dimension == "source" else None
-
     @cached_property
-    def clients(self) -> Rows | None:
-        """One entry for each of `Dataset.client_ids`."""
+    def _own_clients(self) -> Rows | None:
         n, dimension = len(self.snapshot.dataset.client_ids), self.slicing.dimension
         if dimension == COMPANY:
             return np.zeros(n, dtype=np.int64)
         if dimension in OF_CLIENTS:
             return self._own_of_clients
         return self._won_with(n) if dimension in PEOPLE else None
-
-    def visits(self, visited: Visits) -> Rows:
-        """Visits of stages: each by its stage, else by its deal."""
-        if self.slicing.dimension == STAGE:
-            return self.slicing.leaf(visited.stages)[visited.stage]
-        return self.deals[visited.deal]
-
-    def people(self, ids: Texts) -> Rows | None:
-        """People themselves."""
-        if self.slicing.dimension == COMPANY:
-            return np.zeros(len(ids), dtype=np.int64)
-        return self.slicing.leaf(ids) if self.slicing.dimension in PEOPLE else None
-
-    def answers(self, surveys: pd.DataFrame, client: Rows) -> Rows | None:
-        """Survey answers, each with the row of its client (-1: none)."""
-        if self.clients is None:
-            return None
-        own = np.append(self.clients, self.slicing.n_leaves - 1)[client]
-        if self.slicing.dimension not in PEOPLE or "user_id" not in surveys:
-            return own
-        return np.where(surveys["user_id"].notna(), self.slicing.leaf(texts(surveys["user_id"])), own)
 
     def _of_labels(self, field: str, codes: Rows) -> Rows:
         labels = self.snapshot.dataset.history(field).labels
@@ -104,5 +142,5 @@ class Places:
         won = won[np.lexsort((self.facts.closed[won], client[won]))]
         last = history.last_row(client[won], np.ones(len(won), dtype=bool), n)
         deal = np.append(won, -1)[last]
-        leaf: Rows = np.append(self.deals, len(self.slicing.leaves))[deal]
+        leaf: Rows = np.append(self._own_deals, len(self.slicing.leaves))[deal]
         return leaf

@@ -3,7 +3,7 @@
 * A plan is given for a company, a team or a person and a period. A window takes the plans of one length: of those that cover most
   of it, those that need not be cut, and of these the longest. So monthly and yearly plans side by side are not added up twice,
   and where there are quarterly plans alone, a month takes its days' share of the quarter (flag `prorated`).
-* A person's plan counts for the share of its period in which the person was employed, as known at as_of, unless asked otherwise.
+* A person's plan counts for the days of its period on which the person was employed, as known at as_of, unless asked otherwise.
 * A team or company without a plan of its own has the sum of its members' (flag `plan_of_members`).
 * What adds up (bookings) is added over periods; of what does not (a rate) the mean weighted by days is taken.
 """
@@ -96,7 +96,9 @@ def _targets(sheet: Sheet, kpi: str, *, prorated: bool, additive: bool) -> Targe
 
 
 def _rows(sheet: Sheet, kpi: str, *, prorated: bool) -> pd.DataFrame:
-    """The plans of a KPI: whose, from when to when, and how much in the organisation's currency, leavers' and joiners' cut."""
+    """The plans of a KPI: whose, from when to when, how much in the organisation's currency; `since` and `until` are when the
+    person was employed in that period.
+    """
     snapshot = sheet.snapshot
     table = snapshot.dataset.tables["plans"]
     named = np.asarray(table["kpi"] == kpi) & snapshot.known_rows("plans")
@@ -109,34 +111,32 @@ def _rows(sheet: Sheet, kpi: str, *, prorated: bool) -> pd.DataFrame:
     owner = given.where(table["scope"] != COMPANY, "").fillna("")
     frame = pd.DataFrame({"scope": table["scope"], "scope_id": owner, "start": starts, "end": ends, "target": target})
     frame = frame[named & ~np.isnan(target)].reset_index(drop=True)
-    return frame.assign(target=frame["target"] * _employed(sheet, frame)) if prorated else frame
+    since, until = _employed(sheet, frame) if prorated else (frame["start"].to_numpy(), frame["end"].to_numpy())
+    return frame.assign(since=since, until=until)
 
 
-def _employed(sheet: Sheet, frame: pd.DataFrame) -> Floats:
-    """The share of each plan's period in which its person was employed; 1 for teams, and where nothing is known."""
+def _employed(sheet: Sheet, frame: pd.DataFrame) -> tuple[Micros, Micros]:
+    """From when to when each plan's person was employed in its period; all of it for teams, and where nothing is known."""
+    starts, ends = frame["start"].to_numpy(), frame["end"].to_numpy()
     if not sheet.has("users"):
-        return np.ones(len(frame))
+        return starts, ends
     users = sheet.snapshot.frame("users")
     row = pd.Index(users["user_id"]).get_indexer(pd.Index(frame["scope_id"]))
     row = np.where(frame["scope"] == "user", row, -1)
-    hired = clock.later(clock.time_at(instants(users, "hired_at"), row), clock.repeated(clock.ALWAYS, len(row)))
     left = clock.or_never(clock.time_at(instants(users, "left_at"), row))
-    starts, ends = frame["start"].to_numpy(), frame["end"].to_numpy()
-    there = clock.days_between(clock.later(starts, hired), clock.earlier(ends, left))
-    return np.clip(there / np.maximum(clock.days_between(starts, ends), EXACT), 0.0, 1.0)
+    since = clock.earlier(clock.later(starts, clock.time_at(instants(users, "hired_at"), row)), ends)
+    return since, clock.later(clock.earlier(ends, left), since)
 
 
 def _planned(sheet: Sheet, rows: pd.DataFrame, entity: Rows, n: int, *, additive: bool) -> _Planned:
     """For each window and entity the plans of the length that suits it best."""
-    starts, ends = rows["start"].to_numpy(), rows["end"].to_numpy()
-    length = np.round(clock.days_between(starts, ends) / DAYS_PER_MONTH)
-    target = rows["target"].to_numpy(dtype=np.float64)
+    length = np.round(clock.days_between(rows["start"].to_numpy(), rows["end"].to_numpy()) / DAYS_PER_MONTH)
+    rows = rows.assign(entity=entity)
     shape = (sheet.shape[0], n)
     best = np.full(shape, -np.inf)
     chosen = _Planned(np.full(shape, np.nan), np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool))
     for each in np.unique(length):
-        of = np.flatnonzero(length == each)
-        covered, cut, total = _of_length(sheet, starts[of], ends[of], target[of], entity[of], n, additive=additive)
+        covered, cut, total = _of_length(sheet, rows[length == each], n, additive=additive)
         suits = np.where(covered > 0, np.round(covered, 6) * 2 - cut, -np.inf)
         better = (suits >= best) & (covered > 0)
         best = np.where(better, suits, best)
@@ -145,18 +145,18 @@ def _planned(sheet: Sheet, rows: pd.DataFrame, entity: Rows, n: int, *, additive
     return chosen
 
 
-def _of_length(
-    sheet: Sheet, starts: Micros, ends: Micros, target: Floats, entity: Rows, n: int, *, additive: bool
-) -> tuple[Floats, Mask, Floats]:
+def _of_length(sheet: Sheet, rows: pd.DataFrame, n: int, *, additive: bool) -> tuple[Floats, Mask, Floats]:
     """(windows, entities) share of the window that is planned, whether a plan is cut, and the sum (or the mean by days)."""
-    days = clock.days_between(starts, ends)
+    starts, ends, since, until, entity = (rows[name].to_numpy() for name in ("start", "end", "since", "until", "entity"))
+    days, target = clock.days_between(starts, ends), rows["target"].to_numpy(dtype=np.float64)
+    employed = clock.days_between(since, until) / np.maximum(days, EXACT)
     covered, cut, total = [], [], []
     for start, end in sheet.grid.limits:
         length = float(clock.days_between(start, end))
         share = clock.overlap(starts, ends, start, end)
         covered.append(np.bincount(entity, share * days, minlength=n) / length)
         cut.append(np.bincount(entity, (share > 0) & (share < 1), minlength=n) > 0)
-        weight = share if additive else share * days
+        weight = employed * clock.overlap(since, until, start, end) if additive else share * days
         summed = np.bincount(entity, weight * target, minlength=n).astype(np.float64)
         total.append(summed if additive else summed / np.maximum(covered[-1] * length, EXACT))
     return np.stack(covered), np.stack(cut), np.stack(total)

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from features.clock import Mask
 from features.errors import UsageError
 from features.history import Rows
 from features.kpis.card import LAST_YEAR, PLAN, PREVIOUS, Answer, Scorecard
@@ -28,7 +29,7 @@ from features.kpis.measures.outside import measured, names
 from features.kpis.options import Options
 from features.kpis.plans import targets
 from features.kpis.sheet import Facts, Sheet, has
-from features.kpis.slices import STAGE, slicing
+from features.kpis.slices import STAGE, Slicing, slicing
 from features.kpis.value import COMPANY, Cells, Kpi, Variant, Window
 from features.snapshot import Snapshot
 
@@ -50,6 +51,8 @@ MEASURES: Final[Mapping[str, Measure]] = {
     for name in measured_here.split()
 }
 PAST: Final = (PREVIOUS, LAST_YEAR)
+OF_WHOLE_NODES: Final = frozenset({"attainment", "pipeline_coverage", "forecast_accuracy"})
+"""A plan or forecast is for a person or a team, and not for their sales of one product."""
 
 
 def scorecard(
@@ -60,6 +63,7 @@ def scorecard(
     compare: Sequence[str] = (),
     options: Options | None = None,
     forecasts: pd.DataFrame | None = None,
+    where: Mapping[str, str | None] | None = None,
 ) -> Scorecard:
     """The values of KPIs as of the Snapshot's moment.
 
@@ -69,6 +73,8 @@ def scorecard(
                there
     compare    "plan", "previous", "last_year"; a window that is running is compared with the same part of the other one
     forecasts  for `forecast_accuracy`: node, period_start, period_end and made_at (instants), forecast
+    where      dimension -> id of a node (None: of none): only what belongs to it counts, for the company as well. What cannot be
+               told so, such as a plan, is null
 
     A KPI without the tables that it needs is null with the reason `no_table`. Raises UsageError for names that there are not.
     """
@@ -78,16 +84,19 @@ def scorecard(
     if unknown:
         raise UsageError(f"'{unknown[0]}' is nothing to compare with; write {PLAN}, {PREVIOUS} or {LAST_YEAR}")
     chosen = options or Options()
-    facts = Facts(snapshot, slicing(snapshot, by, chosen.teams), chosen, forecasts)
+    only = dict(where or {})
+    kept = tuple(_filter(slicing(snapshot, dimension, chosen.teams), node) for dimension, node in only.items())
+    facts = Facts(snapshot, slicing(snapshot, by, chosen.teams), chosen, forecasts, kept)
     asked = Sheet(facts, Grid.of(windows, facts.slicing))
     every, compared = _with_compared(asked, [name for name in PAST if name in compare])
     sheet = asked.elsewhere(every)
     answered = {}
     for wanted in kpis:
         kpi, variant = _definition(snapshot, wanted)
-        answered[kpi.name, variant.name] = _answer(sheet, kpi, variant, planned=PLAN in compare)
-    organisation = snapshot.dataset.organisation
-    return Scorecard(snapshot.as_of, organisation.currency, every, len(windows), facts.slicing.nodes, answered, compared)
+        told = not only or ({by, *only} - {COMPANY} <= set(kpi.slices_of(variant.name)) and kpi.name not in OF_WHOLE_NODES)
+        answered[kpi.name, variant.name] = _answer(sheet, kpi, variant, planned=PLAN in compare and not only, told=told)
+    currency = snapshot.dataset.organisation.currency
+    return Scorecard(snapshot.as_of, currency, every, len(windows), facts.slicing.nodes, answered, compared, chosen)
 
 
 def all_kpis(snapshot: Snapshot) -> list[str]:
@@ -124,10 +133,19 @@ def _definition(snapshot: Snapshot, wanted: str) -> tuple[Kpi, Variant]:
     return kpi, found[0]
 
 
-def _answer(sheet: Sheet, kpi: Kpi, variant: Variant, *, planned: bool) -> Answer:
+def _filter(of: Slicing, node: str | None) -> tuple[Slicing, Mask]:
+    """Which leaves of a dimension belong to one of its nodes; none where there is no such node."""
+    column = [number for number, each in enumerate(of.nodes) if each.id == node and each.dimension == of.dimension]
+    inside = of.members[column].toarray().any(axis=0) if column else np.zeros(of.n_leaves, dtype=bool)
+    return of, inside
+
+
+def _answer(sheet: Sheet, kpi: Kpi, variant: Variant, *, planned: bool, told: bool) -> Answer:
     missing = [table for table in (*kpi.tables, *variant.tables) if not sheet.has(table)]
     if missing:
         cells = sheet.nothing("no_table")
+    elif not told or (sheet.facts.where and kpi.name not in MEASURES):
+        cells = sheet.nothing("not_sliced")
     elif sheet.grid.slicing.dimension == STAGE and STAGE not in kpi.slices:
         cells = _of_company(sheet, kpi, variant)
     else:

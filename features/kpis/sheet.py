@@ -19,7 +19,7 @@ from features.kpis import windows as calendar_windows
 from features.kpis.facts import DealFacts, LeadFacts, deal_facts, lead_facts
 from features.kpis.grid import Coded, Grid
 from features.kpis.options import Options
-from features.kpis.places import Places
+from features.kpis.places import Filter, Places
 from features.kpis.slices import Slicing
 from features.kpis.value import Cells, Window
 from features.snapshot import Snapshot
@@ -31,12 +31,13 @@ Rule = tuple[Mask, str]
 
 @dataclass(frozen=True)
 class Facts:
-    """What does not depend on the windows."""
+    """What does not depend on the windows. `where`: only records of these leaves of other dimensions count."""
 
     snapshot: Snapshot
     slicing: Slicing
     options: Options
     forecasts: pd.DataFrame | None = None
+    where: tuple[tuple[Slicing, Mask], ...] = ()
     cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -53,7 +54,8 @@ class Facts:
 
     @cached_property
     def places(self) -> Places:
-        return Places(self.snapshot, self.slicing, self.deals)
+        filters = (Filter(Places(self.snapshot, slicing, self.deals), inside) for slicing, inside in self.where)
+        return Places(self.snapshot, self.slicing, self.deals, tuple(filters))
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ REASONS: Final[Mapping[str, Text]] = {
     "previous_not_positive": Text("what it is compared with is not above zero", "база сравнения не больше нуля"),
     "no_previous": Text("the data do not reach back to the window compared with", "данных за период сравнения нет"),
     "no_costs": Text("no finished cost period lies in this window", "в этом периоде нет завершённых периодов расходов"),
+    "no_order_costs": Text("none of the orders has a cost", "ни у одного заказа нет себестоимости"),
     "no_audience": Text("no finished audience period lies in this window", "в этом периоде нет завершённых замеров охвата"),
     "no_new_clients": Text("there are no new clients in this window", "в этом периоде нет новых клиентов"),
     "no_clients": Text("there are no clients at the start of the window", "на начало периода клиентов нет"),
@@ -64,7 +65,7 @@ REASONS: Final[Mapping[str, Text]] = {
         "в лидах нет времени первого ответа: укажите его столбец в файле соответствий",
     ),
     "no_position": Text(
-        "the stages have no place in their pipeline: list them as stage_order in the mapping, or add position to the stages table",
+        "the stages have no place in their pipeline: list them as stage_order in the mapping, or give them a position",
         "у этапов нет места в воронке: перечислите их по порядку в файле соответствий или задайте порядок в таблице этапов",
     ),
     "median_not_reached": Text("fewer than half have come so far", "до этого пока дошло меньше половины"),

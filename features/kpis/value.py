@@ -40,13 +40,14 @@ class Variant:
     """A declared way to compute a KPI where practice disagrees.
 
     tables  without which this variant has no answer, beside those of the KPI
-    unit    where it is another than the KPI's
+    unit    where it is another than the KPI's; likewise `slices`
     """
 
     name: str
     text: Text
     tables: tuple[str, ...] = ()
     unit: str = ""
+    slices: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,11 @@ class Kpi:
     def unit_of(self, variant: str) -> str:
         """The unit of one variant's values."""
         return self.variant(variant).unit or self.unit
+
+    def slices_of(self, variant: str) -> tuple[str, ...]:
+        """The dimensions that one variant can be cut by."""
+        own = self.variant(variant).slices
+        return self.slices if own is None else own
 
 
 @dataclass(frozen=True)

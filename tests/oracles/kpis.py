@@ -66,7 +66,7 @@ FROM deal_changes_placed p GROUP BY p.deal_id, p.field;
 _CLOSED: Final = "SELECT owner, date_trunc('quarter', closed_at) AS quarter, {value} FROM owned WHERE {where} GROUP BY ALL"
 
 BY_OWNER: Final[Mapping[str, str]] = {
-    "bookings": _CLOSED.format(value="coalesce(sum(amount), 0)", where="state = 'won'"),
+    "bookings": _CLOSED.format(value="sum(amount)", where="state = 'won'"),
     "win_rate": _CLOSED.format(value="avg((state = 'won')::INT)", where="state != 'open'"),
     "win_rate:created": """
         SELECT owner, date_trunc('quarter', created_at) AS quarter, avg((state = 'won')::INT)

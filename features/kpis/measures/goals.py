@@ -51,7 +51,7 @@ def growth(sheet: Sheet, variant: str) -> Cells:
         numerator=now.value - before.value,
         denominator=before.value,
         rules=(
-            *((now.reason == code, code) for code in ("no_amounts", "no_costs")),
+            *((now.reason == code, code) for code in ("no_amounts", "no_order_costs")),
             (before.reason != "", "no_previous"),
             (np.nan_to_num(before.value) <= 0, "previous_not_positive"),
         ),

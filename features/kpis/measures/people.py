@@ -47,13 +47,12 @@ def ramp(sheet: Sheet, _variant: str) -> Cells:
 
 def _quantiles(sheet: Sheet, leaf: Rows | None, months: Floats, at_plan: Mask, hired: Mask) -> tuple[Floats, Floats, Floats]:
     """(nodes,) the median of each node in one window, with its limits."""
-    n_nodes = sheet.shape[1]
-    rows = np.flatnonzero(hired)
-    node, record = (
-        (np.zeros(len(rows), dtype=np.int64), np.arange(len(rows))) if leaf is None else sheet.grid.nodes_of(leaf[rows])
-    )
-    chosen = rows[record]
-    times = kaplan_meier(node, months[chosen], at_plan[chosen], n_nodes).quantiles()
+    rows = np.flatnonzero(hired if leaf is None else hired & (leaf >= 0))
+    node = np.zeros(len(rows), dtype=np.int64)
+    if leaf is not None:
+        node, record = sheet.grid.nodes_of(leaf[rows])
+        rows = rows[record]
+    times = kaplan_meier(node, months[rows], at_plan[rows], sheet.shape[1]).quantiles()
     return times.time, times.low, times.high
 
 

@@ -53,6 +53,7 @@ def _waiting_at(sheet: Sheet, moment: int) -> Floats:
     stage = np.append(past.value, -1.0)[history.last_row(past.deal, held, dataset.n_deals)].astype(np.int64)
     qualified = is_open & stages(snapshot, "is_qualified").of(snapshot.codes("pipeline"), stage)
     leaf = sheet.facts.places.deals_at(clock.repeated(moment, dataset.n_deals))
+    qualified &= leaf >= 0
     return np.bincount(leaf[qualified], minlength=sheet.grid.slicing.n_leaves).astype(np.float64)
 
 

@@ -40,7 +40,7 @@ def gross_profit(sheet: Sheet, _variant: str) -> Cells:
         return sheet.nothing("no_table")
     orders = _orders(sheet)
     total, n = orders.coded.total(orders.amount - orders.cost, orders.costed), orders.coded.count(orders.costed)
-    rules = (((n == 0) & (orders.coded.count() > 0), "no_costs"),)
+    rules = (((n == 0) & (orders.coded.count() > 0), "no_order_costs"),)
     return sheet.answer(ORDERS, total, n=n, numerator=total, rules=rules, excluded=_uncosted(orders))
 
 
@@ -51,7 +51,7 @@ def return_on_sales(sheet: Sheet, variant: str) -> Cells:
     profit = revenue - orders.coded.total(orders.cost, orders.costed)
     flags: dict[str, Mask] = {}
     uncosted = (n == 0) & (orders.coded.count() > 0)
-    rules: tuple[Rule, ...] = ((uncosted, "no_costs"), (revenue <= 0, "revenue_not_positive"))
+    rules: tuple[Rule, ...] = ((uncosted, "no_order_costs"), (revenue <= 0, "revenue_not_positive"))
     if variant == "operating":
         spent = _costs(sheet, lag=0)
         profit, n = profit - sheet.grid.company_only(spent.total), sheet.grid.company_only(n[:, 0])
@@ -147,8 +147,7 @@ def _orders(sheet: Sheet) -> _Orders:
     if "orders" not in sheet.cache:
         snapshot = sheet.snapshot
         frame = snapshot.dataset.tables[ORDERS]
-        client, places = snapshot.dataset.clients_of(ORDERS), sheet.facts.places.clients
-        leaf = None if places is None else np.append(places, sheet.grid.slicing.n_leaves - 1)[client]
+        leaf = sheet.facts.places.of_clients(snapshot.dataset.clients_of(ORDERS))
         coded = sheet.grid.coded(clock.to_micros(frame["ordered_at"]), leaf, snapshot.known_rows(ORDERS))
         cost = frame["cost"] if "cost" in frame else pd.Series(np.nan, index=frame.index, dtype="float64")
         amounts, costs = (np.asarray(each, dtype=np.float64) for each in (frame["amount"], cost))
@@ -184,9 +183,7 @@ def _revenue(sheet: Sheet, variant: str) -> Floats:
     if variant == CONTRACTS:
         return _contract_revenue(sheet)
     client, time, amount = _sold(sheet, variant)
-    places = sheet.facts.places.clients
-    leaf = None if places is None else np.append(places, sheet.grid.slicing.n_leaves - 1)[client]
-    return sheet.grid.coded(time, leaf, client >= 0).total(amount)
+    return sheet.grid.coded(time, sheet.facts.places.of_clients(client), client >= 0).total(amount)
 
 
 def _contract_revenue(sheet: Sheet) -> Floats:

@@ -59,7 +59,8 @@ def ours(answered: Scorecard, wanted: str, node: Any = ...) -> dict[tuple[Any, .
 def asked(rows: list[tuple[Any, ...]], answered: Scorecard, places: int) -> dict[tuple[Any, ...], float]:
     """The rows of the oracle that lie in the windows of the scorecard."""
     starts = {window.start for window in answered.windows}
-    keyed = {(*row[: places - 1], pd.Timestamp(row[places - 1], tz="UTC")): float(row[places]) for row in rows if row[places - 1]}
+    told = [row for row in rows if None not in row[places - 1 :]]
+    keyed = {(*row[: places - 1], pd.Timestamp(row[places - 1], tz="UTC")): float(row[places]) for row in told}
     return {key: value for key, value in keyed.items() if key[-1] in starts}
 
 

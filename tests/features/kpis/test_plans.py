@@ -60,6 +60,14 @@ def test_joiners_and_leavers_by_days() -> None:
     assert attained(company(), "U1").value == pytest.approx(600 / 400)
 
 
+def test_the_month_in_which_somebody_joins() -> None:
+    """U2 joins on 15 February: nothing is planned for January, and 14 of the quarter's 90 days lie in February."""
+    assert attained(company(), "U2", window="2026-01").reason == "plan_zero"
+    assert attained(company(), "U2", window="2026-02").denominator == pytest.approx(900 * 14 / 90)
+    assert attained(company(), "U2", window="2026-03").denominator == pytest.approx(900 * 31 / 90)
+    assert attained(company(), "U3", window="2026-02").denominator == pytest.approx(900 * 14 / 90)
+
+
 def test_a_team_without_a_plan_has_its_members_sum_over_sum() -> None:
     north = attained(company(), "North", "team")
     assert north.flags == ("plan_of_members",)
