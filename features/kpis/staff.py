@@ -42,14 +42,14 @@ class Newcomers:
     """People hired since the first plan.
 
     hired, reached, left   when they came, when their first period at plan was over, when they left; `UNKNOWN`: not (yet)
-    excluded   people hired before the first plan on record, or with no hire date
+    before   ids of people hired before the first plan on record, or with no hire date
     """
 
     people: Texts
     hired: Micros
     reached: Micros
     left: Micros
-    excluded: int
+    before: Texts
 
     def at_plan(self, until: int) -> Mask:
         """Who had reached the plan by then."""
@@ -104,7 +104,7 @@ def newcomers(snapshot: Snapshot, periods: Attained) -> Newcomers:
     person = np.asarray(pd.Index(ids).get_indexer(pd.Index(periods.person)), dtype=np.int64)
     order = np.argsort(person, kind="stable")
     reached = clock.time_at(periods.end[order], first_row(person[order], (met & (person >= 0))[order], len(ids)))
-    return Newcomers(ids[fresh], hired[fresh], reached[fresh], left[fresh], int((~fresh).sum()))
+    return Newcomers(ids[fresh], hired[fresh], reached[fresh], left[fresh], ids[~fresh])
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def ramp(sheet: Sheet, _variant: str) -> Cells:
     curves = [_quantiles(sheet, leaf, *each) for each in zip(months, at_plan, hired, strict=True)]
     median, low, high = (np.stack(each) for each in zip(*curves, strict=True))
     n = sheet.grid.at_moments(leaf, hired.astype(np.float64))
-    before = sheet.grid.company_only(np.full(len(until), float(found.excluded)))
+    before = sheet.grid.at_moments(sheet.facts.places.people(found.before), np.ones((len(until), len(found.before))))
     return sheet.answer(
         "users",
         median,
