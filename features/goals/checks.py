@@ -10,127 +10,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from features import clock
+from features.goals.findings import Finding, finding
 from features.goals.goal import TEAM, USER, Goal
-from features.goals.progress import Progress
-from features.kpis.value import COMPANY, Kpi, Text
+from features.goals.progress import Best, Progress
+from features.kpis.value import COMPANY, LESS, Kpi
 
-ERROR: Final = "error"
-WARNING: Final = "warning"
 TOLERANCE: Final = 0.005
 """Sums that differ by less than this share are equal: rounded plans are no contradiction."""
 
 _UNBOUNDED: Final = frozenset({"attainment", "growth", "nrr", "lead_conversion"})
 """Shares that may be above 1."""
-
-KINDS: Final[Mapping[str, tuple[str, Text]]] = {
-    "not_measurable": (
-        ERROR,
-        Text(
-            "There is no KPI '{kpi}', and nobody measures it: name one that is known, or add it to the actuals",
-            "Показателя «{kpi}» нет, и никто его не измеряет: назовите известный или добавьте его в actuals",
-        ),
-    ),
-    "no_target": (
-        ERROR,
-        Text("It has no target: say how much is to be reached", "Не указано целевое значение: напишите, сколько нужно достичь"),
-    ),
-    "no_rate": (
-        ERROR,
-        Text(
-            "The target is in {currency}, which no rate of today converts: add one, or write it in your own currency",
-            "Целевое значение указано в {currency}, а курса на сегодня нет: добавьте курс или укажите сумму в своей валюте",
-        ),
-    ),
-    "no_deadline": (
-        ERROR,
-        Text(
-            "It has no deadline: say by when it is to be reached", "Нет срока: напишите, к какому дню цель должна быть достигнута"
-        ),
-    ),
-    "no_start": (
-        ERROR,
-        Text(
-            "It says by when, but not from when on it is counted",
-            "Указано, до какого дня, но не указано, с какого дня ведётся счёт",
-        ),
-    ),
-    "impossible_share": (
-        ERROR,
-        Text(
-            "The target is {target}, but {kpi} is a share and cannot be above 1: write 0.25 for 25 %",
-            "Целевое значение {target}, но «{kpi}» — доля и не бывает больше 1: для 25 % напишите 0.25",
-        ),
-    ),
-    "unknown_scope": (
-        ERROR,
-        Text("There is no {scope} '{scope_id}'", "В данных нет {scope} «{scope_id}»"),
-    ),
-    "two_targets": (
-        ERROR,
-        Text(
-            "The same goal has several targets: {targets}. Keep one",
-            "У одной и той же цели несколько целевых значений: {targets}. Оставьте одно",
-        ),
-    ),
-    "sum_of_members": (
-        WARNING,
-        Text(
-            "The plan is {target}, those of its parts add up to {total} ({gap}). Correct one, or confirm the difference",
-            "План {target}, а планы его частей в сумме дают {total} ({gap}). Исправьте одно из них или подтвердите разницу",
-        ),
-    ),
-    "members_without_plan": (
-        WARNING,
-        Text("Members without a plan for this period: {missing}", "Участники без плана на этот период: {missing}"),
-    ),
-    "already_met": (
-        WARNING,
-        Text(
-            "The target of {target} is met already: it is {value}, {days_left} days to go. Set a higher one, or close the goal",
-            "Цель {target} уже достигнута: сейчас {value}, до срока {days_left} дн. Поставьте выше или закройте цель",
-        ),
-    ),
-    "over": (
-        WARNING,
-        Text(
-            "The deadline passed on {end}: close the goal, or set a new one",
-            "Срок прошёл {end}: закройте цель или поставьте новую",
-        ),
-    ),
-    "no_owner": (
-        WARNING,
-        Text("Nobody answers for it: name an owner", "За цель никто не отвечает: назначьте ответственного"),
-    ),
-    "unknown_owner": (
-        WARNING,
-        Text("The owner '{owner}' is not among the people of today", "Ответственного «{owner}» нет среди сотрудников"),
-    ),
-    "too_long": (
-        WARNING,
-        Text(
-            "The period is {years} years long; goals are set for up to five",
-            "Период длится {years} года (лет); цели ставят на срок до пяти лет",
-        ),
-    ),
-    "other_horizon": (
-        WARNING,
-        Text(
-            "It is called {stated}, but its period is {years} years long, which is {horizon}",
-            "Указан горизонт «{stated}», но период длится {years} года (лет), а это «{horizon}»",
-        ),
-    ),
-}
-"""Every kind of finding: how grave it is, and what it says."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is wrong with some goals (positions in the order given), in words of both languages."""
-
-    kind: str
-    goals: tuple[int, ...]
-    text: Text
-    severity: str
 
 
 @dataclass(frozen=True)
@@ -149,67 +38,76 @@ class Known:
     teams: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-def check_goals(goals: Sequence[Goal], known: Known, standing: Sequence[Progress] = ()) -> tuple[Finding, ...]:
+def check_goals(
+    goals: Sequence[Goal], known: Known, standing: Sequence[Progress] = (), past: Sequence[Best | None] = ()
+) -> tuple[Finding, ...]:
     """Everything that is wrong, goal by goal, then what contradicts each other.
 
     `goals` are in the organisation's currency (`in_own_money`). `standing` is the progress of each in the same order, where it is
-    known: without it, nothing is said of targets met.
+    known: without it, nothing is said of targets met. `past` is the best of each one's comparable periods: without it, nothing
+    is said of targets that were never reached.
     """
     found = [each for position, goal in enumerate(goals) for each in _of_one(position, goal, known)]
     found += [each for position, stands in enumerate(standing) for each in _of_progress(position, stands)]
+    found += [each for position, best in enumerate(past) for each in _of_past(position, goals[position], known, best)]
     return (*found, *_two_targets(goals), *_sums(goals, known))
-
-
-def _finding(kind: str, goals: Sequence[int], **values: object) -> Finding:
-    severity, text = KINDS[kind]
-    return Finding(kind, tuple(goals), Text(text.en.format(**values), text.ru.format(**values)), severity)
 
 
 def _of_one(position: int, goal: Goal, known: Known) -> Iterator[Finding]:
     kpi = known.kpis.get(goal.kpi)
     if kpi is None and goal.kpi not in known.measured:
-        yield _finding("not_measurable", [position], kpi=goal.kpi)
+        yield finding("not_measurable", [position], kpi=goal.kpi)
     if goal.target is None and goal.currency:
-        yield _finding("no_rate", [position], currency=goal.currency)
+        yield finding("no_rate", [position], currency=goal.currency)
     elif goal.target is None:
-        yield _finding("no_target", [position])
+        yield finding("no_target", [position])
     elif kpi is not None and kpi.unit == "share" and goal.target > 1 and kpi.name not in _UNBOUNDED:
-        yield _finding("impossible_share", [position], target=number(goal.target), kpi=goal.kpi)
+        yield finding("impossible_share", [position], target=number(goal.target), kpi=goal.kpi)
     yield from _of_time(position, goal)
     yield from _of_people(position, goal, known)
 
 
 def _of_time(position: int, goal: Goal) -> Iterator[Finding]:
     if goal.end is None:
-        yield _finding("no_deadline", [position])
+        yield finding("no_deadline", [position])
         return
     if goal.start is None or goal.years is None:
-        yield _finding("no_start", [position])
+        yield finding("no_start", [position])
         return
     years = f"{goal.years:.1f}"
     if goal.horizon is None:
-        yield _finding("too_long", [position], years=years)
+        yield finding("too_long", [position], years=years)
     elif goal.stated is not None and goal.stated != goal.horizon:
-        yield _finding("other_horizon", [position], years=years, stated=goal.stated, horizon=goal.horizon)
+        yield finding("other_horizon", [position], years=years, stated=goal.stated, horizon=goal.horizon)
 
 
 def _of_people(position: int, goal: Goal, known: Known) -> Iterator[Finding]:
     there: Mapping[str, Callable[[str], bool]] = {TEAM: known.teams.__contains__, USER: known.people.__contains__}
     if goal.scope in there and not there[goal.scope](goal.scope_id or ""):
-        yield _finding("unknown_scope", [position], scope=goal.scope, scope_id=goal.scope_id or "")
+        yield finding("unknown_scope", [position], scope=goal.scope, scope_id=goal.scope_id or "")
     if goal.owner is None and goal.source == "file":
-        yield _finding("no_owner", [position])
+        yield finding("no_owner", [position])
     elif goal.owner is not None and goal.owner not in known.people and goal.scope != USER:
-        yield _finding("unknown_owner", [position], owner=goal.owner)
+        yield finding("unknown_owner", [position], owner=goal.owner)
 
 
 def _of_progress(position: int, stands: Progress) -> Iterator[Finding]:
     goal = stands.goal
     if stands.over and goal.end is not None:
-        yield _finding("over", [position], end=f"{goal.end:%Y-%m-%d}")
+        yield finding("over", [position], end=f"{goal.end:%Y-%m-%d}")
     elif stands.met and goal.target is not None and stands.value is not None:
         days = f"{stands.days_left or 0:.0f}"
-        yield _finding("already_met", [position], target=number(goal.target), value=number(stands.value), days_left=days)
+        yield finding("already_met", [position], target=number(goal.target), value=number(stands.value), days_left=days)
+
+
+def _of_past(position: int, goal: Goal, known: Known, best: Best | None) -> Iterator[Finding]:
+    kpi = known.kpis.get(goal.kpi)
+    if best is None or kpi is None or goal.target is None:
+        return
+    ahead = best.value - goal.target if kpi.direction == LESS else goal.target - best.value
+    if ahead > TOLERANCE * max(abs(best.value), abs(goal.target)):
+        figures = {"target": number(goal.target), "best": number(best.value)}
+        yield finding("beyond_best", [position], n=best.n, period=best.period, **figures)
 
 
 def _two_targets(goals: Sequence[Goal]) -> Iterator[Finding]:
@@ -219,7 +117,7 @@ def _two_targets(goals: Sequence[Goal]) -> Iterator[Finding]:
     for rows in same.values():
         targets = sorted({target for row in rows if (target := goals[row].target) is not None})
         if len(targets) > 1:
-            yield _finding("two_targets", rows, targets=", ".join(map(number, targets)))
+            yield finding("two_targets", rows, targets=", ".join(map(number, targets)))
 
 
 def _sums(goals: Sequence[Goal], known: Known) -> Iterator[Finding]:
@@ -255,11 +153,9 @@ def _sum(goals: Sequence[Goal], position: int, parts: list[int], missing: list[s
     target, total = goals[position].target or 0.0, sum(goals[part].target or 0.0 for part in parts)
     if abs(total - target) <= TOLERANCE * max(abs(target), abs(total)):
         return
-    yield _finding(
-        "sum_of_members", [position, *parts], target=number(target), total=number(total), gap=f"{total - target:+,.0f}"
-    )
+    yield finding("sum_of_members", [position, *parts], target=number(target), total=number(total), gap=f"{total - target:+,.0f}")
     if missing and goals[position].scope == TEAM and total < target:
-        yield _finding("members_without_plan", [position], missing=", ".join(missing))
+        yield finding("members_without_plan", [position], missing=", ".join(missing))
 
 
 def _period(goal: Goal) -> tuple[int, int]:

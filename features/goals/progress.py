@@ -52,6 +52,15 @@ class Progress:
     reason: str | None = None
 
 
+@dataclass(frozen=True)
+class Best:
+    """The best of `n` comparable periods that are over: its label, and the value of the KPI in it."""
+
+    period: str
+    value: float
+    n: int
+
+
 def progress(
     goal: Goal, kpi: Kpi, value: Value | None, as_of: int, *, before: float | None = None, probability: float | None = None
 ) -> Progress:

@@ -74,6 +74,16 @@ def _card(snapshot: Snapshot, goals: Sequence[Goal], scope: str) -> Scorecard | 
     return scorecard(snapshot, kpis, windows, DIMENSIONS[scope], compare=[PREVIOUS]) if windows else None
 
 
+def node_of(goal: Goal) -> str | None:
+    """The id of the scorecard's node that a goal is about."""
+    return "" if goal.scope == COMPANY else goal.scope_id
+
+
+def measurable(snapshot: Snapshot, kpi: str) -> bool:
+    """Whether there is a KPI of that name, here or in the actuals."""
+    return kpi in KPIS or (snapshot.has("actuals") and kpi in names(snapshot.frame("actuals")))
+
+
 def _window(goal: Goal) -> Window | None:
     if goal.start is None or goal.end is None:
         return None
@@ -83,7 +93,7 @@ def _window(goal: Goal) -> Window | None:
 def _value(card: Scorecard, goal: Goal) -> Value | None:
     """The goal's value, None where its KPI or its scope is not known."""
     window = _window(goal)
-    node = "" if goal.scope == COMPANY else goal.scope_id
+    node = node_of(goal)
     asked = card.windows[: card.n_asked]
     if window not in asked or goal.kpi not in {kpi for kpi, _ in card.answers} or node not in {each.id for each in card.nodes}:
         return None

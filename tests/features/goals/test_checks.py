@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from features.goals.checks import ERROR, KINDS, WARNING, Finding, Known, check_goals
+from features.goals.checks import Known, check_goals
+from features.goals.findings import ERROR, KINDS, WARNING, Finding
 from features.goals.goal import Goal, goals_of_plans
 from features.goals.progress import Progress
 from features.goals.standing import known, standing

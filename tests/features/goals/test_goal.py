@@ -7,7 +7,8 @@ import pytest
 
 from features.clock import FiscalCalendar
 from features.errors import DataError, SourceError, UsageError
-from features.goals.checks import KINDS, Known, check_goals
+from features.goals.checks import Known, check_goals
+from features.goals.findings import KINDS
 from features.goals.goal import LONG, MIDDLE, SHORT, Goal, goals_of_plans, in_own_money, read_goals
 from features.kpis import example
 from features.kpis.catalog import KPIS
