@@ -28,6 +28,12 @@ from features.clock import Floats, Mask
 from features.history import Rows, first_row
 
 CONFIDENCE: Final = 0.95
+LEAN: Final = 20.0
+"""What `prior` is where nothing else is known: a group leans on the whole as on twenty further rows.
+
+A share of about 0.3 that differs between groups with a standard deviation of 0.10, as win rates of people and conversions of
+quarters do, has sqrt(0.3 x 0.7 / (20 + 1)) = 0.10: a beta distribution of that spread weighs twenty rows.
+"""
 _EXACT: Final = 1e-9
 """A product of a thousand fractions that should be one half differs from it by less."""
 

@@ -1,6 +1,6 @@
 """The places of stages in their pipeline: the open stages by their positions, the first of them 1."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -9,6 +9,8 @@ import pandas as pd
 
 from features.clock import Floats
 from features.deal_signals.asked import Asked
+from features.history import FieldHistory
+from features.snapshot import Snapshot
 
 Ladder: TypeAlias = Mapping[str, float]
 
@@ -28,13 +30,34 @@ class Places:
 def places(asked: Asked) -> Places:
     """A pipeline without stages of its own takes those that name no pipeline, or those of the only pipeline there is."""
     past, (pipelines, code) = asked.past("stage"), asked.coded("pipeline")
-    dataset = asked.snapshot.dataset
+    ladders = _ladders_of(asked.snapshot, pipelines)
+    sizes = np.array([max(ladder.values(), default=np.nan) for ladder in ladders])
+    return Places(_grid(ladders, past.names)[code[past.groups.of], past.codes], sizes[code])
+
+
+def stage_places(snapshot: Snapshot) -> Floats:
+    """For each row of the whole stage history its place in the pipeline that its deal is in at as_of, NaN where it has none."""
+    past, pipelines = snapshot.dataset.history("stage"), snapshot.dataset.history("pipeline")
+    grid = _grid(_ladders_of(snapshot, _labels(pipelines)), _labels(past))
+    return np.asarray(grid[snapshot.codes("pipeline")[past.deal], past.value.astype(np.int64)])
+
+
+def _ladders_of(snapshot: Snapshot, pipelines: Iterable[object]) -> list[Ladder]:
+    """The ladder of each pipeline, in their order."""
+    dataset = snapshot.dataset
     known: Mapping[str, Ladder] = dataset.remembered("ladders", lambda: _ladders(dataset.tables["stages"]))
     default = known.get("", next(iter(known.values())) if len(known) == 1 else {})
-    ladders = [known.get(str(name or ""), default) for name in pipelines]
-    grid = np.array([[ladder.get(str(stage or ""), np.nan) for stage in past.names] for ladder in ladders])
-    sizes = np.array([max(ladder.values(), default=np.nan) for ladder in ladders])
-    return Places(grid[code[past.groups.of], past.codes], sizes[code])
+    return [known.get(str(name or ""), default) for name in pipelines]
+
+
+def _grid(ladders: Sequence[Ladder], stages: Iterable[object]) -> Floats:
+    """(ladders, stages) the place of each stage, NaN where it has none."""
+    return np.array([[ladder.get(str(stage or ""), np.nan) for stage in stages] for ladder in ladders])
+
+
+def _labels(past: FieldHistory) -> list[object]:
+    """The values of a text field by their codes; the last stands for none (-1)."""
+    return [*(past.labels if past.labels is not None else ()), None]
 
 
 def _ladders(stages: pd.DataFrame) -> dict[str, Ladder]:

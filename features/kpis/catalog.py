@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from features.kpis.definitions import BASES, DEFINITIONS, SLICES
+from features.kpis.bases import BASES, SLICES
+from features.kpis.definitions import DEFINITIONS
 from features.kpis.value import LESS, MORE, NEITHER, Kpi, Text, Variant
 
 STANDARD: Final = Variant("standard", Text("as defined", "по определению"))

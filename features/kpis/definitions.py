@@ -7,41 +7,7 @@
 The first variant whose tables are there is the default. `adds` says that values of different windows or nodes may be added up.
 """
 
-from collections.abc import Mapping
 from typing import Final
-
-from features.kpis.slices import OF_CLIENTS, OF_DEALS, PEOPLE
-from features.kpis.value import Text
-
-BASES: Final[Mapping[str, Text]] = {
-    "closed": Text("when the deal closed", "дата закрытия сделки"),
-    "plan": Text("the plan's period", "период плана"),
-    "grows": Text("as what grows: closed or ordered", "как у показателя: закрытие или заказ"),
-    "audience": Text("the audience period", "период замера охвата"),
-    "created": Text("when the lead was created", "дата создания лида"),
-    "qualified": Text("when the lead was qualified", "дата квалификации лида"),
-    "offered": Text("first entry into an offer stage", "первый вход на этап предложения"),
-    "trailing": Text("the end of the window, and the trailing year", "конец периода и предшествующий год"),
-    "expected": Text("expected close date", "ожидаемая дата закрытия"),
-    "forecast": Text("the forecast's period", "период прогноза"),
-    "first": Text("first order, contract or won deal", "первый заказ, договор или выигранная сделка"),
-    "churned": Text("churn date", "дата ухода"),
-    "end": Text("the end of the window", "конец периода"),
-    "window": Text("the window: its start and its end", "период: его начало и конец"),
-    "ordered": Text("when it was ordered", "дата заказа"),
-    "costs": Text("the cost period, earlier by the lag", "период расходов с учётом сдвига"),
-    "answered": Text("when it was answered", "дата ответа"),
-}
-"""Which date puts a record into the window."""
-
-SLICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "deal": (*PEOPLE, *OF_DEALS, *OF_CLIENTS),
-    "lead": (*PEOPLE, "source"),
-    "client": (*PEOPLE, *OF_CLIENTS),
-    "person": PEOPLE,
-    "company": (),
-}
-"""By what a KPI can be cut, by the kind of its records."""
 
 DEFINITIONS: Final = """
 bookings money more finance by closed of deal adds | deals
@@ -137,6 +103,24 @@ lead_conversion share more process by created of lead | leads
     * client | became a client: the deal was won | стал клиентом: сделка выиграна
     * deal | became a deal | стал сделкой
     * in_period | won / created in the window; may exceed 100 % | выиграно / создано за период; бывает выше 100 %
+
+lead_response hours less process by created of lead | leads
+    Lead response | Время реакции на лид
+    Median hours until a new lead got its first human reply; leads without a reply wait on.
+    Сколько часов новый лид ждёт первого ответа человека (медиана); лиды без ответа продолжают ждать.
+    Kaplan-Meier median of first reply - created | медиана Каплана — Мейера (первый ответ − создание)
+
+stage_conversion share more process by entered of visit | deals
+    Stage conversion | Конверсия между этапами
+    Of the entries into a stage, the part that came to a later stage or was won; those still there are censored.
+    Доля сделок, перешедших с этапа на один из следующих или выигранных; оставшиеся на этапе цензурированы.
+    entries that led further / first entries into a stage | прошедшие дальше / впервые вошедшие на этап
+
+time_in_stage days less process by entered of visit | deals
+    Time in stage | Время на этапе
+    Median days that a deal stays in a stage; those still there count as long as they were watched.
+    Сколько суток сделка находится на этапе (медиана); оставшиеся учитываются за время наблюдения.
+    Kaplan-Meier median of every stay | медиана Каплана — Мейера по всем пребываниям
 
 sales_velocity money_per_day more process by trailing of deal | deals
     Sales velocity | Скорость продаж
@@ -277,4 +261,17 @@ ces score more client by answered of client | surveys
     mean of the answers, on a scale of 1 to 7 | среднее ответов по шкале 1–7
     * ease | a high score is an easy one | высокая оценка — легко
     * effort | a high score is a hard one, and is turned round | высокая оценка — трудно; шкала перевёрнута
+
+ramp months less people by hired of person | users plans
+    Ramp | Выход на план
+    Median months from hire to the end of the first period at plan; who is still ramping is censored.
+    Сколько месяцев проходит от приёма до конца первого выполненного плана (медиана); не вышедшие на план цензурированы.
+    Kaplan-Meier median of end of the first period at plan - hired
+    медиана Каплана — Мейера (конец первого выполненного плана − приём на работу)
+
+span_of_control count neither people by end of person | users
+    Span of control | Размер команды
+    Direct reports of a manager, on average; from 5 to 15 is the usual range.
+    Сколько прямых подчинённых в среднем у руководителя; обычно от 5 до 15.
+    people who have a manager / managers | сотрудники с руководителем / руководители
 """

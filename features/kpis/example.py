@@ -48,17 +48,17 @@ TABLES: Final = {
         D9      2026-03-20 stage Talk      Offer
         """,
     "stages": """
-        stage kind is_qualified is_offer
-        Talk  open true         false
-        Offer open true         true
-        Won   won  true         true
-        Lost  lost false        false
+        stage position kind is_qualified is_offer
+        Talk  1        open true         false
+        Offer 2        open true         true
+        Won   3        won  true         true
+        Lost  4        lost false        false
         """,
     "users": """
-        user_id name manager_id team
-        ann     Ann  eva        North
-        bob     Bob  -          South
-        eva     Eva  -          North
+        user_id name manager_id team  hired_at
+        ann     Ann  eva        North 2026-01-01
+        bob     Bob  -          South 2025-03-01
+        eva     Eva  -          North 2024-06-01
         """,
     "activities": """
         activity_id deal_id kind    direction logged_at
@@ -71,13 +71,13 @@ TABLES: Final = {
         E7          D6      call    out       2026-01-03
         """,
     "leads": """
-        lead_id source owner_id created_at qualified_at converted_at account_id deal_id
-        L1      web    ann      2025-12-20 2025-12-28   2026-01-01   A1         D1
-        L2      web    ann      2026-01-02 2026-01-04   2026-01-05   A2         D2
-        L3      event  bob      2026-01-05 2026-01-08   2026-01-10   A3         D3
-        L4      web    bob      2026-01-08 2026-01-12   2026-01-15   A6         D7
-        L5      web    bob      2026-01-20 -            -            -          -
-        L6      event  ann      2026-02-20 2026-02-25   2026-03-01   A7         D9
+        lead_id source owner_id created_at first_response_at qualified_at converted_at account_id deal_id
+        L1      web    ann      2025-12-20 2025-12-21        2025-12-28   2026-01-01   A1         D1
+        L2      web    ann      2026-01-02 2026-01-03        2026-01-04   2026-01-05   A2         D2
+        L3      event  bob      2026-01-05 2026-01-07        2026-01-08   2026-01-10   A3         D3
+        L4      web    bob      2026-01-08 2026-01-11        2026-01-12   2026-01-15   A6         D7
+        L5      web    bob      2026-01-20 -                 -            -            -          -
+        L6      event  ann      2026-02-20 2026-02-22        2026-02-25   2026-03-01   A7         D9
         """,
     "orders": """
         order_id account_id ordered_at amount cost
@@ -151,7 +151,9 @@ def snapshot() -> Snapshot:
     return Snapshot(dataset(), AS_OF)
 
 
-STATIC: Final = frozenset({"deals.owner_id", "deals.amount", "deals.expected_close_on", "deals.crm_probability", "users.team"})
+STATIC: Final = frozenset(
+    {"deals.owner_id", "deals.amount", "deals.expected_close_on", "deals.crm_probability", "users.team", "users.manager_id"}
+)
 
 
 def forecasts() -> pd.DataFrame:

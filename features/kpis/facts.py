@@ -76,6 +76,19 @@ def owners_at(snapshot: Snapshot, moments: Micros) -> Rows:
     return np.append(past.value, -1.0)[row].astype(np.int64)
 
 
+def people_of(snapshot: Snapshot, people: Texts) -> Rows:
+    """For each code of the owner's history the position of that person in `people`; the last entry stands for no owner."""
+    labels = snapshot.dataset.history("owner_id").labels
+    names = np.array([] if labels is None else labels, dtype=object)
+    return np.append(np.asarray(pd.Index(people).get_indexer(pd.Index(names)), dtype=np.int64), -1)
+
+
+def deal_people(snapshot: Snapshot, deals: DealFacts, people: Texts) -> Rows:
+    """For each deal the position of its person: who owned it when it closed, of an open one its owner of now; -1 for others."""
+    moments = np.where(deals.closed == clock.UNKNOWN, snapshot.at - 1, deals.closed)
+    return people_of(snapshot, people)[owners_at(snapshot, moments)]
+
+
 @dataclass(frozen=True)
 class LeadFacts:
     """One entry a lead on record; moments that have not come by as_of are `clock.UNKNOWN`.
@@ -85,6 +98,7 @@ class LeadFacts:
     """
 
     created: Micros
+    replied: Micros
     qualified: Micros
     converted: Micros
     deal: Rows
@@ -97,7 +111,9 @@ def lead_facts(snapshot: Snapshot) -> LeadFacts:
     """The leads of a Snapshot. Raises KeyError where there is no such table."""
     dataset, keep = snapshot.dataset, snapshot.known_rows("leads")
     frame = dataset.tables["leads"]
-    qualified, converted = (_come(instants(frame, name), snapshot.at)[keep] for name in ("qualified_at", "converted_at"))
+    replied, qualified, converted = (
+        _come(instants(frame, name), snapshot.at)[keep] for name in ("first_response_at", "qualified_at", "converted_at")
+    )
     # A conversion reveals what the lead became.
     deal, client = (
         np.where(converted == clock.UNKNOWN, -1, rows[keep]) for rows in (dataset.rows_of("leads"), dataset.clients_of("leads"))
@@ -105,7 +121,7 @@ def lead_facts(snapshot: Snapshot) -> LeadFacts:
     owner, source = (
         texts(frame[name][keep]) if name in frame else np.full(len(deal), None, dtype=object) for name in ("owner_id", "source")
     )
-    return LeadFacts(clock.to_micros(frame["created_at"])[keep], qualified, converted, deal, client, owner, source)
+    return LeadFacts(clock.to_micros(frame["created_at"])[keep], replied, qualified, converted, deal, client, owner, source)
 
 
 def _come(times: Micros, as_of: int) -> Micros:

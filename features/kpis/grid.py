@@ -132,7 +132,7 @@ class Coded:
         own = values[self.rows]
         there = np.flatnonzero(~np.isnan(own) & (True if keep is None else keep[self.rows]))
         there = there[np.argsort(own[there], kind="stable")]
-        record, cell = self._repeated(there)
+        record, cell = self.cells(there)
         order = np.argsort(cell, kind="stable")
         return _middles(own[record[order]], cell[order], self.grid.shape)
 
@@ -147,9 +147,14 @@ class Coded:
         by_leaf = grid.spans @ cells
         return grid.company_only(by_leaf[:, 0]) if self.leaf is None else grid.folded(by_leaf)
 
-    def _repeated(self, there: Rows) -> tuple[Rows, Rows]:
-        """Each record once for each window and node that it counts in, with the number of that cell; order is kept."""
+    def cells(self, there: Rows | None = None) -> tuple[Rows, Rows]:
+        """Each record once for each window and node that it counts in, with the number of that cell; order is kept.
+
+        Records are given and returned as positions in `rows`; all of them where none are given. Cells are numbered window by
+        window, as in the flattened (windows, nodes).
+        """
         grid = self.grid
+        there = np.arange(len(self.rows)) if there is None else there
         place, window = _spread(sparse.csr_array(grid.spans.T), self.interval[there])
         record = there[place]
         if self.leaf is None:

@@ -23,6 +23,17 @@ def wilson(successes: Floats, n: Floats) -> tuple[Floats, Floats]:
     return np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0)
 
 
+def share_interval(share: Floats, variance: Floats, decided: Floats) -> tuple[Floats, Floats]:
+    """Wilson's interval of a censored share: by the size of the sample that would give its variance without censoring.
+
+    A share of 0 or 1 has no variance; then the decided rows are the sample.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        effective = share * (1.0 - share) / variance
+    n = np.where((variance > 0) & (share > 0) & (share < 1), effective, decided)
+    return wilson(share * n, n)
+
+
 def mean_interval(
     n: Floats, mean: Floats, sum_of_squares: Floats, lowest: float = -np.inf, highest: float = np.inf
 ) -> tuple[Floats, Floats]:

@@ -14,10 +14,8 @@ from features import clock
 from features.clock import Floats
 from features.history import Rows
 from features.kpis.sheet import Sheet
-from features.survival import Incidence, cumulative_incidence
+from features.survival import LEAN, Incidence, cumulative_incidence
 
-LEAN: Final = 5.0
-"""A node leans on the company as on so many further deals: the first deal of a newcomer is not a curve."""
 WON: Final = 1
 LOST: Final = 2
 

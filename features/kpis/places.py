@@ -2,6 +2,7 @@
 
 * A deal: its own owner, product, source and type, and its client's region and industry.
 * A lead: its owner and source. Its client is known only once it has converted, so a lead cannot be cut by region.
+* A visit of a stage: its stage, else as its deal.
 * A client, with its orders, contracts and answers: its region and industry, and the owner of the deal it was last won with.
 * An answer to a survey that names a person belongs to that person instead.
 """
@@ -15,12 +16,13 @@ import pandas as pd
 
 from features import clock, history
 from features.clock import Mask, Micros
-from features.flat import texts
+from features.flat import Texts, texts
 from features.history import Rows
 from features.kpis.facts import DealFacts, LeadFacts, owners_at
-from features.kpis.slices import OF_CLIENTS, OF_DEALS, PEOPLE, Slicing, client_texts
+from features.kpis.slices import OF_CLIENTS, OF_DEALS, PEOPLE, STAGE, Slicing, client_texts
 from features.kpis.value import COMPANY
 from features.snapshot import Snapshot
+from features.visits import Visits
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,19 @@ class Places:
         named = self.slicing.leaf(texts(surveys["user_id"]))
         named = self._kept(named, [each.places.answers(surveys, client) for each in self.filters])
         return np.where(surveys["user_id"].notna(), named, own)
+
+    def visits(self, visited: Visits) -> Rows:
+        """Visits of stages: each by its stage, else as its deal."""
+        by_stage = self.slicing.dimension == STAGE
+        own = self.slicing.leaf(visited.stages)[visited.stage] if by_stage else self._own_deals[visited.deal]
+        return self._kept(own, [each.places.visits(visited) for each in self.filters])
+
+    def people(self, ids: Texts) -> Rows | None:
+        """People themselves."""
+        if self.slicing.dimension not in (COMPANY, *PEOPLE):
+            return None
+        own = np.zeros(len(ids), dtype=np.int64) if self.slicing.dimension == COMPANY else self.slicing.leaf(ids)
+        return self._kept(own, [each.places.people(ids) for each in self.filters])
 
     def _kept(self, leaf: Rows, others: Sequence[Rows | None]) -> Rows:
         """The leaves of what lies inside every filter; what a filter says nothing of lies in none."""

@@ -24,12 +24,12 @@ from features.history import Rows
 from features.kpis.card import LAST_YEAR, PLAN, PREVIOUS, Answer, Scorecard
 from features.kpis.catalog import KPIS, outside
 from features.kpis.grid import Grid
-from features.kpis.measures import answers, clients, goals, leads, pipeline, sales, worth
+from features.kpis.measures import answers, clients, goals, leads, people, pipeline, sales, stages, worth
 from features.kpis.measures.outside import measured, names
 from features.kpis.options import Options
 from features.kpis.plans import targets
 from features.kpis.sheet import Facts, Sheet, has
-from features.kpis.slices import Slicing, slicing
+from features.kpis.slices import STAGE, Slicing, slicing
 from features.kpis.value import COMPANY, Cells, Kpi, Variant, Window
 from features.snapshot import Snapshot
 
@@ -40,11 +40,13 @@ MEASURES: Final[Mapping[str, Measure]] = {
     for module, measured_here in (
         (sales, "bookings win_rate win_rate_value average_deal sales_cycle touches"),
         (goals, "attainment growth forecast_accuracy"),
-        (leads, "reach leads qualified_leads offers lead_conversion"),
+        (leads, "reach leads qualified_leads offers lead_conversion lead_response"),
         (pipeline, "sales_velocity pipeline_coverage"),
         (clients, "new_clients lost_clients active_clients retention churn grr nrr repeat_purchase"),
         (worth, "ltv cac ltv_cac cac_payback return_on_sales"),
         (answers, "nps csat ces"),
+        (stages, "stage_conversion time_in_stage"),
+        (people, "ramp span_of_control"),
     )
     for name in measured_here.split()
 }
@@ -67,7 +69,8 @@ def scorecard(
 
     kpis       names of the catalog or of the `actuals` table, each in its default variant, or `name:variant`
     windows    see `features.kpis.windows`; they may overlap
-    by         company, owner, team, manager, office, product, source, type, region or industry; the company is always there
+    by         company, owner, team, manager, office, product, source, type, region, industry or stage; the company is always
+               there
     compare    "plan", "previous", "last_year"; a window that is running is compared with the same part of the other one
     forecasts  for `forecast_accuracy`: node, period_start, period_end and made_at (instants), forecast
     where      dimension -> id of a node (None: of none): only what belongs to it counts, for the company as well. What cannot be
@@ -143,7 +146,17 @@ def _answer(sheet: Sheet, kpi: Kpi, variant: Variant, *, planned: bool, told: bo
         cells = sheet.nothing("no_table")
     elif not told or (sheet.facts.where and kpi.name not in MEASURES):
         cells = sheet.nothing("not_sliced")
+    elif sheet.grid.slicing.dimension == STAGE and STAGE not in kpi.slices:
+        cells = _of_company(sheet, kpi, variant)
     else:
         cells = MEASURES[kpi.name](sheet, variant.name) if kpi.name in MEASURES else measured(sheet, kpi.name)
     target = targets(sheet, kpi.name, prorated=True, additive=kpi.additive).target if planned else None
     return Answer(kpi, variant.name, cells, target)
+
+
+def _of_company(sheet: Sheet, kpi: Kpi, variant: Variant) -> Cells:
+    """The company's cells beside nodes that say nothing of it: deals have no stage of their own while they close."""
+    facts = sheet.facts
+    whole = Facts(facts.snapshot, slicing(facts.snapshot, COMPANY, facts.options.teams), facts.options, facts.forecasts)
+    cells = MEASURES[kpi.name](Sheet(whole, Grid.of(sheet.grid.windows, whole.slicing)), variant.name)
+    return cells.beside_others(sheet.shape[1], "not_sliced")

@@ -23,6 +23,7 @@ from features.kpis.places import Filter, Places
 from features.kpis.slices import Slicing
 from features.kpis.value import Cells, Window
 from features.snapshot import Snapshot
+from features.visits import Visits, visits
 
 DAYS_PER_MONTH: Final = 30.4375
 Rule = tuple[Mask, str]
@@ -46,6 +47,10 @@ class Facts:
     @cached_property
     def leads(self) -> LeadFacts:
         return lead_facts(self.snapshot)
+
+    @cached_property
+    def visits(self) -> Visits:
+        return visits(self.snapshot)
 
     @cached_property
     def places(self) -> Places:

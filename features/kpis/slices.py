@@ -27,11 +27,13 @@ from features.history import Rows
 from features.kpis.options import AS_KNOWN
 from features.kpis.value import COMPANY, Node
 from features.snapshot import Snapshot, decode
+from features.visits import visits
 
 PEOPLE: Final = ("owner", "team", "manager", "office")
 OF_DEALS: Final = ("product", "source", "type")
 OF_CLIENTS: Final = ("region", "industry")
-DIMENSIONS: Final = (COMPANY, *PEOPLE, *OF_DEALS, *OF_CLIENTS)
+STAGE: Final = "stage"
+DIMENSIONS: Final = (COMPANY, *PEOPLE, *OF_DEALS, *OF_CLIENTS, STAGE)
 DEEPEST: Final = 50
 """Levels of a hierarchy that are followed: one that runs in a circle ends here."""
 
@@ -68,9 +70,15 @@ def slicing(snapshot: Snapshot, dimension: str, teams: str) -> Slicing:
         return Slicing(dimension, (Node(COMPANY, "", COMPANY),), nobody, sparse.csr_array(np.ones((1, 1))))
     if dimension in PEOPLE:
         return _people(snapshot, dimension, teams)
-    labels = _of_deals(snapshot, dimension) if dimension in OF_DEALS else _of_clients(snapshot, dimension)
+    labels = _labels(snapshot, dimension)
     own = np.arange(len(labels))
     return _assembled(dimension, labels, list(zip(labels, labels, strict=True)), np.stack([own, own]))
+
+
+def _labels(snapshot: Snapshot, dimension: str) -> list[str]:
+    if dimension == STAGE:
+        return [str(name) for name in visits(snapshot).stages]
+    return _of_deals(snapshot, dimension) if dimension in OF_DEALS else _of_clients(snapshot, dimension)
 
 
 def _assembled(dimension: str, leaves: Sequence[str], nodes: Sequence[tuple[str, str]], pairs: Rows) -> Slicing:

@@ -60,6 +60,16 @@ REASONS: Final[Mapping[str, Text]] = {
     "no_offer_stage": Text("no stage is declared as an offer", "ни один этап не объявлен предложением"),
     "no_qualified_stage": Text("no stage is declared as qualified", "ни один этап не объявлен квалифицированным"),
     "no_forecasts": Text("no forecast of this window was given", "прогнозов на этот период не передано"),
+    "no_response_times": Text(
+        "the leads do not say when they were first answered: map first_response_at",
+        "в лидах нет времени первого ответа: укажите его столбец в файле соответствий",
+    ),
+    "no_position": Text(
+        "the stages have no place in their pipeline: list them as stage_order in the mapping, or give them a position",
+        "у этапов нет места в воронке: перечислите их по порядку в файле соответствий или задайте порядок в таблице этапов",
+    ),
+    "median_not_reached": Text("fewer than half have come so far", "до этого пока дошло меньше половины"),
+    "not_known_then": Text("the hierarchy of that moment is not on record", "иерархия на тот момент неизвестна"),
     "no_actual": Text("no finished measurement lies in this window", "в этом периоде нет завершённых измерений"),
 }
 """Why a value is null."""
@@ -75,6 +85,8 @@ EXCLUSIONS: Final[Mapping[str, Text]] = {
     "no_close_date": Text("without an expected close date", "без ожидаемой даты закрытия"),
     "no_probability": Text("without a probability", "без вероятности"),
     "no_plan": Text("without a plan", "без плана"),
+    "no_position": Text("entries into stages without a place in the pipeline", "входы на этапы без места в воронке"),
+    "hired_before_plans": Text("people hired before the first plan", "сотрудники, нанятые до первого плана"),
 }
 """What could not be counted, and how many of them there were."""
 
@@ -117,6 +129,9 @@ BESIDE: Final[Mapping[str, Text]] = {
     "now": Text("in this window", "за этот период"),
     "before": Text("in the window compared with", "за период сравнения"),
     "bias": Text("forecast less actual, as a share", "прогноз минус факт, доля"),
+    "never_answered": Text("share never answered", "доля оставшихся без ответа"),
+    "eventual": Text("where those under way split as the others did", "если оставшиеся разделятся так же, как остальные"),
+    "unusual": Text("managers with fewer than 5 or more than 15", "руководители, у которых меньше 5 или больше 15"),
     "lead_days": Text("days from the forecast to the end of its period", "дней от прогноза до конца его периода"),
 }
 """Figures that stand beside a value."""

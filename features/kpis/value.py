@@ -185,6 +185,28 @@ class Cells:
             flags,
         )
 
+    def beside_others(self, n_nodes: int, reason: str) -> "Cells":
+        """The cells of one node followed by others without an answer, `n_nodes` in all."""
+
+        def wide(values: npt.NDArray[Any], blank: object = np.nan) -> npt.NDArray[Any]:
+            others = np.full((len(values), n_nodes - 1), blank, dtype=values.dtype)
+            return np.concatenate([values, others], axis=1)
+
+        return Cells(
+            value=wide(self.value),
+            reason=wide(self.reason, reason),
+            numerator=wide(self.numerator),
+            denominator=wide(self.denominator),
+            n=wide(self.n, 0.0),
+            low=wide(self.low),
+            high=wide(self.high),
+            immature=wide(self.immature, False),
+            censored=wide(self.censored, 0.0),
+            excluded={code: wide(counts, 0.0) for code, counts in self.excluded.items()},
+            beside={name: wide(figures) for name, figures in self.beside.items()},
+            flags={code: wide(applies, False) for code, applies in self.flags.items()},
+        )
+
     def at(self, kpi: Kpi, variant: str, window: Window, node: Node, place: tuple[int, int]) -> "Value":
         """One cell, by its row (window) and column (node)."""
         low, high = _number(self.low[place]), _number(self.high[place])

@@ -74,6 +74,15 @@ def span(start: pd.Timestamp, end: pd.Timestamp, label: str = "") -> Window:
     return Window(label or f"{start.isoformat()}..{end.isoformat()}", start, end)
 
 
+def between(start: pd.Timestamp, end: pd.Timestamp, calendar: FiscalCalendar) -> Window:
+    """A stretch from one moment to another: as months of the calendar where it consists of whole ones, else as days."""
+    first, last = calendar.month_number(start), calendar.month_number(end)
+    whole = _months(first, last - first, calendar) if last > first else None
+    if whole is not None and (whole.start, whole.end) == (start, end):
+        return whole
+    return span(start, end)
+
+
 def previous(window: Window, calendar: FiscalCalendar) -> Window:
     """The window of the same length right before: the quarter before a quarter, the 90 days before 90 days."""
     if window.months:

@@ -17,6 +17,7 @@ from features.sources.columns import Reading, column_of, mapped
 from features.sources.files import Reader
 from features.sources.mapping import Aggregate, SourceMapping, Spec, TableKeys
 from features.sources.oddities import oddities
+from features.sources.ordering import placed
 from features.sources.result import IngestReport, SourceData, TableReport
 from features.sources.sheets import Ruled, read, ruled
 from features.tables import EXPORT, TABLES, Kind
@@ -45,7 +46,7 @@ def apply(reader: Reader, mapping: SourceMapping) -> SourceData:
     reading = _reading(files, mapping)
     notes = _Notes()
     tables = {name: _typed(name, found, mapping, reading, notes) for name, found in files.items()}
-    tables = _completed(_with_states(reader, tables, mapping, reading, notes), mapping)
+    tables, unplaced = placed(_completed(_with_states(reader, tables, mapping, reading, notes), mapping), mapping.stage_order)
     for name, frame in tables.items():
         contracts.check(name, frame)
     contracts.check_filled(tables)
@@ -59,6 +60,7 @@ def apply(reader: Reader, mapping: SourceMapping) -> SourceData:
         report=replace(
             _report(reader, mapping, files, tables, notes),
             odd=oddities(tables, extracted_at),
+            unplaced=unplaced,
             undeclared=tuple(column.name for column in own if column.revealed_by == EXPORT),
         ),
         extracted_at=extracted_at,

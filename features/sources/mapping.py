@@ -225,6 +225,7 @@ class SourceMapping(Keys):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     ids: Literal["as_written", "salesforce"] = "as_written"
     unmapped: Literal["list", "keep"] = "list"
+    stage_order: Texts = ()
     extracted_at: AwareDatetime | None = None
     organisation: OrganisationKeys | None = None
     tables: dict[str, TableKeys] = {}

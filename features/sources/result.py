@@ -41,6 +41,7 @@ class IngestReport:
     odd        what is odd in the data, in words -> rows; see `features.sources.oddities` for the rule of each
     undeclared own columns of the deals of which nobody says when they are known: kept, and not signals
     changed    column that is declared static -> stored rows in which this source has another value; theirs stays
+    unplaced   open stages whose place in the pipeline nobody says: no stage has one then
     revision   of the store, once it is stored
     """
 
@@ -52,6 +53,7 @@ class IngestReport:
     odd: Mapping[str, int] = field(default_factory=dict)
     undeclared: tuple[str, ...] = ()
     changed: Mapping[str, int] = field(default_factory=dict)
+    unplaced: tuple[str, ...] = ()
     revision: int | None = None
 
     def __str__(self) -> str:
@@ -73,6 +75,9 @@ class IngestReport:
             yield f"{place} is declared static, yet changed; the first value stays, rows: {count:,}"
         if self.undeclared:
             yield f"no signals, as the mapping does not declare when they are known: deals.{', deals.'.join(self.undeclared)}"
+        if self.unplaced:
+            missing = ", ".join(self.unplaced)
+            yield f"no stage has a place in its pipeline; list all of them, in order, as stage_order in the mapping: {missing}"
         if self.unread:
             yield f"not read: {', '.join(self.unread)}"
 

@@ -116,6 +116,39 @@ def test_a_stage_table_says_the_kinds_and_the_order(tmp_path: Path) -> None:
     assert rows(data.tables["deals"], "outcome") == [(None,), ("won",), ("lost",)]
 
 
+STANDARD = OPPORTUNITIES.replace("O1,Proposal", "O1,Proposal/Price Quote")
+
+
+def test_standard_stages_have_the_standard_order_where_the_export_tells_none(tmp_path: Path) -> None:
+    changes = history("O1,2026-01-08T08:00:00Z,StageName,Prospecting,Proposal/Price Quote")
+    data = salesforce(tmp_path, Opportunity=STANDARD, OpportunityFieldHistory=changes)
+    assert {("Prospecting", 1.0), ("Proposal/Price Quote", 7.0), ("Closed Won", None)} <= {
+        *rows(data.tables["stages"], "stage", "position")
+    }
+    assert data.report.unplaced == ()
+
+
+def test_one_stage_more_and_no_stage_is_placed_but_the_report_says_which(tmp_path: Path) -> None:
+    changes = history("O1,2026-01-08T08:00:00Z,StageName,Discovery,Proposal/Price Quote")
+    data = salesforce(tmp_path, Opportunity=STANDARD, OpportunityFieldHistory=changes)
+    assert "position" not in data.tables["stages"] or data.tables["stages"]["position"].isna().all()
+    assert data.report.unplaced == ("Discovery",)
+    assert "stage_order in the mapping: Discovery" in str(data.report)
+
+
+def test_a_mapping_declares_the_order_of_its_own_stages(tmp_path: Path) -> None:
+    folder = write(tmp_path / "export", Opportunity=OPPORTUNITIES)
+    path = mapping(folder, 'extends = "salesforce"\nstage_order = ["Discovery", "Proposal"]')
+    data = sources.read(str(folder), path)
+    assert ("Proposal", 2.0) in rows(data.tables["stages"], "stage", "position")
+
+
+def test_positions_of_the_export_are_never_overruled(tmp_path: Path) -> None:
+    stages = "ApiName,SortOrder,IsClosed,IsWon\nProspecting,9,false,false\nProposal/Price Quote,3,false,false\n"
+    data = salesforce(tmp_path, Opportunity=STANDARD, OpportunityStage=stages)
+    assert rows(data.tables["stages"], "position") == [(9.0,), (3.0,)]
+
+
 def test_fields_are_renamed_values_made_canonical_and_others_counted(tmp_path: Path) -> None:
     data = salesforce(
         tmp_path,

@@ -11,7 +11,9 @@ from features.kpis.interval import wilson
 from features.kpis.periods import spread
 from features.kpis.sheet import Sheet, ratio
 from features.kpis.value import Cells
+from features.survival import kaplan_meier
 
+HOURS_PER_DAY: Final = 24.0
 DUE_SHARE: Final = 0.95
 DUE_DAYS: Final = 90.0
 """A lead without an outcome is waited for as long as 95 % of those that converted took; so long where none has converted."""
@@ -68,6 +70,34 @@ def lead_conversion(sheet: Sheet, variant: str) -> Cells:
         denominator=total,
         interval=wilson(won, total),
         censored=created.count(_still_due(sheet, became)),
+    )
+
+
+def lead_response(sheet: Sheet, _variant: str) -> Cells:
+    """Median hours, with Brookmeyer and Crowley's limits; `median_not_reached` where fewer than half were answered.
+
+    The median of the answered leads alone flatters: those that nobody ever answered are missing from it. An unanswered lead
+    counts for as long as it has been waiting (Kaplan-Meier), and the share of them stands beside the value.
+    """
+    if "first_response_at" not in sheet.snapshot.dataset.tables["leads"]:
+        return sheet.nothing("no_response_times")
+    leads, created = sheet.facts.leads, sheet.lead_times("created")
+    answered = leads.replied != clock.UNKNOWN
+    waited = clock.days_between(leads.created, np.where(answered, leads.replied, sheet.snapshot.at))
+    record, cell = created.cells()
+    rows = created.rows[record]
+    hours = np.maximum(waited[rows], 0.0) * HOURS_PER_DAY
+    times = kaplan_meier(cell, hours, answered[rows], sheet.shape[0] * sheet.shape[1]).quantiles()
+    median, low, high = (each.reshape(sheet.shape) for each in (times.time, times.low, times.high))
+    n, silent = created.count(), created.count(~answered)
+    return sheet.answer(
+        "leads",
+        median,
+        n=n,
+        rules=(((n > 0) & np.isnan(median), "median_not_reached"),),
+        interval=(low, high),
+        censored=silent,
+        beside={"never_answered": ratio(silent, n)},
     )
 
 
