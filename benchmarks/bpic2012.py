@@ -7,7 +7,8 @@ midnight UTC every 3 days from 2012-01-10 to 2012-02-12; a row counts for a hori
 Questions: won within 7, 14, 30 days; and won at all, on the rows decided by the export, as p_won / (p_won + p_lost), which
 conditions on the outcome being known. Beside the hazard model stand the base rate of the test rows themselves, the life table it
 starts from, and a LightGBM classifier trained for each single question on the same rows and signals, stopped on the same later
-slice. Training and scoring see all open deals; only the comparison is cut to the cohort.
+slice. Training and scoring see all open deals; only the comparison is cut to the cohort. `above the model` is how much more log
+loss an answer has than the hazard model, with the middle 95 % of 2,000 resamples of deals, each deal with all its rows.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -33,7 +35,7 @@ from training.boosting import Parameters
 from training.examples import Examples, examples
 from training.hazard import HazardModel
 from training.labels import Outcomes
-from training.metrics import Flags, auc, brier, log_loss
+from training.metrics import FLOOR, Flags, auc, brier, log_loss
 from training.run import fit
 from training.splits import Plan, plan
 from training.targets import LOST, WON
@@ -43,6 +45,8 @@ TEST_DATES = [AS_OF + pd.Timedelta(days=3 * step) for step in range(12)]
 HORIZONS = (7.0, 14.0, 30.0)
 REACHED = ("Pre-accepted", "Accepted", "Finalized", "Offer Sent", "Offer Returned")
 AT_ALL = "won at all"
+MODEL = "one hazard model"
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -85,13 +89,16 @@ def _report(dataset: Dataset, model: HazardModel, mapping: str, training: str, o
     test = _test_rows(dataset)
     train, schedule = _training_rows(dataset, options.seed)
     table = Table(title=f"{Path(mapping).stem}: {len(test):,} rows of {test.signals.index.nunique():,} deals; {training}")
-    for column in ("question", "rows", "answer", "AUC", "log loss", "Brier", "mean p"):
+    for column in ("question", "rows", "answer", "AUC", "log loss", "Brier", "mean p", "above the model"):
         table.add_column(column, justify="left" if column in {"question", "answer"} else "right")
     for question in _questions(test.outcomes):
-        for answer, predicted in _answers(model, train, schedule, test, question, options).items():
-            table.add_row(question.name, f"{question.rows.sum():,}", answer, *_figures(question.won, predicted))
+        answers = _answers(model, train, schedule, test, question, options)
+        deals = test.signals.index[question.rows]
+        for answer, predicted in answers.items():
+            gap = _gap(deals, question.won, predicted, answers[MODEL])
+            table.add_row(question.name, f"{question.rows.sum():,}", answer, *_figures(question.won, predicted), gap)
         table.add_section()
-    Console(width=110).print(table)
+    Console(width=140).print(table)
 
 
 def _test_rows(dataset: Dataset) -> Examples:
@@ -119,7 +126,7 @@ def _answers(
 ) -> dict[str, Floats]:
     asked = test.take(question.rows)
     return {
-        "one hazard model": _from_curve(model, asked, question.horizon),
+        MODEL: _from_curve(model, asked, question.horizon),
         "life table": _from_curve(model.unboosted(), asked, question.horizon),
         "LightGBM for this question": _classifier(model, train, schedule, asked, question.horizon, options),
         "base rate of the test rows": np.full(len(asked), question.won.mean()),
@@ -166,6 +173,16 @@ def _lgb(model: HazardModel, signals: pd.DataFrame, won: Flags) -> lgb.Dataset:
 
 def _figures(won: Flags, predicted: Floats) -> list[str]:
     return [f"{value:.3f}" for value in (auc(won, predicted), log_loss(won, predicted), brier(won, predicted), predicted.mean())]
+
+
+def _gap(deals: "pd.Index[Any]", won: Flags, predicted: Floats, model: Floats) -> str:
+    """Mean log loss above the model's, and the middle 95 % of its resamples by deal (Efron & Tibshirani 1993, ch. 13)."""
+    losses = [-np.log(np.clip(np.where(won, p, 1 - p), FLOOR, 1)) for p in (predicted, model)]
+    deal = np.unique(deals.to_numpy(dtype=object), return_inverse=True)[1]
+    gap, rows = np.bincount(deal, losses[0] - losses[1]), np.bincount(deal)
+    drawn = np.random.default_rng(0).multinomial(len(rows), np.full(len(rows), 1 / len(rows)), RESAMPLES)
+    low, high = np.quantile((drawn @ gap) / (drawn @ rows), [0.025, 0.975])
+    return f"{gap.sum() / rows.sum():+.4f} ({low:+.4f} to {high:+.4f})"
 
 
 if __name__ == "__main__":

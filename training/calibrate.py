@@ -42,7 +42,7 @@ N_PARTS: Final = 4
 PRIOR_SD: Final = 0.5
 """A correction is believed as if it came from a normal around "nothing" with this standard deviation, on the logit."""
 MIN_EVENTS: Final = 10
-"""A part of the time with fewer ends than this neither teaches nor judges a correction."""
+"""A part of the time in which fewer deals or clients ended neither teaches nor judges a correction."""
 
 Codes = npt.NDArray[np.int64]
 
@@ -73,6 +73,11 @@ class Pairs:
         """The pairs that are kept."""
         whose = (self.bucket[keep], self.ended[keep], self.unit[keep])
         return Pairs(self.logits[keep], *whose, self.as_of[keep], self.over[keep])
+
+    @property
+    def n_ended(self) -> int:
+        """How many different deals or clients ended."""
+        return len(np.unique(self.unit[self.ended > 0]))
 
     @property
     def weight(self) -> float:
@@ -200,11 +205,16 @@ def calibration_table(
 def _evidence(method: str, pairs: Pairs, n_buckets: int) -> Evidence:
     gained = [_gain(fit_calibration(method, taught, n_buckets), judged) for taught, judged in _folds(pairs)]
     gain, unit = np.concatenate(gained), np.concatenate([judged.unit for _, judged in _folds(pairs)])
-    by_unit = np.bincount(unit, gain - gain.mean())
-    over_units = float(np.sqrt((by_unit**2).sum()) / len(gain))
+    over_units = standard_error(gain, unit)
     means = np.array([each.mean() for each in gained])
     over_parts = float(means.std(ddof=1) / np.sqrt(len(means)))
     return Evidence(method, tuple(means.tolist()), float(gain.mean()), max(over_units, over_parts))
+
+
+def standard_error(gain: Floats, unit: Codes) -> float:
+    """Standard error of the mean of `gain`, whose entries of one unit (numbers from 0 on) hang together."""
+    by_unit = np.bincount(unit, gain - gain.mean())
+    return float(np.sqrt((by_unit**2).sum()) / len(gain))
 
 
 def _folds(pairs: Pairs) -> list[tuple[Pairs, Pairs]]:
@@ -216,7 +226,7 @@ def _folds(pairs: Pairs) -> list[tuple[Pairs, Pairs]]:
         (pairs.take(pairs.over <= start), pairs.take((pairs.as_of >= start) & (pairs.as_of < end)))
         for start, end in pairwise([*starts.tolist(), np.inf])
     ]
-    return [fold for fold in folds if min(np.count_nonzero(side.ended) for side in fold) >= MIN_EVENTS]
+    return [fold for fold in folds if min(side.n_ended for side in fold) >= MIN_EVENTS]
 
 
 def _gain(calibration: Calibration, judged: Pairs) -> Floats:

@@ -1,7 +1,8 @@
 """How a hazard model is learned: start, rounds, correction, and then everything once more on all that is known.
 
 Boosting starts from the life table's log hazards and stops as soon as later time no longer gains by it: with 30 deals the answer
-is the life table, with 30,000 it is the boosted model, and no threshold switches between them.
+is the life table, with 30,000 it is the boosted model. What decides is whether it gains more than one standard error there (over
+deals or clients).
 
 Twice (`training.splits`) the past is asked what it would have said of its future. In each fold trees are grown on the rows before
 a boundary, watched only until it, and judged on the rows after it:
@@ -34,6 +35,8 @@ from training.person_periods import PersonPeriods, choose_edges, person_periods
 from training.splits import Slices
 
 N_FOLDS: Final = 5
+WEIGHED_PAIRS: Final = 20_000
+"""Person-periods, evenly spaced, that tell how much the answers lean on the life table."""
 
 
 @dataclass(frozen=True)
@@ -121,17 +124,18 @@ def _fold(start: HazardModel, taught: Examples, judged: Examples) -> Fold:
 
 
 def _stopped(fold: Fold, settings: Parameters) -> HazardModel:
-    """As many rounds as gain on later time; why there are none, where there are none."""
+    """As many rounds as gain on later time, beyond its standard error; why there are none, where there are none."""
     start = fold.start
     if not _n_ends(start, fold.judged) or not _n_ends(start, fold.taught):
         return replace(start, because="no events in the later or the earlier part of the history: nothing to judge boosting by")
     taught = _prepare(start, fold.taught, _out_of_fold(start, fold.taught))
     judged = _prepare(start, fold.judged, start.started(fold.judged.signals, fold.judged.as_of))
-    booster, boosted = boost_until(start.encoding, taught, judged, settings)
-    if boosted >= judged.unboosted:
-        because = f"boosting does not beat the life table on later time ({boosted:.4f} against {judged.unboosted:.4f})"
+    stopped = replace(start, booster=boost_until(start.encoding, taught, judged, settings), because="")
+    before, after = (float(judged.losses(each).mean()) for each in (judged.offset, stopped.logits(judged.matrix, judged.offset)))
+    if after >= before:
+        because = f"boosting does not beat the life table on later time ({after:.4f} against {before:.4f})"
         return replace(start, because=because)
-    return replace(start, booster=booster, because="")
+    return stopped
 
 
 def _grown(start: HazardModel, rows: Examples, settings: Parameters, rounds: int) -> HazardModel:
@@ -140,7 +144,9 @@ def _grown(start: HazardModel, rows: Examples, settings: Parameters, rounds: int
         return start
     prepared = _prepare(start, rows, _out_of_fold(start, rows))
     model = replace(start, booster=boost(start.encoding, prepared, settings, rounds))
-    return replace(model, life_table_weight=weight_of_start(prepared.offset, model.logits(prepared.matrix, prepared.offset)))
+    some = np.linspace(0, len(prepared.ended) - 1, min(len(prepared.ended), WEIGHED_PAIRS)).astype(np.int64)
+    own = prepared.offset[some]
+    return replace(model, life_table_weight=weight_of_start(own, model.logits(prepared.matrix[some], own)))
 
 
 def _n_ends(model: HazardModel, rows: Examples) -> int:

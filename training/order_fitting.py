@@ -57,7 +57,7 @@ def _choose_rounds(bare: HazardModel, train: Examples, slices: Slices, settings:
         return 0, "no orders in the later or the earlier part of the history: nothing to judge boosting by"
     start = started(bare, taught)
     later = _prepare(start, judged)
-    booster, _ = boost_until(start.encoding, _prepare(start, taught), later, settings)
+    booster = boost_until(start.encoding, _prepare(start, taught), later, settings)
     gain, error = _gain(replace(start, booster=booster), judged, later)
     if gain <= error:
         return 0, f"boosting does not surely beat BG/NBD on later time (gain {gain:.1f} nats, standard error {error:.1f})"

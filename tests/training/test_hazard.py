@@ -13,7 +13,7 @@ from training.calibrate import UNCALIBRATED, Calibration
 from training.curves import softmax
 from training.encoding import with_buckets
 from training.examples import Examples, examples
-from training.fitting import fit_hazard
+from training.fitting import fit_hazard, weight_of_start
 from training.hazard import HazardModel
 from training.labels import Outcomes
 from training.run import fit
@@ -153,3 +153,16 @@ def test_a_handful_of_closed_deals_is_enough(closed: int) -> None:
     rows = examples(dataset, [dataset.ends_at], dataset.ends_at)
     assert model.booster is None
     assert np.isfinite(model.curves(rows.signals, rows.as_of).by(30.0, WON)).all()
+
+
+def test_the_weight_of_the_start_is_a_share_of_the_logits_variance() -> None:
+    rng = np.random.default_rng(6)
+    start = np.column_stack([np.zeros(5000), rng.normal(-2.0, 0.5, 5000)])
+    moved = start + np.column_stack([np.zeros(5000), rng.normal(0.0, 0.5, 5000)])
+    assert weight_of_start(start, start) == 1.0
+    assert weight_of_start(start, moved) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_strong_signal_leaves_less_weight_to_the_life_table_than_noise() -> None:
+    (_, strong), (_, weak) = learned(3000, signal=True), learned(3000, signal=False)
+    assert strong.life_table_weight < 0.8 < weak.life_table_weight
