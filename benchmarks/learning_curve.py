@@ -53,11 +53,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.learning_curve", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--closed", type=int, nargs="+", default=CLOSED)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    found: dict[int, list[Measured]] = {closed: [] for closed in CLOSED}
+    found: dict[int, list[Measured]] = {closed: [] for closed in options.closed}
     for seed in range(options.first_seed, options.first_seed + options.seeds):
-        for closed in CLOSED:
+        for closed in options.closed:
             found[closed].append(_measured(seed, closed, options.threads))
     Console(width=150).print(_table(found))
 
@@ -98,7 +99,7 @@ def _losses(model: HazardModel, signals: pd.DataFrame, as_of: pd.Timestamp, trut
 
 
 def _table(found: dict[int, list[Measured]]) -> Table:
-    table = Table(title=f"{len(found[0])} companies; expected log loss in nats")
+    table = Table(title=f"{len(next(iter(found.values())))} companies; expected log loss in nats")
     for column in ("closed deals", "boosted in", "life table's weight", "horizon", "model", "life table", "base rate"):
         table.add_column(column, justify="right")
     for column in ("model - life table", "model - base rate", "worse beyond noise"):

@@ -41,7 +41,7 @@ N_GROUPS: Final = 3
 N_PARTS: Final = 4
 PRIOR_SD: Final = 0.5
 """A correction is believed as if it came from a normal around "nothing" with this standard deviation, on the logit."""
-MIN_EVENTS: Final = 10
+MIN_EVENTS: Final = 50
 """A part of the time in which fewer deals or clients ended neither teaches nor judges a correction."""
 
 Codes = npt.NDArray[np.int64]

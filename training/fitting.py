@@ -1,8 +1,7 @@
 """How a hazard model is learned: start, rounds, correction, and then everything once more on all that is known.
 
 Boosting starts from the life table's log hazards and stops as soon as later time no longer gains by it: with 30 deals the answer
-is the life table, with 30,000 it is the boosted model. What decides is whether it gains more than one standard error there (over
-deals or clients).
+is the life table or nearly so, with 30,000 it is the boosted model, and no threshold switches between them.
 
 Twice (`training.splits`) the past is asked what it would have said of its future. In each fold trees are grown on the rows before
 a boundary, watched only until it, and judged on the rows after it:
@@ -124,7 +123,7 @@ def _fold(start: HazardModel, taught: Examples, judged: Examples) -> Fold:
 
 
 def _stopped(fold: Fold, settings: Parameters) -> HazardModel:
-    """As many rounds as gain on later time, beyond its standard error; why there are none, where there are none."""
+    """As many rounds as gain on later time; why there are none, where there are none."""
     start = fold.start
     if not _n_ends(start, fold.judged) or not _n_ends(start, fold.taught):
         return replace(start, because="no events in the later or the earlier part of the history: nothing to judge boosting by")
@@ -133,8 +132,7 @@ def _stopped(fold: Fold, settings: Parameters) -> HazardModel:
     stopped = replace(start, booster=boost_until(start.encoding, taught, judged, settings), because="")
     before, after = (float(judged.losses(each).mean()) for each in (judged.offset, stopped.logits(judged.matrix, judged.offset)))
     if after >= before:
-        because = f"boosting does not beat the life table on later time ({after:.4f} against {before:.4f})"
-        return replace(start, because=because)
+        return replace(start, because=f"boosting does not beat the life table on later time ({after:.4f} against {before:.4f})")
     return stopped
 
 

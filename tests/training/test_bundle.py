@@ -41,6 +41,13 @@ def test_a_loaded_bundle_gives_the_same_reasons_to_the_bit(saved: Path) -> None:
     assert load(saved).typical["deals"].usual == trained().typical["deals"].usual
 
 
+def test_it_keeps_the_amounts_when_won(saved: Path) -> None:
+    amounts, again = trained().amounts, load(saved).amounts
+    assert amounts is not None
+    assert again is not None
+    assert again.to_json() == amounts.to_json()
+
+
 def test_it_knows_its_version_and_when_it_was_trained(saved: Path) -> None:
     loaded = load(saved)
     assert loaded.version == "3"
