@@ -31,6 +31,7 @@ from training.examples import examples
 from training.fitting import fit_hazard
 from training.splits import plan
 from training.targets import DEALS
+from training.typical import learn_typical
 
 MONTHS = 30
 
@@ -68,7 +69,8 @@ def main() -> None:
         settings = Parameters(seed=options.seed, threads=options.threads)
         model = fit_hazard(rows, schedule.slices, DEALS.spec, dataset.organisation.calendar, settings)
     with watch.phase("save"), tempfile.TemporaryDirectory() as folder:
-        save(Bundle("deals", "", dataset.ends_at, {"deals": model}, {}, amounts), Path(folder))
+        typical = {"deals": learn_typical(model, rows, DEALS.good_end)}
+        save(Bundle("deals", "", dataset.ends_at, {"deals": model}, typical, {}, amounts), Path(folder))
     title = f"{options.deals:,} deals, {len(rows):,} rows at {len(schedule.dates)} dates; {model.rounds} rounds, {calls()} fits"
     Console(width=110).print(_table(title, watch.seconds))
 
