@@ -21,7 +21,7 @@ from benchmarks.real_data import folder
 from features import sources
 from features.dataset import Dataset
 from training.backtest import backtest
-from training.hazard import HazardModel
+from training.bundle import Bundle
 from training.run import fit
 from training.track_record import COVERAGE, track_record
 
@@ -36,8 +36,8 @@ def main() -> None:
     options = parser.parse_args()
     dataset = sources.read(str(folder("bpic2012_salesforce")), MAPPING).dataset()
 
-    def fitted(data: Dataset, at: pd.Timestamp) -> HazardModel:
-        return fit(data, "deals", at, seed=options.seed).models["deals"]
+    def fitted(data: Dataset, at: pd.Timestamp) -> Bundle:
+        return fit(data, "deals", at, seed=options.seed)
 
     started = time.perf_counter()
     tested = backtest(

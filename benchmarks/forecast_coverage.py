@@ -34,10 +34,10 @@ from features.kpis.value import Window
 from features.snapshot import Snapshot
 from features.synthetic import Company, Settings, birth_truth, deal_truth, generate
 from training.backtest import QUANTILES, backtest, leads, past_periods, replay_once
+from training.bundle import Bundle
 from training.draws import CENTS
-from training.hazard import HazardModel
 from training.rivals import RIVALS
-from training.rollup import deal_curves, filled_amounts, won_within
+from training.rollup import filled_amounts, foretell, won_within
 from training.run import fit
 from training.shock import Shock
 from training.track_record import COVERAGE, wape
@@ -84,10 +84,10 @@ def _company(seed: int) -> pd.DataFrame:
     company = generate(Settings(n_deals=N_DEALS, seed=seed, months=MONTHS, shock_sd=SHOCK_SD))
     dataset = company.dataset()
     first = company.settings.start_at + pd.DateOffset(months=WARM_UP_MONTHS)
-    models: dict[pd.Timestamp, HazardModel] = {}
+    models: dict[pd.Timestamp, Bundle] = {}
 
-    def fitted(data: Dataset, at: pd.Timestamp) -> HazardModel:
-        models[at] = fit(data, "deals", at, threads=1).models["deals"]
+    def fitted(data: Dataset, at: pd.Timestamp) -> Bundle:
+        models[at] = fit(data, "deals", at, threads=1)
         return models[at]
 
     made = backtest(dataset, fitted, first=first, n_draws=N_DRAWS, refit_days=REFIT_DAYS).table()
@@ -98,13 +98,15 @@ def _company(seed: int) -> pd.DataFrame:
 
 
 def _others(
-    company: Company, dataset: Dataset, models: Mapping[pd.Timestamp, HazardModel], window: Window, lead: float
+    company: Company, dataset: Dataset, models: Mapping[pd.Timestamp, Bundle], window: Window, lead: float
 ) -> dict[str, float]:
     """The oracle's forecast, and the intervals of coins, at one moment."""
     at = window.start + pd.Timedelta(days=lead)
     snapshot = Snapshot(dataset, at)
     trained = max(moment for moment in models if moment <= at)
-    coins = replay_once(snapshot, deal_curves(snapshot, models[trained]), window, Shock.none(), N_DRAWS, 7)
+    chosen = models[trained]
+    foretold = foretell(snapshot, chosen.models["deals"], chosen.amounts)
+    coins = replay_once(snapshot, foretold, window, Shock.none(), N_DRAWS, 7)
     cuts = np.quantile(coins.node_draws()[:, 0] / CENTS, QUANTILES)
     return {
         "oracle": _oracle(company, snapshot, window),

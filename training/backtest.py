@@ -27,14 +27,14 @@ from features.kpis.options import AS_KNOWN
 from features.kpis.value import Window
 from features.snapshot import Snapshot
 from training.births import fit_births
-from training.curves import Curves
+from training.bundle import Bundle
 from training.draws import CENTS
-from training.hazard import HazardModel
 from training.labels import deal_outcomes
 from training.places import places
 from training.rivals import rival_forecasts
-from training.rollup import PeriodForecast, deal_curves, forecast_period, won_money
+from training.rollup import Foretold, PeriodForecast, forecast_period, foretell, won_money
 from training.shock import Evidence, Shock, fit_shock
+from training.targets import DEALS
 from training.targets import WON as WON_CAUSE
 
 KINDS: Final = {"month": 1, "quarter": 3, "year": 12}
@@ -46,7 +46,7 @@ MIN_HISTORY_DAYS: Final = 60.0
 TIMES: Final = ("start", "end", "trained")
 QUANTILES: Final = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
-Fit: TypeAlias = Callable[[Dataset, pd.Timestamp], HazardModel]
+Fit: TypeAlias = Callable[[Dataset, pd.Timestamp], Bundle]
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,14 @@ def _weeks(first: pd.Timestamp, until: pd.Timestamp, calendar: FiscalCalendar) -
 
 
 def leads(window: Window) -> tuple[float, ...]:
-    """The days into a period at which it is replayed: 0, 30 and 60 of a quarter, else 0, a third and two thirds."""
+    """The days into a period at which it is replayed: 0, 30 and 60 of a quarter, else 0, a third and two thirds.
+
+    Whole days: a forecast of the morning is what models learn from, and what people make.
+    """
     if window.months == KINDS["quarter"]:
         return QUARTER_LEADS
     length = float(clock.days_between(clock.micros(window.start), clock.micros(window.end)))
-    return tuple(length * part / 3 for part in range(3))
+    return tuple(float(round(length * part / 3)) for part in range(3))
 
 
 @dataclass
@@ -149,11 +152,11 @@ class _Walk:
     n_draws: int
     seed: int
     refit_days: float
-    model: HazardModel | None = None
+    model: Bundle | None = None
     trained: pd.Timestamp = field(default_factory=lambda: clock.instant(0))
     replayed: list[Replayed] = field(default_factory=list)
 
-    def model_for(self, start: pd.Timestamp) -> HazardModel:
+    def model_for(self, start: pd.Timestamp) -> Bundle:
         """The model of a period: refitted at its start when the one before is too old."""
         if self.model is None or clock.days_between(clock.micros(self.trained), clock.micros(start)) >= self.refit_days:
             self.model, self.trained = self.fit(self.dataset, start), start
@@ -214,18 +217,18 @@ def _replay(walk: _Walk, window: Window, past: Sequence[Window], known: Backtest
     found = []
     for lead in moments:
         snapshot = Snapshot(walk.dataset, clock.instant(clock.after_days(clock.micros(window.start), lead)))
-        curves = deal_curves(snapshot, model)
-        made = replay_once(snapshot, curves, window, known.shock(snapshot.as_of), walk.n_draws, walk.seed)
+        foretold = foretell(snapshot, model.models[DEALS.name], model.amounts)
+        made = replay_once(snapshot, foretold, window, known.shock(snapshot.as_of), walk.n_draws, walk.seed)
         rivals = rival_forecasts(snapshot, window, past)
         found.append(_row(made, lead, walk.trained, actual, rivals, evidence_of(walk.dataset, made, 1 / len(moments))))
     return found
 
 
-def replay_once(snapshot: Snapshot, curves: Curves, window: Window, shock: Shock, n_draws: int, seed: int) -> PeriodForecast:
+def replay_once(snapshot: Snapshot, foretold: Foretold, window: Window, shock: Shock, n_draws: int, seed: int) -> PeriodForecast:
     """The forecast that would have been made at the Snapshot's moment."""
     where = places(snapshot, AS_KNOWN)
     births = fit_births(snapshot, where.of_deal)
-    return forecast_period(snapshot, curves, window, shock, births=births, n_draws=n_draws, seed=seed, where=where)
+    return forecast_period(snapshot, foretold, window, shock, births=births, n_draws=n_draws, seed=seed, where=where)
 
 
 def evidence_of(dataset: Dataset, made: PeriodForecast, weight: float) -> Evidence:

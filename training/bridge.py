@@ -40,9 +40,9 @@ from features.history import OPEN, WON, Rows
 from features.kpis.value import COMPANY, Window
 from features.snapshot import Snapshot
 from training.curves import Curves
-from training.draws import CENTS
+from training.draws import CENTS, mean_ratio
 from training.places import Places, cells_of, leaves_of
-from training.rollup import births_ahead, cell_means, days_ahead, filled_amounts, won_within
+from training.rollup import Foretold, births_ahead, cell_means, days_ahead, filled_amounts, won_within
 from training.targets import WON as WON_CAUSE
 
 STEPS: Final = (
@@ -72,8 +72,8 @@ class Position:
 
     exists, state, due  on record; OPEN, WON or LOST; whether its expected close lies inside the period (False: unknown too)
     won       whether it counts as won inside the period
-    amount    in the organisation's currency, missing ones filled
-    local     the same in the deal's own currency, before any conversion
+    amount    expected when won, in the organisation's currency; of closed deals the final one; missing ones filled
+    rate      of the deal's own currency, NaN where it has no amount
     p         P(won inside the period) of open deals, 0 for the others
     curves    of the open deals, in the order of `open_deals`
     leaves    (deals, 3) owner, product and region
@@ -86,7 +86,7 @@ class Position:
     due: Mask
     won: Mask
     amount: Floats
-    local: Floats
+    rate: Floats
     p: Floats
     open_deals: Rows
     curves: Curves
@@ -165,10 +165,12 @@ class Bridge:
         return np.asarray((members.astype(np.int64) @ by_entry).toarray())
 
 
-def position(snapshot: Snapshot, curves: Curves, window: Window, where: Places) -> Position:
+def position(snapshot: Snapshot, foretold: Foretold, window: Window, where: Places) -> Position:
     """The expected bookings of a period as of the Snapshot, by deal; `where` holds the hierarchy that both dates are shown in."""
     deals, leaves = snapshot.open_deals, leaves_of(where.slicings, snapshot)
     opens, closes = days_ahead(snapshot, window)
+    curves, amount = foretold.curves, filled_amounts(snapshot)
+    amount[deals] *= mean_ratio(foretold.ratios)
     p = np.zeros(snapshot.dataset.n_deals)
     p[deals] = curves.by(closes, WON_CAUSE) - curves.by(opens, WON_CAUSE)
     own = cells_of(where.slicings, leaves, snapshot.exists)
@@ -178,8 +180,8 @@ def position(snapshot: Snapshot, curves: Curves, window: Window, where: Places) 
         snapshot.state,
         _due(snapshot, window),
         won_within(snapshot, window),
-        filled_amounts(snapshot),
-        snapshot.values("amount"),
+        amount,
+        _rates(snapshot),
         p,
         deals,
         curves,
@@ -239,9 +241,8 @@ def _changed(name: Names, change: Cents, leaves: Rows) -> Entries:
 
 def _rerated(before: Position, after: Position) -> Floats:
     """The first date's amounts at the second date's exchange rates; a filled amount stays what it was."""
-    rate = np.divide(after.amount, after.local, out=np.full(len(after.amount), np.nan), where=np.nan_to_num(after.local) != 0)
-    converted = before.local * rate
-    return np.where(np.isnan(converted), before.amount, converted)
+    moved: Floats = after.rate / before.rate
+    return np.where(np.isnan(moved), before.amount, before.amount * moved)
 
 
 def _moved(before: Position, after: Position) -> Entries:
@@ -285,6 +286,12 @@ def _chances(after: Position, curves: Curves, window: Window) -> Floats:
     p = np.zeros(len(after.p))
     p[after.open_deals] = curves.by(closes, WON_CAUSE) - curves.by(opens, WON_CAUSE)
     return p
+
+
+def _rates(snapshot: Snapshot) -> Floats:
+    """(deals,) converted over own amount, NaN where there is none."""
+    own = snapshot.values("amount")
+    return np.asarray(np.divide(snapshot.deal_amounts, own, out=np.full(len(own), np.nan), where=np.nan_to_num(own) != 0))
 
 
 def _due(snapshot: Snapshot, window: Window) -> Mask:

@@ -61,8 +61,12 @@ class OpenDeals:
     @property
     def mean(self) -> Floats:
         """Expected money of each deal inside the period."""
-        levels = (self.ratios[:, 1:] + self.ratios[:, :-1]) / 2
-        return np.asarray(self.p_won * self.amount * levels.mean(axis=1))
+        return np.asarray(self.p_won * self.amount * mean_ratio(self.ratios))
+
+
+def mean_ratio(ratios: Floats) -> Floats:
+    """(deals,) the mean of what is drawn from the quantiles of each deal, linear in between."""
+    return np.asarray(((ratios[:, 1:] + ratios[:, :-1]) / 2).mean(axis=1))
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ def _open_block(deals: OpenDeals, luck: _Luck, total: Floats, seed: int, number:
     n_draws, n_cells = block.stop - block.start, total.shape[1]
     won = np.flatnonzero(_won(deals, luck, block, rng))
     draw_of, deal = np.divmod(won, len(deals)) if len(deals) else (won, won)
-    cents = np.rint(deals.amount[deal] * _ratio(deals.ratios, deal, rng.random(len(deal))) * CENTS)
+    level = _levels(seed, block.start + draw_of, deal, len(deals))
+    cents = np.rint(deals.amount[deal] * _ratio(deals.ratios, deal, level) * CENTS)
     summed = np.bincount(draw_of * n_cells + deals.cell[deal], cents, minlength=n_draws * n_cells)
     total[block] += summed.reshape(n_draws, n_cells)
     return np.bincount(draw_of, minlength=n_draws).astype(np.float64)
@@ -152,6 +157,18 @@ def _thresholds(p: Floats, shared: Floats, spread: Floats, team: Rows) -> Single
     """What each deal's own luck must stay below to be won by then, given the shared luck of each draw."""
     limits = probit(p).astype(np.float32) * (1.0 / spread).astype(np.float32)
     return np.asarray(limits - (shared / spread).astype(np.float32)[:, team])
+
+
+def _levels(seed: int, draw_of: Rows, deal: Rows, n_deals: int) -> Floats:
+    """A number in [0, 1) for each draw and deal, which no other deal's fate can shift: a counter, scrambled.
+
+    The scrambling is splitmix64 (Steele, Lea & Flood 2014, Fast Splittable Pseudorandom Number Generators).
+    """
+    counter = (draw_of * n_deals + deal).astype(np.uint64) + np.uint64(seed % 2**32) * np.uint64(2**32)
+    state = (counter + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray((state ^ (state >> np.uint64(31))) >> np.uint64(11), dtype=np.float64) / 2.0**53
 
 
 def _ratio(ratios: Floats, deal: Rows, level: Floats) -> Floats:

@@ -25,6 +25,7 @@ from features.history import WON, Rows
 from features.kpis.value import COMPANY, Window
 from features.snapshot import Snapshot
 from training import draws as simulation
+from training.amounts import AmountModel
 from training.births import Births, expected_births, fit_births
 from training.curves import Curves
 from training.draws import CENTS, Draws, OpenDeals
@@ -36,8 +37,6 @@ from training.targets import WON as WON_CAUSE
 LEVELS: Final = (50, 80, 95)
 N_DRAWS: Final = 5000
 FEW_PERIODS: Final = 4.0
-NO_CHANGE: Final = np.ones(2)
-"""Quantiles of the final amount over the present one where no model of it is there: as it stands."""
 
 
 @dataclass(frozen=True)
@@ -120,15 +119,32 @@ class PeriodForecast:
         return float((self.node_draws(dimension)[:, node] >= target * CENTS).mean())
 
 
-def deal_curves(snapshot: Snapshot, model: HazardModel) -> Curves:
-    """The model's curves of the Snapshot's open deals, in the order of `open_deals`."""
+@dataclass(frozen=True)
+class Foretold:
+    """What a model says of a Snapshot's open deals, in the order of `open_deals`.
+
+    ratios  (deals, levels) quantiles of the amount when won over the amount now; all 1: as it stands
+    """
+
+    curves: Curves
+    ratios: Floats
+
+    @classmethod
+    def as_it_stands(cls, curves: Curves) -> "Foretold":
+        """Amounts stay what they are."""
+        return cls(curves, np.ones((len(curves.hazards), 2)))
+
+
+def foretell(snapshot: Snapshot, model: HazardModel, amounts: AmountModel | None) -> Foretold:
+    """Score the open deals."""
     signals = deal_signals(snapshot)
-    return model.curves(signals, np.full(len(signals), snapshot.at, dtype=np.int64))
+    curves = model.curves(signals, np.full(len(signals), snapshot.at, dtype=np.int64))
+    return Foretold.as_it_stands(curves) if amounts is None else Foretold(curves, amounts.of(signals))
 
 
 def forecast_period(
     snapshot: Snapshot,
-    curves: Curves,
+    foretold: Foretold,
     window: Window,
     shock: Shock,
     *,
@@ -138,17 +154,17 @@ def forecast_period(
     threads: int = 2,
     where: Places | None = None,
 ) -> PeriodForecast:
-    """Forecast the bookings of a period from what was known at the Snapshot's moment; `curves` are those of its open deals.
+    """Forecast the bookings of a period from what was known at the Snapshot's moment; `foretold` is of its open deals.
 
     A period that is over has neither open nor new deals: its forecast is what was won. One that has not begun has nothing won.
     """
     where = where or places(snapshot)
     known = births or fit_births(snapshot, where.of_deal)
-    opened = _open_deals(snapshot, curves, window, where)
+    opened = _open_deals(snapshot, foretold, window, where)
     coming = births_ahead(snapshot, window, where, known)
     drawn = simulation.draw(opened, coming, shock, len(where), n_draws=n_draws, seed=seed, threads=threads)
     won = won_money(snapshot, window, where)
-    notes = _notes(snapshot, window, known, shock, curves.extrapolated)
+    notes = _notes(snapshot, window, known, shock, foretold.curves.extrapolated)
     return PeriodForecast(window, snapshot.as_of, where, won, snapshot.open_deals, opened, coming, drawn, shock, notes)
 
 
@@ -174,12 +190,11 @@ def cell_means(births: simulation.Births, n_cells: int) -> Floats:
     return means
 
 
-def _open_deals(snapshot: Snapshot, curves: Curves, window: Window, where: Places) -> OpenDeals:
+def _open_deals(snapshot: Snapshot, foretold: Foretold, window: Window, where: Places) -> OpenDeals:
     deals = snapshot.open_deals
-    opens, closes = (curves.by(days, WON_CAUSE) for days in days_ahead(snapshot, window))
+    opens, closes = (foretold.curves.by(days, WON_CAUSE) for days in days_ahead(snapshot, window))
     cell = where.of_deal[deals]
-    ratios = np.broadcast_to(NO_CHANGE, (len(deals), len(NO_CHANGE)))
-    return OpenDeals(opens, closes, filled_amounts(snapshot)[deals], ratios, cell, where.team_of[cell])
+    return OpenDeals(opens, closes, filled_amounts(snapshot)[deals], foretold.ratios, cell, where.team_of[cell])
 
 
 def filled_amounts(snapshot: Snapshot) -> Floats:

@@ -12,7 +12,7 @@ from features.kpis import windows
 from features.snapshot import Snapshot
 from tests.training.forecasts import day, small_company
 from training.backtest import Backtest, backtest, leads, past_periods
-from training.hazard import HazardModel
+from training.bundle import Bundle
 from training.rivals import rival_forecasts
 from training.rollup import won_within
 from training.run import fit
@@ -22,11 +22,11 @@ FIRST = day("2025-10-01")
 
 
 @lru_cache(maxsize=4)
-def fitted(at: pd.Timestamp) -> HazardModel:
-    return fit(small_company(), "deals", at, threads=1).models["deals"]
+def fitted(at: pd.Timestamp) -> Bundle:
+    return fit(small_company(), "deals", at, threads=1)
 
 
-def quick(dataset: Dataset, at: pd.Timestamp) -> HazardModel:
+def quick(dataset: Dataset, at: pd.Timestamp) -> Bundle:
     assert dataset is not None
     return fitted(at)
 

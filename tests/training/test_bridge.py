@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from features.kpis import windows
 from features.snapshot import Snapshot
-from tests.training.forecasts import day, small_company, stage_curves
+from tests.training.forecasts import day, foretold_by_stage, small_company, stage_curves
 from training.bridge import STEPS, Bridge, along, bridge, position, stretches
 from training.places import DIMENSIONS, places
 
@@ -19,8 +19,8 @@ def between(first: pd.Timestamp, last: pd.Timestamp, *, dirty: bool = True, othe
     dataset = small_company(dirty)
     before, after = Snapshot(dataset, first), Snapshot(dataset, last)
     where = places(after)
-    start = position(before, stage_curves(before), QUARTER, where)
-    end = position(after, stage_curves(after, other or 1.0), QUARTER, where)
+    start = position(before, foretold_by_stage(before), QUARTER, where)
+    end = position(after, foretold_by_stage(after, other or 1.0), QUARTER, where)
     same = None if other is None else stage_curves(after)
     return bridge(start, end, QUARTER, where, same_model=same)
 

@@ -3,7 +3,7 @@ import pytest
 
 from features.kpis import windows
 from features.snapshot import Snapshot
-from tests.training.forecasts import day, small_company, stage_curves
+from tests.training.forecasts import day, foretold_by_stage, small_company
 from training.places import DIMENSIONS, places
 from training.rollup import PeriodForecast, forecast_period, won_money
 from training.shock import fit_shock
@@ -13,7 +13,7 @@ QUARTER = windows.parse("2026Q2", small_company().organisation.calendar)
 
 def made(at: str = "2026-05-10", *, dirty: bool = False, n_draws: int = 1500) -> PeriodForecast:
     snapshot = Snapshot(small_company(dirty), day(at))
-    return forecast_period(snapshot, stage_curves(snapshot), QUARTER, fit_shock([]), n_draws=n_draws)
+    return forecast_period(snapshot, foretold_by_stage(snapshot), QUARTER, fit_shock([]), n_draws=n_draws)
 
 
 def test_the_company_is_the_sum_of_every_dimension_draw_by_draw() -> None:
