@@ -116,7 +116,8 @@ def fit_pace(begun: Micros, over: Micros, cause: Rows, as_of: int, calendar: Fis
     """Learn from spans that are all known at as_of: when each began, when it ended (as_of where it has not), and how (0: not)."""
     zone = calendar.timezone
     first, last = clock.local_days(begun, zone), clock.local_days(over, zone)
-    start, today = int(first.min(initial=0)), int(clock.local_days(np.array([as_of]), zone)[0])
+    today = int(clock.local_days(np.array([as_of]), zone)[0])
+    start = int(first.min(initial=today))
     n_days = today - start
     if n_days < AROUND_DAYS:
         return Pace.even(calendar, n_causes)

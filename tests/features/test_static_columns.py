@@ -97,7 +97,7 @@ def test_a_replaced_store_takes_everything_anew(store: Store) -> None:
 
 def test_an_own_column_known_with_its_deal_keeps_its_first_value(store: Store) -> None:
     first: dict[str, dict[str, object]] = {"D1": {"seats": 5}, "D2": {"seats": 7}, "D3": {"seats": None}}
-    later: dict[str, dict[str, object]] = {"D1": {"seats": 50}, "D2": {"seats": 7}, "D3": {"seats": 3}, "D4": {"seats": 9}}
+    later = {"D1": {"seats": 50}, "D2": {"seats": 7}, "D3": {"seats": 3}, "D4": {"seats": 9}}
     store.merge(export(MAY_1, {}, first, custom=(SEATS,)))
     report = store.merge(export(MAY_8, {}, later, custom=(SEATS,)))
     known = custom_signals(Snapshot(store.load(), APRIL), np.arange(4))["custom_seats"]

@@ -1,5 +1,6 @@
 """Signals as numbers: which texts get a code of their own, and that a column without news changes nothing."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,5 +86,5 @@ def test_columns_without_news_change_no_prediction() -> None:
     model, expected = trained(company())
     assert model.booster is not None
     other, actual = trained(with_nothing_new(company()))
-    assert other.encoding == model.encoding
+    assert replace(other.encoding, uses=()) == replace(model.encoding, uses=())
     np.testing.assert_array_equal(actual, expected)

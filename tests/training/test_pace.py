@@ -1,0 +1,111 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features import clock
+from features.clock import FiscalCalendar, Floats, Micros
+from features.history import Rows
+from training.examples import Examples
+from training.labels import Outcomes
+from training.pace import MIN_QUARTER_DAYS, N_COLUMNS, WEEKS, Pace, fit_pace, fit_pace_of_rows
+
+DAY = clock.MICROS_PER_DAY
+START = clock.micros(pd.Timestamp("2024-01-01", tz="UTC"))
+CALENDAR = FiscalCalendar()
+EDGES = np.array([0.0, 7.0, 30.0, 90.0])
+
+
+def spans(n_days: int, rush: float, weekend: float, n: int = 6000, seed: int = 1) -> tuple[Micros, Micros, Rows]:
+    """Deals that begin evenly and end with 1 % on an ordinary day, times the pace of the day; the data ends unfinished ones."""
+    rng = np.random.default_rng(seed)
+    days = START // DAY + np.arange(n_days + 1)
+    dates = pd.DatetimeIndex(days.astype("datetime64[D]"))
+    last_fortnight = (dates + pd.offsets.QuarterBegin(startingMonth=1) - dates).days <= 14
+    pace = np.where(dates.day_of_week >= 5, weekend, 1.0) * np.where(last_fortnight, rush, 1.0)
+    passed = np.concatenate([[0.0], np.cumsum(pace)])
+    begun = rng.uniform(0, n_days, n)
+    until = np.interp(begun, np.arange(n_days + 2), passed) + rng.exponential(100.0, n)
+    over = np.interp(until, passed, np.arange(n_days + 2), right=n_days)
+    cause = np.where(over < n_days, 1, 0)
+    return START + (begun * DAY).astype(np.int64), START + (np.minimum(over, n_days) * DAY).astype(np.int64), cause
+
+
+def fitted(n_days: int = 800, rush: float = 2.0, weekend: float = 0.2) -> Floats:
+    begun, over, cause = spans(n_days, rush, weekend)
+    return np.asarray(np.exp(fit_pace(begun, over, cause, START + n_days * DAY, CALENDAR, 1).weights[0]))
+
+
+def test_weekends_and_the_rush_of_a_quarters_end_are_found() -> None:
+    factors = fitted()
+    assert factors[5:7].mean() / factors[:5].mean() == pytest.approx(0.2, rel=0.25)
+    assert factors[7 + WEEKS : 7 + WEEKS + 2] == pytest.approx(2.0, rel=0.2)
+    assert factors[[7, 8, 9, 7 + WEEKS + 2]] == pytest.approx(1.0, rel=0.2)
+
+
+def test_an_even_calendar_stays_even() -> None:
+    assert fitted(rush=1.0, weekend=1.0) == pytest.approx(1.0, abs=0.15)
+
+
+def test_a_short_history_learns_weekdays_but_no_quarters() -> None:
+    factors = fitted(n_days=MIN_QUARTER_DAYS - 50)
+    assert factors[5:7].mean() < 0.4
+    assert factors[7:] == pytest.approx(1.0)
+
+
+def test_too_little_to_learn_from_is_an_even_pace() -> None:
+    begun, over, cause = spans(60, 2.0, 0.2, n=40)
+    assert not fit_pace(begun, over, cause, START + 60 * DAY, CALENDAR, 1).weights.any()
+    nobody = Examples(
+        pd.DataFrame(), np.empty(0, dtype=np.int64), Outcomes(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0))
+    )
+    assert not fit_pace_of_rows(nobody, CALENDAR, 2).weights.any()
+
+
+def test_rows_of_a_unit_count_once_and_from_their_first_date() -> None:
+    begun, over, cause = spans(800, 2.0, 0.2)
+    follow_up = (START + 800 * DAY - begun) / DAY
+    days = np.where(cause > 0, (over - begun) / DAY, np.inf)
+    index = pd.Index([f"D{i}" for i in range(len(begun))])
+    once = Examples(pd.DataFrame(index=index), begun, Outcomes(days, cause, follow_up))
+    later = clock.plus_days(begun, 1.0)
+    again = Examples(pd.DataFrame(index=index), later, Outcomes(days - 1, cause, follow_up - 1))
+    keep = days > 1
+    twice = Examples(
+        pd.concat([again.signals[keep], once.signals]),
+        np.concatenate([later[keep], begun]),
+        Outcomes(np.r_[days[keep] - 1, days], np.r_[cause[keep], cause], np.r_[follow_up[keep] - 1, follow_up]),
+    )
+    first, second = (fit_pace_of_rows(rows, CALENDAR, 1).weights for rows in (once, twice))
+    np.testing.assert_allclose(first, second)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 800), st.lists(st.floats(-1.5, 1.5), min_size=2 * N_COLUMNS, max_size=2 * N_COLUMNS))
+def test_paced_hazards_are_probabilities_and_more_pace_is_more_of_each_cause(day: int, weights: list[float]) -> None:
+    pace = Pace(CALENDAR, np.array(weights).reshape(2, N_COLUMNS))
+    hazards = np.tile([0.7, 0.2, 0.1], (1, 3, 1))
+    as_of = np.array([START + day * DAY])
+    paced = pace.paced(hazards, as_of, EDGES)
+    np.testing.assert_allclose(paced.sum(axis=-1), 1.0)
+    assert (paced > 0).all()
+    faster = Pace(CALENDAR, pace.weights + 0.5).paced(hazards, as_of, EDGES)
+    assert (faster[..., 0] < paced[..., 0]).all()
+
+
+def test_the_pace_of_adjoining_buckets_is_that_of_the_whole() -> None:
+    pace = Pace(CALENDAR, np.random.default_rng(3).normal(0, 0.5, (2, N_COLUMNS)))
+    as_of = np.array([START + 61 * DAY + DAY // 3, START + 5 * DAY])
+    fine, coarse = pace.of_buckets(as_of, EDGES), pace.of_buckets(as_of, EDGES[[0, 3]])
+    np.testing.assert_allclose((fine * np.diff(EDGES)[:, None]).sum(axis=1), coarse[:, 0] * 90.0)
+
+
+def test_an_even_pace_changes_nothing_to_the_bit() -> None:
+    hazards = np.random.default_rng(4).dirichlet([5, 1, 1], (10, 3))
+    assert (Pace.even(CALENDAR, 2).paced(hazards, np.full(10, START), EDGES) == hazards).all()
+
+
+def test_it_survives_json() -> None:
+    pace = Pace(CALENDAR, np.random.default_rng(5).normal(size=(2, N_COLUMNS)))
+    assert (Pace.from_json(CALENDAR, pace.to_json()).weights == pace.weights).all()
