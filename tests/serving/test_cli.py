@@ -13,7 +13,7 @@ from serving.champions import cache_below
 from serving.cli import app
 from serving.demo import source_of
 
-COMMANDS = ("audit", "demo", "ingest", "train", "score", "serve", "version")
+COMMANDS = ("audit", "demo", "funnel", "goals", "ingest", "kpis", "train", "score", "serve", "team", "version")
 
 
 def dealcast(*arguments: str, **environment: str) -> Result:

@@ -38,7 +38,7 @@ class Words(HTMLParser):
 
 @pytest.fixture
 def addresses(runtime: Runtime) -> list[str]:
-    return ["/", "/clients", f"/deals/{runtime.served().deals.ids[0]}", "/deals/none", "/login", "/?stage=none"]
+    return ["/", "/clients", f"/deals/{runtime.served().deals.ids[0]}", "/deals/none", "/login", "/?stage=none", "/scorecard"]
 
 
 def test_the_pipeline_shows_the_ranked_deals_and_their_sums(client: TestClient, runtime: Runtime) -> None:
