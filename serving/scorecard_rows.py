@@ -44,27 +44,34 @@ def _row(tongue: Tongue, question: Question, line: Line, windows: Sequence[Windo
         return figure(tongue, value, unit, currency)
 
     variant = line.kpi.variant(line.value.variant).text
-    meaning = [question.said(line.kpi.meaning), *([question.said(variant)] if len(line.kpi.variants) > 1 else [])]
+    own = question.said(variant) if len(line.kpi.variants) > 1 else ""
     return Row(
         title=question.said(line.kpi.title),
-        meaning=" · ".join(meaning),
+        meaning=f"{question.said(line.kpi.meaning)} {own[:1].upper()}{own[1:]}{'.' * bool(own)}".strip(),
         value=written(line.value.value),
         interval="" if told.interval is None else interval(tongue, told, currency),
         plan=written(line.plan),
         of_plan="" if line.of_plan is None else percentage(tongue, line.of_plan),
         before=written(line.previous),
         trend=_trend(tongue, question, line),
-        mood=line.trend if line.trend in (BETTER, WORSE) and line.clear is not False else "",
+        mood=line.trend if line.trend in (BETTER, WORSE) and line.clear is not False and not _early(line) else "",
         spark=sparkline(line.series),
         spark_text=_course(tongue, [written(value) for value in line.series], line, windows),
         note=note(tongue, told),
     )
 
 
+def _early(line: Line) -> bool:
+    """A share of a cohort that is not decided yet is still to rise; medians count who is under way already."""
+    return line.value.immature and line.kpi.unit_of(line.value.variant) == "share"
+
+
 def _trend(tongue: Tongue, question: Question, line: Line) -> str:
-    """Better or worse, and whether that is more than chance."""
+    """Better or worse, and whether that is more than chance; nothing yet of a cohort that is not decided."""
     if line.trend is None:
         return EMPTY
+    if _early(line):
+        return tongue.text("scorecard.early")
     said = question.said(TRENDS[line.trend])
     return f"{said}, {tongue.text('scorecard.unclear')}" if line.clear is False else said
 

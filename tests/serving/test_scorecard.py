@@ -69,6 +69,12 @@ def test_people_who_cannot_be_told_apart_are_said_to_be_so(client: TestClient) -
     assert "The data do not tell these people apart" in page(client, period="2026Q3")
 
 
+def test_a_cohort_that_is_not_decided_is_neither_better_nor_worse(client: TestClient) -> None:
+    (row,) = re.findall(r'<th scope="row">Stage conversion.*?</tr>', page(client, period="2026Q3"), re.S)
+    assert "too early to say" in row
+    assert 'class="trend "' in row
+
+
 def test_the_file_holds_the_values_of_the_page(client: TestClient) -> None:
     answer = client.get("/scorecard.csv?period=2026Q2&compare=last_year")
     assert answer.headers["content-type"].startswith("text/csv")
