@@ -89,15 +89,17 @@ def balanced(
     *,
     node: str | None = "",
     window: int = -1,
+    before: str = PREVIOUS,
 ) -> Balance:
     """The balanced scorecard of one node (the company) in one window (the last).
 
     predictions  by name of the KPI
+    before       "previous" or "last_year": what the trend is against
 
     Raises KeyError for a node that is not in the scorecard.
     """
     place = window % card.n_asked
-    lines = [_line(card, kpi, variant, node, place, predictions or {}) for kpi, variant in card.answers]
+    lines = [_line(card, kpi, variant, node, place, before, predictions or {}) for kpi, variant in card.answers]
     perspectives = tuple(
         Perspective(name, title, tuple(line for line in lines if line.kpi.perspective == name))
         for name, title in PERSPECTIVES.items()
@@ -106,16 +108,20 @@ def balanced(
     return Balance(card.as_of, card.currency, card.windows[place], found, perspectives)
 
 
-def _line(card: Scorecard, kpi: str, variant: str, node: str | None, window: int, predictions: Mapping[str, Prediction]) -> Line:
+def _line(
+    card: Scorecard, kpi: str, variant: str, node: str | None, window: int, before: str, predictions: Mapping[str, Prediction]
+) -> Line:
     value = card.value(kpi, node=node, window=window, variant=variant)
     series = card.series(kpi, node=node, variant=variant)
     known = tuple(None if np.isnan(each) else float(each) for each in series)
-    return judged(card.answers[kpi, variant].kpi, value, known, predictions.get(kpi))
+    return judged(card.answers[kpi, variant].kpi, value, known, predictions.get(kpi), before)
 
 
-def judged(kpi: Kpi, value: Value, series: tuple[float | None, ...], prediction: Prediction | None) -> Line:
+def judged(
+    kpi: Kpi, value: Value, series: tuple[float | None, ...], prediction: Prediction | None, before: str = PREVIOUS
+) -> Line:
     """The line of one value: plan and trend as the value carries them."""
-    plan, previous = value.against.get(PLAN), value.against.get(PREVIOUS)
+    plan, previous = value.against.get(PLAN), value.against.get(before)
     of_plan = value.value / plan if value.value is not None and plan and plan > 0 and kpi.direction != LESS else None
     return Line(
         kpi, value, plan, of_plan, previous, _trend(kpi, value.value, previous), _clear(value, previous), series, prediction

@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from features import clock
-from serving import auth, errors, limits, posted, runtime, schemas, score, web
+from serving import auth, errors, kpi_api, limits, posted, runtime, schemas, score, scorecard, web
 from serving.answers import clients_of, curve_of, find_deal, records, stamp
 from serving.errors import declared
 from serving.explained import deal_in_full, quarter_days, reasons_of_clients
@@ -172,6 +172,8 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.state.runtime, app.state.settings = held, settings
     app.include_router(probes)
     app.include_router(data)
+    app.include_router(kpi_api.router)
+    app.include_router(scorecard.pages)
     web.install(app)
     errors.install(app)
     app.openapi_schema = errors.describe(app.openapi())

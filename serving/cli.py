@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from features.errors import DataError, DealcastError, UsageError
+from serving import cli_kpis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +51,9 @@ app = typer.Typer(
     help="Predictive sales forecasting from a CRM's history.",
     epilog="Settings: DEALCAST_… in the environment, or dealcast.toml. DEALCAST_HOME (default .dealcast) holds everything.",
 )
+
+
+app.add_typer(cli_kpis.app)
 
 
 def say(text: str) -> None:

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     api_key                the key that every request for data must carry; may be left out in demo mode only
     demo                   demo mode: no key needed, loopback only
     language               of the page, where the browser asks for neither English nor Russian
+    goals_file             a TOML file with goals, beside those of the plans
     threads                threads that one model uses, 1 to 64
     poll_seconds           how often the server looks whether data or champion changed, in seconds
     registry_poll_seconds  how often it asks the registry for another champion, in seconds
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = None
     demo: bool = False
     language: Language = "en"
+    goals_file: Path | None = None
     threads: int = Field(default=2, ge=1, le=64)
     poll_seconds: float = Field(default=3.0, gt=0)
     registry_poll_seconds: float = Field(default=300.0, gt=0)

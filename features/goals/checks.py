@@ -62,7 +62,7 @@ def _of_one(position: int, goal: Goal, known: Known) -> Iterator[Finding]:
     elif goal.target is None:
         yield finding("no_target", [position])
     elif kpi is not None and kpi.unit == "share" and goal.target > 1 and kpi.name not in _UNBOUNDED:
-        yield finding("impossible_share", [position], target=number(goal.target), kpi=goal.kpi)
+        yield finding("impossible_share", [position], target=goal.target, kpi=goal.kpi)
     yield from _of_time(position, goal)
     yield from _of_people(position, goal, known)
 
@@ -97,7 +97,7 @@ def _of_progress(position: int, stands: Progress) -> Iterator[Finding]:
         yield finding("over", [position], end=f"{goal.end:%Y-%m-%d}")
     elif stands.met and goal.target is not None and stands.value is not None:
         days = f"{stands.days_left or 0:.0f}"
-        yield finding("already_met", [position], target=number(goal.target), value=number(stands.value), days_left=days)
+        yield finding("already_met", [position], target=goal.target, value=stands.value, days_left=days)
 
 
 def _of_past(position: int, goal: Goal, known: Known, best: Best | None) -> Iterator[Finding]:
@@ -106,8 +106,7 @@ def _of_past(position: int, goal: Goal, known: Known, best: Best | None) -> Iter
         return
     ahead = best.value - goal.target if kpi.direction == LESS else goal.target - best.value
     if ahead > TOLERANCE * max(abs(best.value), abs(goal.target)):
-        figures = {"target": number(goal.target), "best": number(best.value)}
-        yield finding("beyond_best", [position], n=best.n, period=best.period, **figures)
+        yield finding("beyond_best", [position], n=best.n, period=best.period, target=goal.target, best=best.value)
 
 
 def _two_targets(goals: Sequence[Goal]) -> Iterator[Finding]:
@@ -117,7 +116,7 @@ def _two_targets(goals: Sequence[Goal]) -> Iterator[Finding]:
     for rows in same.values():
         targets = sorted({target for row in rows if (target := goals[row].target) is not None})
         if len(targets) > 1:
-            yield finding("two_targets", rows, targets=", ".join(map(number, targets)))
+            yield finding("two_targets", rows, targets=tuple(targets))
 
 
 def _sums(goals: Sequence[Goal], known: Known) -> Iterator[Finding]:
@@ -153,7 +152,7 @@ def _sum(goals: Sequence[Goal], position: int, parts: list[int], missing: list[s
     target, total = goals[position].target or 0.0, sum(goals[part].target or 0.0 for part in parts)
     if abs(total - target) <= TOLERANCE * max(abs(target), abs(total)):
         return
-    yield finding("sum_of_members", [position, *parts], target=number(target), total=number(total), gap=f"{total - target:+,.0f}")
+    yield finding("sum_of_members", [position, *parts], target=target, total=total, gap=total - target)
     if missing and goals[position].scope == TEAM and total < target:
         yield finding("members_without_plan", [position], missing=", ".join(missing))
 
@@ -161,8 +160,3 @@ def _sum(goals: Sequence[Goal], position: int, parts: list[int], missing: list[s
 def _period(goal: Goal) -> tuple[int, int]:
     start, end = (clock.UNKNOWN if each is None else clock.micros(each) for each in (goal.start, goal.end))
     return start, end
-
-
-def number(value: float) -> str:
-    """A figure as people write it: 500,000 or 0.25."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:g}"

@@ -8,6 +8,8 @@ from features.kpis.value import Text
 
 ERROR: Final = "error"
 WARNING: Final = "warning"
+_RUSSIAN: Final = str.maketrans({",": "\N{NO-BREAK SPACE}", ".": ","})
+
 KINDS: Final[Mapping[str, tuple[str, Text]]] = {
     "not_measurable": (
         ERROR,
@@ -129,6 +131,20 @@ class Finding:
 
 
 def finding(kind: str, goals: Sequence[int], **values: object) -> Finding:
-    """A finding of a kind, its text filled in."""
+    """A finding of a kind, its text filled in; numbers are written as each language does."""
     severity, text = KINDS[kind]
-    return Finding(kind, tuple(goals), Text(text.en.format(**values), text.ru.format(**values)), severity)
+    en, ru = ({name: _written(value, russian=russian) for name, value in values.items()} for russian in (False, True))
+    return Finding(kind, tuple(goals), Text(text.en.format(**en), text.ru.format(**ru)), severity)
+
+
+def _written(value: object, *, russian: bool) -> object:
+    if isinstance(value, tuple):
+        return "; ".join(str(_written(each, russian=russian)) for each in value)
+    if not isinstance(value, float):
+        return value
+    return number(value).translate(_RUSSIAN) if russian else number(value)
+
+
+def number(value: float) -> str:
+    """A figure as people write it: 500,000 or 0.25."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:g}"

@@ -1,23 +1,24 @@
 """What comparable past periods reached: whether a goal is attainable is first of all whether anything like it was ever attained.
 
 Comparable are the periods of the same length right before the goal's own, of the same scope: for a goal of the fourth quarter the
-eight quarters before it that are over. A quarter that begins before the data is none of them. Where there are fewer than three,
-nothing is said.
+eight quarters before it that are over. A quarter that begins before the data, or before the person was hired, is none of them.
+Where there are fewer than three, nothing is said.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from features import clock
 from features.clock import FiscalCalendar, Floats
-from features.goals.goal import Goal
+from features.goals.goal import USER, Goal
 from features.goals.progress import Best
 from features.goals.standing import DIMENSIONS, measurable, node_of
 from features.kpis import windows
 from features.kpis.card import Scorecard
 from features.kpis.catalog import KPIS
+from features.kpis.facts import instants
 from features.kpis.scorecard import scorecard
 from features.kpis.value import LESS, NEITHER, Window
 from features.snapshot import Snapshot
@@ -33,7 +34,25 @@ def best_past(snapshot: Snapshot, goals: Sequence[Goal]) -> tuple[Best | None, .
     calendar = snapshot.dataset.organisation.calendar
     before = [_before(goal, calendar, snapshot.at) for goal in goals]
     cards = {scope: _card(snapshot, goals, before, scope) for scope in {goal.scope for goal in goals}}
-    return tuple(_best(goal, periods, cards[goal.scope]) for goal, periods in zip(goals, before, strict=True))
+    since = _hired(snapshot)
+    return tuple(
+        _best(goal, _employed(goal, periods, since), cards[goal.scope]) for goal, periods in zip(goals, before, strict=True)
+    )
+
+
+def _hired(snapshot: Snapshot) -> dict[str, int]:
+    if not snapshot.has("users"):
+        return {}
+    users = snapshot.frame("users")
+    return dict(zip(users["user_id"], instants(users, "hired_at").tolist(), strict=True))
+
+
+def _employed(goal: Goal, periods: tuple[Window, ...], since: Mapping[str, int]) -> tuple[Window, ...]:
+    """The periods through which a goal's person was there."""
+    if goal.scope != USER or not periods:
+        return periods
+    hired = since.get(goal.scope_id or "", clock.UNKNOWN)
+    return tuple(each for each in periods if not clock.is_known(clock.micros(each.start), hired))
 
 
 def _before(goal: Goal, calendar: FiscalCalendar, as_of: int) -> tuple[Window, ...]:

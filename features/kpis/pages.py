@@ -135,6 +135,8 @@ def index() -> str:
         "moment.",
         "У каждого значения есть числитель, знаменатель, число записей, период, 95-процентный интервал для долей и средних и то, "
         "что не удалось учесть. Если значение дать нельзя, оно пустое и с причиной, а не 0.",
+        "`dealcast kpis`, `GET /v1/kpis` and the page `/scorecard` give them; `--format csv` is safe to open in a spreadsheet.",
+        "Их выдают `dealcast kpis`, `GET /v1/kpis` и страница `/scorecard`.",
         _table(("KPI", "English", "Русский", "unit", "perspective"), rows),
         "Figures measured elsewhere come from the [actuals](../tables.md) table, under the names that they have there.",
         "Показатели, измеренные вне CRM, берутся из таблицы `actuals` под своими именами.",

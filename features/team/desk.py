@@ -54,16 +54,17 @@ def desk(snapshot: Snapshot, people: Texts, window: Window) -> Desk:
     here = clock.within(deals.closed, start, end)
     won = deals.won & here
     priced = won & ~np.isnan(deals.amount) & (person >= 0)
+    n_won = count_rows(person, won, n)
     return Desk(
         people,
-        count_rows(person, won, n),
+        n_won,
         count_rows(person, deals.lost & here, n),
         np.nan_to_num(add_up(np.maximum(person, 0), deals.amount, priced, n)),
         count_rows(person, won & np.isnan(deals.amount), n),
         count_rows(person, deals.is_open, n),
         np.nan_to_num(add_up(np.maximum(person, 0), deals.amount, deals.is_open & (person >= 0), n)),
         _exposure(snapshot, people, deals, start, end),
-        _days_to_win(snapshot, deals, person, n, start, end),
+        np.where(n_won > 0, _days_to_win(snapshot, deals, person, n, start, end), np.nan),
         float(np.mean(deals.amount[priced] ** 2)) if priced.any() else float("nan"),
     )
 

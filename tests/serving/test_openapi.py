@@ -7,7 +7,12 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from starlette.testclient import TestClient
 
-OPERATIONS = {"get_health", "get_readiness", "list_deals", "get_deal", "score_deals", "list_clients"}
+OPERATIONS = {"get_health", "get_readiness", "list_deals", "get_deal", "score_deals", "list_clients"} | {
+    "list_kpis",
+    "get_funnel",
+    "get_team",
+    "list_goals",
+}
 
 
 @pytest.fixture
@@ -62,4 +67,8 @@ def test_answers_and_the_example_keep_the_schemas(client: TestClient, document: 
     check("DealsAnswer", client.get("/v1/deals?limit=200").json())
     check("DealAnswer", client.get(f"/v1/deals/{deal_id}").json())
     check("ClientsAnswer", client.get("/v1/clients?limit=200").json())
+    check("KpisAnswer", client.get("/v1/kpis?by=team&compare=plan").json())
+    check("FunnelAnswer", client.get("/v1/funnel").json())
+    check("TeamAnswer", client.get("/v1/team").json())
+    check("GoalsAnswer", client.get("/v1/goals").json())
     check("Problem", client.get("/v1/deals?limit=0").json())

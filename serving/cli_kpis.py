@@ -1,0 +1,183 @@
+"""`dealcast kpis`, `funnel`, `team` and `goals`: what the API answers, as a table, JSON or CSV.
+
+What is slow to import is imported inside the commands: help is instant.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from features.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from features.dataset import Dataset
+    from serving.kpi_queries import Asked
+    from serving.kpi_tables import Sheet
+    from serving.language import Tongue
+    from serving.settings import Settings
+
+Query = TypeVar("Query", bound="Asked")
+
+
+class Format(StrEnum):
+    """How an answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class Language(StrEnum):
+    """What names and sentences are written in."""
+
+    EN = "en"
+    RU = "ru"
+
+
+Period = Annotated[
+    str | None, typer.Option(help="2026, 2026Q4, 2026-10 or 2026-10-01..2026-11-15. Default: the running quarter.")
+]
+AsOf = Annotated[str | None, typer.Option(help="Use what was recorded before this date. Default: now.")]
+Written = Annotated[Format, typer.Option("--format", help="How to write the answer.")]
+Spoken = Annotated[Language, typer.Option(help="Of names and sentences.")]
+Team = Annotated[str | None, typer.Option(help="Only this team, its whole subtree.")]
+DIMENSIONS = "company, owner, team, manager, office, product, source, type, region, industry or stage."
+
+app = typer.Typer()
+
+
+@app.command()
+def kpis(
+    period: Period = None,
+    periods: Annotated[int, typer.Option(help="So many periods up to that one, 1 to 40.")] = 1,
+    by: Annotated[str, typer.Option(help=DIMENSIONS)] = "company",
+    kpi: Annotated[list[str] | None, typer.Option(help="A name, or name:variant; may be repeated. Default: all.")] = None,
+    compare: Annotated[list[str] | None, typer.Option(help="plan, previous or last_year; may be repeated.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="Only what belongs to a node, such as product=Pro.")] = None,
+    teams: Annotated[str, typer.Option(help="The hierarchy of today, or as_known.")] = "today",
+    cost_lag_months: Annotated[int, typer.Option(help="Months from costs to the clients that they won.")] = 0,
+    lifetime_months: Annotated[float, typer.Option(help="The longest lifetime of a client, in months.")] = 120.0,
+    trailing_days: Annotated[int, typer.Option(help="Days behind the sales velocity.")] = 365,
+    as_of: AsOf = None,
+    language: Spoken = Language.EN,
+    written: Written = Format.TABLE,
+) -> None:
+    """The sales KPIs by period, person, team, product …, each with its basis, and the reason where there is no value."""
+    asked: dict[str, Any] = {
+        "period": period,
+        "periods": periods,
+        "by": by,
+        "kpi": kpi,
+        "compare": compare,
+        "where": where,
+        "teams": teams,
+    }
+    asked |= {"cost_lag_months": cost_lag_months, "lifetime_months": lifetime_months, "trailing_days": trailing_days}
+    from serving import kpi_answers, kpi_tables
+    from serving.kpi_queries import KpisQuery
+
+    query = _query(KpisQuery, {**asked, "as_of": as_of, "language": language})
+    answer = kpi_answers.kpis(_opened()[1], query)
+    _write(answer, answer.values, lambda tongue: kpi_tables.of_kpis(answer, tongue), query, written)
+
+
+@app.command()
+def funnel(
+    period: Period = None,
+    owner_id: Annotated[str | None, typer.Option(help="Only journeys of this person.")] = None,
+    team: Team = None,
+    source: Annotated[str | None, typer.Option(help="Only journeys from this source.")] = None,
+    as_of: AsOf = None,
+    language: Spoken = Language.EN,
+    written: Written = Format.TABLE,
+) -> None:
+    """What became of the leads and deals that began in a period, and where a better step would pay most."""
+    from serving import kpi_tables, team_answers
+    from serving.kpi_queries import FunnelQuery
+
+    asked = {"period": period, "owner_id": owner_id, "team": team, "source": source}
+    query = _query(FunnelQuery, {**asked, "as_of": as_of, "language": language})
+    answer = team_answers.funnel(_opened()[1], query)
+    _write(answer, answer.steps, lambda tongue: kpi_tables.of_funnel(answer, tongue), query, written)
+
+
+@app.command(name="team")
+def show_team(
+    period: Period = None,
+    team: Team = None,
+    as_of: AsOf = None,
+    language: Spoken = Language.EN,
+    written: Written = Format.TABLE,
+) -> None:
+    """What each person of a team did in a period, by name, and whom the data can tell apart."""
+    from serving import kpi_tables, team_answers
+    from serving.kpi_queries import TeamQuery
+
+    query = _query(TeamQuery, {"period": period, "team": team, "as_of": as_of, "language": language})
+    answer = team_answers.team(_opened()[1], query)
+    _write(answer, answer.members, lambda tongue: kpi_tables.of_team(answer, tongue), query, written)
+
+
+@app.command()
+def goals(
+    file: Annotated[Path | None, typer.Option(help="A TOML file with goals, beside those of the plans.")] = None,
+    scope: Annotated[str | None, typer.Option(help="Only goals of the company, a team or a user.")] = None,
+    scope_id: Annotated[str | None, typer.Option(help="Only goals of this team or person.")] = None,
+    kpi: Annotated[str | None, typer.Option(help="Only goals of this KPI.")] = None,
+    over: Annotated[bool, typer.Option("--over", help="Also goals whose period is over.")] = False,
+    as_of: AsOf = None,
+    language: Spoken = Language.EN,
+    written: Written = Format.TABLE,
+) -> None:
+    """How the goals stand, and what is wrong with them."""
+    from serving import goal_answers, kpi_tables
+    from serving.kpi_queries import GoalsQuery
+
+    asked = {"scope": scope, "scope_id": scope_id, "kpi": kpi, "over": over, "as_of": as_of, "language": language}
+    query = _query(GoalsQuery, asked)
+    settings, dataset = _opened()
+    answer = goal_answers.goals(dataset, query, file or settings.goals_file)
+    _write(answer, answer.items, lambda tongue: kpi_tables.of_goals(answer, tongue), query, written)
+
+
+def _query(kind: type[Query], given: Mapping[str, Any]) -> Query:
+    """The question that the options make. Raises UsageError, naming each option and what it may be."""
+    from pydantic import ValidationError
+
+    try:
+        return kind.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        lines = [f"--{str(each['loc'][0]).replace('_', '-')}: {each['msg']}" for each in error.errors(include_input=False)]
+        raise UsageError("\n".join(lines)) from None
+
+
+def _opened() -> tuple["Settings", "Dataset"]:
+    """The settings, and the data of the store."""
+    from features.store import Store
+    from serving.settings import read
+
+    settings = read()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with closing(Store(settings.store_url, settings.store_cache)) as store:
+        return settings, store.load()
+
+
+def _write(
+    answer: "BaseModel", rows: Sequence["BaseModel"], sheet: Callable[["Tongue"], "Sheet"], asked: "Asked", written: Format
+) -> None:
+    """The answer on stdout."""
+    from serving import kpi_tables
+    from serving.language import Tongue
+
+    if written is Format.JSON:
+        typer.echo(answer.model_dump_json(indent=2))
+    elif written is Format.CSV:
+        typer.echo(kpi_tables.csv(rows), nl=False)
+    else:
+        kpi_tables.show(sheet(Tongue(asked.language)), kpi_tables.console())

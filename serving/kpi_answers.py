@@ -1,0 +1,183 @@
+"""KPIs as answers: a question put to a Dataset, the engine's values as what the API, the command line and the page show.
+
+The three show one answer, so they cannot differ. A question that reaches beyond the data, or asks for more than can be read, is
+a UsageError that says what to do.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from features import clock
+from features.dataset import Dataset
+from features.errors import UsageError
+from features.funnel import texts
+from features.kpis import windows
+from features.kpis.card import Scorecard
+from features.kpis.scorecard import all_kpis, scorecard
+from features.kpis.texts import BESIDE, FLAGS
+from features.kpis.value import Kpi, Node, Text, Value, Window
+from features.snapshot import Snapshot
+from serving.kpi_queries import Asked, KpisQuery, Periodic
+from serving.kpi_schemas import Beside, Counted, KpiDefinition, KpisAnswer, KpiValue, Limits, Named, Said, Span
+from serving.settings import Language
+
+MOST_VALUES: Final = 50_000
+LONGEST_DAYS: Final = 100 * 366
+
+
+@dataclass(frozen=True)
+class Question:
+    """A Dataset seen at the moment asked about, and the language of the answer."""
+
+    snapshot: Snapshot
+    language: Language
+
+    @classmethod
+    def of(cls, dataset: Dataset, asked: Asked) -> "Question":
+        """Raises UsageError for a moment that has not come."""
+        now = clock.now(dataset.ends_at)
+        as_of = clock.parse_as_of(asked.as_of, dataset.organisation.timezone) if asked.as_of else now
+        latest = max(clock.micros(now), clock.micros(pd.Timestamp.now(tz="UTC")))
+        if not clock.is_known(clock.micros(as_of), latest + 1):
+            raise UsageError(f"as_of {as_of.isoformat()} lies in the future; ask for now or for an earlier moment")
+        return cls(Snapshot(dataset, as_of), asked.language)
+
+    def said(self, text: Text) -> str:
+        """A text in the language of the answer."""
+        return text.ru if self.language == "ru" else text.en
+
+    def worded(self, known: Mapping[str, Text], code: str) -> str:
+        """The text of a code; the code itself where it has none."""
+        return self.said(known[code]) if code in known else code
+
+    def window(self, asked: Periodic) -> Window:
+        """The period asked about, else the running quarter: at its very first instant still the one before."""
+        calendar = self.snapshot.dataset.organisation.calendar
+        if asked.period is None:
+            return windows.quarter(clock.instant(self.snapshot.at - 1), calendar)
+        return windows.parse(asked.period, calendar)
+
+    def windows(self, asked: Periodic, n: int) -> tuple[Window, ...]:
+        """So many periods up to the one asked about. Raises UsageError where they reach over more than a century."""
+        last = self.window(asked)
+        if n * float(clock.days_between(clock.micros(last.start), clock.micros(last.end))) > LONGEST_DAYS:
+            raise UsageError("these periods are longer than a hundred years; ask for shorter or fewer ones")
+        return windows.series(last, n, self.snapshot.dataset.organisation.calendar)
+
+    @property
+    def stamp(self) -> dict[str, object]:
+        dataset = self.snapshot.dataset
+        return {"as_of": self.snapshot.as_of, "data_ends_at": dataset.ends_at, "currency": dataset.organisation.currency}
+
+    def counted(self, excluded: Mapping[str, int]) -> list[Counted]:
+        """What could not be counted, in words."""
+        return [Counted(code=code, n=n, text=self.worded(texts.EXCLUSIONS, code)) for code, n in excluded.items()]
+
+
+def kpis(dataset: Dataset, asked: KpisQuery) -> KpisAnswer:
+    """The KPIs that were asked for. Raises UsageError."""
+    question = Question.of(dataset, asked)
+    card = asked_card(question, asked)
+    return KpisAnswer.model_validate(
+        {
+            **question.stamp,
+            "options": vars(card.options),
+            "kpis": [definition(question, answer.kpi, answer.variant) for answer in card.answers.values()],
+            "values": list(values(question, card)),
+        }
+    )
+
+
+def asked_card(question: Question, asked: KpisQuery) -> Scorecard:
+    """The engine's scorecard for a question. Raises UsageError where it would be too large."""
+    snapshot = question.snapshot
+    names = asked.kpi or all_kpis(snapshot)
+    every = question.windows(asked, asked.periods)
+    card = scorecard(snapshot, names, every, asked.by, asked.compare, asked.options, where=_where(asked))
+    size = len(card.answers) * len(every) * len(card.nodes)
+    if size > MOST_VALUES:
+        raise UsageError(f"that would be {size:,} values, and {MOST_VALUES:,} is the most; choose fewer KPIs or periods")
+    return card
+
+
+def _where(asked: KpisQuery) -> dict[str, str | None]:
+    pairs = [each.partition("=") for each in asked.where]
+    if not all(name and sign for name, sign, _ in pairs):
+        raise UsageError("'where' needs a dimension and an id, such as product=Pro")
+    return {name: node or None for name, _, node in pairs}
+
+
+def definition(question: Question, kpi: Kpi, variant: str) -> KpiDefinition:
+    """What was computed, in words."""
+    said = question.said
+    return KpiDefinition(
+        kpi=kpi.name,
+        variant=variant,
+        title=said(kpi.title),
+        meaning=said(kpi.meaning),
+        formula=said(kpi.formula),
+        variant_text=said(kpi.variant(variant).text),
+        unit=kpi.unit_of(variant),
+        direction=kpi.direction,
+        perspective=kpi.perspective,
+    )
+
+
+def values(question: Question, card: Scorecard) -> Iterator[KpiValue]:
+    """Every value; of what belongs to nobody only where something does."""
+    nobody = {node for node in card.nodes if node.id is None}
+    for found in card.values():
+        if found.node in nobody and not found.n:
+            continue
+        yield value(question, card.answers[found.kpi, found.variant].kpi, found)
+
+
+def value(question: Question, kpi: Kpi, found: Value) -> KpiValue:
+    """One value in words."""
+    said = question.said
+    return KpiValue(
+        kpi=found.kpi,
+        variant=found.variant,
+        window=span(found.window),
+        node=named(question, found.node),
+        value=found.value,
+        unit=kpi.unit_of(found.variant),
+        reason=found.reason,
+        reason_text=None if found.reason is None else question.worded(texts.REASONS, found.reason),
+        numerator=found.numerator,
+        denominator=found.denominator,
+        n=found.n,
+        interval=limits(found.interval),
+        basis=said(kpi.basis),
+        immature=found.immature,
+        censored=found.censored,
+        exclusions=question.counted(found.excluded),
+        flags=[Said(code=code, text=question.worded(FLAGS, code)) for code in found.flags],
+        beside=[Beside(name=name, value=each, text=question.worded(BESIDE, name)) for name, each in found.beside.items()],
+        against=dict(found.against),
+    )
+
+
+def span(window: Window) -> Span:
+    return Span(label=window.label, start=window.start, end=window.end)
+
+
+def limits(interval: tuple[float, float] | None) -> Limits | None:
+    return None if interval is None else Limits(low=interval[0], high=interval[1])
+
+
+COMPANY: Final = Text("Company", "Компания")
+NOBODY: Final = Text("Nobody", "Никто")
+
+
+def named(question: Question, node: Node) -> Named:
+    """A node with a title for people."""
+    title = node.title or node.id or ""
+    if node.id is None:
+        title = question.said(NOBODY)
+    elif node.id == "" and node.dimension == "company":
+        title = question.said(COMPANY)
+    return Named(dimension=node.dimension, id=node.id, title=title)

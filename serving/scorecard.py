@@ -1,0 +1,173 @@
+"""The scorecard page: the four perspectives of the company, a team or a person, with the funnel, the people and the goals.
+
+Made on the server like the other pages: tables are tables, the course of a figure is an SVG with its text. What an address asks
+for and the data does not have (a team of last year) falls back to the company and the running quarter.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from features import clock
+from features.balance import balanced
+from features.errors import UsageError
+from features.kpis import windows
+from features.kpis.card import LAST_YEAR, PLAN, PREVIOUS
+from features.kpis.options import TODAY
+from features.kpis.scorecard import all_kpis, scorecard
+from features.kpis.slices import slicing
+from features.kpis.value import COMPANY, Node, Window
+from serving import auth, goal_answers, kpi_answers, team_answers
+from serving.figures import figure, percentage
+from serving.kpi_answers import Question
+from serving.kpi_api import csv_file
+from serving.kpi_queries import FunnelQuery, GoalsQuery, KpisQuery, TeamQuery
+from serving.kpi_schemas import FunnelAnswer, GoalsAnswer, TeamAnswer
+from serving.kpi_tables import funnel_sentence, pace
+from serving.language import Tongue
+from serving.scorecard_rows import Row, rows
+from serving.sparkline import HEIGHT, WIDTH
+from serving.view import FullView, full_view
+
+PERIODS: Final = 8
+SCOPES: Final = {COMPANY: "company", "team": "team", "owner": "user"}
+"""What a goal's scope is called for each dimension that can be chosen."""
+
+pages = APIRouter(include_in_schema=False, dependencies=[Depends(auth.require_session)])
+Full = Annotated[FullView, Depends(full_view)]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the page is about: whose figures of which periods (the last is asked about), beside which others."""
+
+    question: Question
+    node: Node
+    periods: tuple[Window, ...]
+    before: str
+
+    @property
+    def window(self) -> Window:
+        return self.periods[-1]
+
+    @property
+    def moment(self) -> dict[str, Any]:
+        """Moment and language, as questions have them."""
+        return {"as_of": self.question.snapshot.as_of.isoformat(), "language": self.question.language}
+
+
+@pages.get("/scorecard")
+def scorecard_page(view: Full) -> Response:
+    """The scorecard of who and when the address says."""
+    chosen, tongue = _chosen(view), view.tongue
+    funnel, currency = _funnel(view, chosen), view.served.dataset.organisation.currency
+    return view.render(
+        "scorecard.html",
+        chosen=chosen,
+        who=kpi_answers.named(chosen.question, chosen.node).title,
+        period=_named(tongue, chosen.window.label),
+        periods=[(label, _named(tongue, label)) for label in _offered(chosen)],
+        people=_people(chosen.question),
+        comparisons=(PREVIOUS, LAST_YEAR),
+        perspectives=_perspectives(tongue, chosen),
+        size=(WIDTH, HEIGHT),
+        funnel=funnel,
+        bottleneck=funnel_sentence(funnel, tongue),
+        team=_team(view, chosen),
+        goals=_goals(view, chosen),
+        figure=lambda value, unit: figure(tongue, value, unit, currency),
+        percentage=lambda value: percentage(tongue, value),
+        pace=pace,
+        age_days=view.served.age_days,
+    )
+
+
+@pages.get("/scorecard.csv")
+def scorecard_file(view: Full) -> Response:
+    """The values of the page, with all that they carry, as a table for spreadsheets."""
+    chosen = _chosen(view)
+    given = {"by": chosen.node.dimension, "period": chosen.window.label, "compare": [PLAN, chosen.before]}
+    answer = kpi_answers.kpis(view.served.dataset, KpisQuery.model_validate({**given, **chosen.moment}))
+    return csv_file("scorecard.csv", [each for each in answer.values if each.node.id == chosen.node.id])
+
+
+def _chosen(view: FullView) -> Chosen:
+    """Who, when, and beside what, as far as there is such a thing."""
+    query = view.request.query_params
+    asked = KpisQuery(as_of=view.served.as_of.isoformat(), language=view.tongue.language, periods=PERIODS)
+    question = Question.of(view.served.dataset, asked)
+    before = LAST_YEAR if query.get("compare") == LAST_YEAR else PREVIOUS
+    return Chosen(question, _node(question, query.get("who", "")), _periods(question, query.get("period")), before)
+
+
+def _node(question: Question, who: str) -> Node:
+    dimension, _, name = who.partition(":")
+    nodes = slicing(question.snapshot, dimension, TODAY).nodes if dimension in SCOPES else ()
+    company = Node(COMPANY, "", COMPANY)
+    return next((node for node in nodes if node.dimension == dimension and node.id == name), company)
+
+
+def _periods(question: Question, period: str | None) -> tuple[Window, ...]:
+    try:
+        return question.windows(KpisQuery(period=period or None), PERIODS)
+    except (ValueError, UsageError):
+        return question.windows(KpisQuery(), PERIODS)
+
+
+def _perspectives(tongue: Tongue, chosen: Chosen) -> list[tuple[str, list[Row]]]:
+    snapshot = chosen.question.snapshot
+    compare = [PLAN, chosen.before]
+    card = scorecard(snapshot, all_kpis(snapshot), chosen.periods, chosen.node.dimension, compare)
+    found = balanced(card, node=chosen.node.id, before=chosen.before)
+    told = ((each.title, list(rows(tongue, chosen.question, each.lines, chosen.periods))) for each in found.perspectives)
+    return [(chosen.question.said(title), lines) for title, lines in told if lines]
+
+
+def _funnel(view: FullView, chosen: Chosen) -> FunnelAnswer:
+    whose = {"team": "team", "owner": "owner_id"}.get(chosen.node.dimension)
+    narrowed = {whose: chosen.node.id} if whose else {}
+    asked = FunnelQuery.model_validate({"period": chosen.window.label, **narrowed, **chosen.moment})
+    return team_answers.funnel(view.served.dataset, asked)
+
+
+def _team(view: FullView, chosen: Chosen) -> TeamAnswer | None:
+    """The people of the team or company; None for one person, and for more people than can be compared."""
+    if chosen.node.dimension == "owner":
+        return None
+    team = chosen.node.id or None
+    try:
+        asked = TeamQuery.model_validate({"period": chosen.window.label, "team": team, **chosen.moment})
+        return team_answers.team(view.served.dataset, asked)
+    except UsageError:
+        return None
+
+
+def _goals(view: FullView, chosen: Chosen) -> GoalsAnswer:
+    asked = {"scope": SCOPES[chosen.node.dimension], "scope_id": chosen.node.id or None, **chosen.moment}
+    file = auth.settings_of(view.request).goals_file
+    return goal_answers.goals(view.served.dataset, GoalsQuery.model_validate(asked), file)
+
+
+def _offered(chosen: Chosen) -> list[str]:
+    """The periods that can be chosen: the last quarters and years, and the one that is shown."""
+    calendar = chosen.question.snapshot.dataset.organisation.calendar
+    newest = clock.instant(chosen.question.snapshot.at - 1)
+    quarters = windows.series(windows.quarter(newest, calendar), PERIODS, calendar)[::-1]
+    years = windows.series(windows.year(newest, calendar), 2, calendar)[::-1]
+    return list(dict.fromkeys(each.label for each in (*quarters, *years, chosen.window)))
+
+
+def _named(tongue: Tongue, label: str) -> str:
+    year, quarter, number = label.partition("Q")
+    return tongue.quarter(label) if quarter and year.isdecimal() and number.isdecimal() else label
+
+
+def _people(question: Question) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Whom the page can be about: (kind, [(address, name)])."""
+    found = []
+    for dimension in ("team", "owner"):
+        nodes = [node for node in slicing(question.snapshot, dimension, TODAY).nodes if node.dimension == dimension and node.id]
+        found.append((dimension, [(f"{dimension}:{node.id}", node.title) for node in sorted(nodes, key=lambda node: node.title)]))
+    return [(dimension, names) for dimension, names in found if names]
