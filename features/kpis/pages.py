@@ -54,7 +54,7 @@ WORKED: Final[Mapping[str, str]] = {
     "stage_conversion": "7 / 17 + 8 / 17 * (2 / 7 + 5 / 7 * 3 / 4)",
     "time_in_stage": "sorted([5, 10, 22, 31, 47, 10, 15, 30, 19, 21, 5, 10, 8, 9, 3, 5, 12])[8]",
     "ramp": "90 / 30.4375",
-    "span_of_control": "len(['ann']) / len(['eva'])",
+    "span_of_control": 'len(["ann"]) / len(["eva"])',
 }
 """Each KPI by hand, in its default variant."""
 WINDOWS: Final = {"growth": "2026-03", "pipeline_coverage": "2026Q2"}
