@@ -38,7 +38,8 @@ def test_every_signal_has_words_in_both_languages(name: str) -> None:
 
 
 def test_the_words_of_the_pages_never_speak_of_causes() -> None:
-    allowed = {"deal.curve_text"}
+    # What people entered in the CRM as the reason of a loss is quoted, not claimed.
+    allowed = {"deal.curve_text", "scorecard.no_reason"}
     spoken = {key: " ".join(text.values()) for key, text in texts().items() if key not in allowed}
     spoken |= {each.name: f"{each.en} {each.ru}" for each in WARNINGS}
     spoken |= {name: f"{group.en} {group.ru}" for name, group in GROUPS.items()}
