@@ -15,6 +15,7 @@ from serving.demo import source_of
 
 COMMANDS = (
     "audit",
+    "backtest",
     "demo",
     "evaluate",
     "funnel",
