@@ -23,12 +23,15 @@ from training.track_record import track_record
 __all__ = ["home"]
 
 
+FIRST = pd.Timestamp("2025-01-01", tz="UTC").as_unit("us")
+
+
 def made_up(n_periods: int = 3) -> Backtest:
     """Quarters of 2025, each forecast at days 0 and 30; the later forecast is nearer to what came."""
     evidence = Evidence.of(np.full(40, 0.3), np.repeat([1.0, 0.0], [12, 28]), np.zeros(40, dtype=np.int64), 0.5)
     rows = []
     for number in range(n_periods):
-        start, end = (pd.Timestamp(2025, 1 + 3 * each, 1, tz="UTC").as_unit("us") for each in (number, number + 1))
+        start, end = FIRST + pd.DateOffset(months=3 * number), FIRST + pd.DateOffset(months=3 * number + 3)
         for lead, mean in ((0.0, 120.0), (30.0, 110.0)):
             cuts = tuple(mean * (0.5 + level) for level in QUANTILES)
             rivals = {**dict.fromkeys(RIVALS, 150.0), RIVALS[-1]: float("nan")}

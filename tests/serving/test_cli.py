@@ -16,8 +16,10 @@ from serving.demo import source_of
 COMMANDS = (
     "audit",
     "backtest",
+    "bridge",
     "demo",
     "evaluate",
+    "forecast",
     "funnel",
     "goals",
     "ingest",

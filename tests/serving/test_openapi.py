@@ -7,7 +7,16 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from starlette.testclient import TestClient
 
-OPERATIONS = {"get_health", "get_readiness", "list_deals", "get_deal", "score_deals", "list_clients"} | {
+OPERATIONS = {
+    "get_health",
+    "get_readiness",
+    "list_deals",
+    "get_deal",
+    "score_deals",
+    "list_clients",
+    "get_forecast",
+    "ask_what_if",
+    "get_bridge",
     "list_kpis",
     "get_funnel",
     "get_team",
