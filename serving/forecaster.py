@@ -143,7 +143,7 @@ class Forecaster:
         champion = self.bundles.get("clients")
         if champion is None or clients.CONTRACTS not in champion.models:
             return "no_model"
-        return "model_is_later" if _is_later(champion, snapshot.as_of) else None
+        return "model_is_later" if is_later(champion, snapshot.as_of) else None
 
     def _kept(self, window: Window) -> Kept | None:
         kind = backtests.kind_of(window, self.dataset)
@@ -174,7 +174,7 @@ class Forecasts:
 
 def refuse_hindsight(champion: Bundle, as_of: pd.Timestamp) -> None:
     """Raises UsageError where a model knows days after the as_of."""
-    if _is_later(champion, as_of):
+    if is_later(champion, as_of):
         raise UsageError(
             f"the champion for {champion.target} (version {champion.version}) was trained as of "
             f"{champion.trained_as_of:%Y-%m-%d} and would look ahead as of {as_of:%Y-%m-%d}. On the command line --fit learns a "
@@ -182,5 +182,6 @@ def refuse_hindsight(champion: Bundle, as_of: pd.Timestamp) -> None:
         )
 
 
-def _is_later(champion: Bundle, as_of: pd.Timestamp) -> bool:
+def is_later(champion: Bundle, as_of: pd.Timestamp) -> bool:
+    """Whether a model knows days after the as_of."""
     return bool(clock.micros(champion.trained_as_of) > clock.micros(as_of))

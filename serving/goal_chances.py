@@ -16,7 +16,7 @@ from features.goals.goal import Goal
 from features.goals.standing import DIMENSIONS, node_of
 from features.kpis import windows
 from features.kpis.value import Window
-from serving.forecaster import Forecaster
+from serving.forecaster import Forecaster, is_later
 
 BOOKINGS = "bookings"
 
@@ -24,10 +24,11 @@ BOOKINGS = "bookings"
 def chances(forecaster: Forecaster, goals: Sequence[Goal], as_of: pd.Timestamp | None = None) -> dict[int, float]:
     """P(reached), 0 to 1, by the goal's position; goals that the forecast cannot answer are left out.
 
-    Raises UsageError for a moment before the model's own.
+    None has a chance as of a moment before the model's own: it would look ahead.
     """
     at = as_of or forecaster.as_of
-    forecaster.known(at)
+    if is_later(forecaster.bundles["deals"], at):
+        return {}
     found = {position: _chance(forecaster, goal, at) for position, goal in enumerate(goals)}
     return {position: chance for position, chance in found.items() if chance is not None}
 

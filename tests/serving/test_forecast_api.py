@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,16 @@ from starlette.testclient import TestClient
 
 from features import clock
 from features.dataset import Dataset
-from serving.bridge_answers import explained
-from serving.champions import Champions
+from serving.bridge_answers import change, explained
+from serving.forecast_schemas import BridgeQuery
 from serving.forecaster import Forecaster
 from serving.language import texts
 from serving.runtime import Runtime
-from tests.serving.conftest import MemorySource
 from tests.serving.test_cli import dealcast, home
-from tests.serving.test_openapi import document
 from tests.serving.test_web import Words
 from training.bundle import Bundle
 
-__all__ = ["document", "home"]
+__all__ = ["home"]
 
 FORECASTS = (
     "/v1/forecast",
@@ -88,8 +87,6 @@ def test_a_change_that_cannot_be_is_refused(client: TestClient, asked: dict[str,
 @pytest.fixture(scope="module")
 def earlier(company: Dataset, runtime: Runtime) -> Bundle:
     """The champion, said to be older than it is: what is tested here is arithmetic, and not its skill."""
-    from dataclasses import replace
-
     return replace(runtime.served().bundles["deals"], trained_as_of=company.ends_at - pd.Timedelta(days=40))
 
 
@@ -97,9 +94,6 @@ def earlier(company: Dataset, runtime: Runtime) -> Bundle:
 def test_a_bridge_adds_up_to_the_cent_and_its_teams_to_the_company(
     company: Dataset, earlier: Bundle, tmp_path: Path, mode: str
 ) -> None:
-    from serving.bridge_answers import change
-    from serving.forecast_schemas import BridgeQuery
-
     forecaster = Forecaster(company, {"deals": earlier}, clock.now(company.ends_at), tmp_path)
     first = (company.ends_at - pd.Timedelta(days=5)).isoformat()
     found = json.loads(
@@ -159,24 +153,12 @@ def test_the_table_is_written_in_words(home: Path) -> None:
         assert texts()[key]["ru"][:40] in result.stdout
 
 
-def test_what_if_on_the_command_line(home: Path) -> None:
-    owner = get_owner(home)
+def test_what_if_on_the_command_line(home: Path, runtime: Runtime) -> None:
+    owner = next(each for each in runtime.served().deals.columns["owner_id"] if each)
     arguments = ["forecast", "--rate", "Proposal=5", "--leaves", owner, "--kept", "0.25"]
     result = dealcast(*arguments, DEALCAST_HOME=str(home), COLUMNS="200")
     assert result.exit_code == 0, result.output
     assert "25%" in result.stdout
-
-
-def get_owner(home: Path) -> str:
-    held = Runtime(MemorySource(), Champions(home))
-    del held
-    from features.store import Store
-
-    store = Store(f"sqlite:///{home}/store.db")
-    dataset = store.load()
-    store.close()
-    deals = dataset.deals
-    return str(deals.loc[deals["closed_at"].isna(), "owner_id"].dropna().iloc[0]) if "closed_at" in deals else "U-1"
 
 
 @pytest.mark.parametrize(

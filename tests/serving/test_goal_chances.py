@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from starlette.testclient import TestClient
 
 from features.goals.goal import Goal
 from features.goals.standing import standing
@@ -57,3 +58,17 @@ def test_more_is_less_likely(forecaster: Forecaster) -> None:
     found = chances(forecaster, [Goal("bookings", COMPANY, None, target, window.start, window.end) for target in targets])
     assert list(found.values()) == sorted(found.values(), reverse=True)
     assert found[0] > found[3]
+
+
+def test_the_goals_of_the_api_have_their_chances(client: TestClient) -> None:
+    items = client.get("/v1/goals").json()["items"]
+    answered = {(each["kpi"], each["probability"] is not None) for each in items}
+    assert ("bookings", True) in answered
+    assert {kpi for kpi, told in answered if told} == {"bookings"}
+    assert all(0 <= each["probability"] <= 1 for each in items if each["probability"] is not None)
+
+
+def test_a_moment_before_the_model_has_no_chances(forecaster: Forecaster) -> None:
+    window = forecaster.window(None)
+    goal = Goal("bookings", COMPANY, None, 1.0, window.start, window.end)
+    assert chances(forecaster, [goal], forecaster.as_of - pd.Timedelta(days=1)) == {}

@@ -80,4 +80,6 @@ def test_answers_and_the_example_keep_the_schemas(client: TestClient, document: 
     check("FunnelAnswer", client.get("/v1/funnel").json())
     check("TeamAnswer", client.get("/v1/team").json())
     check("GoalsAnswer", client.get("/v1/goals").json())
+    check("ForecastAnswer", client.get("/v1/forecast?by=team").json())
+    check("WhatIfAnswer", client.post("/v1/forecast/what-if", json={"rate": {}}).json())
     check("Problem", client.get("/v1/deals?limit=0").json())
