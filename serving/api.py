@@ -6,58 +6,29 @@ which the server runs in its thread pool; the others are coroutines and never wa
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import pandas as pd
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
-from fastapi.routing import APIRoute
-from starlette.responses import Response
 
 from features import clock
-from serving import auth, errors, kpi_api, limits, posted, runtime, schemas, score, scorecard, web
+from serving import auth, errors, forecast_api, forecast_page, kpi_api, limits, posted, runtime, schemas, score, scorecard, web
 from serving.answers import clients_of, curve_of, find_deal, records, stamp
 from serving.errors import declared
 from serving.explained import deal_in_full, quarter_days, reasons_of_clients
+from serving.forecaster import Forecasts
 from serving.posted_tables import tables_of
 from serving.runtime import Runtime, Served
 from serving.settings import Settings
+from serving.strict import StrictRoute
 
 DESCRIPTION = """Win-by-date curves of open deals and the clients at risk, from a CRM's history.
 
 Probabilities lie in [0, 1], durations are days, instants carry an offset. Every answer names the model's version and the instant
 as of which it was given. Every error is RFC 9457 `application/problem+json` with a stable `code`."""
-
-
-class StrictRequest(Request):
-    """A request whose JSON is read strictly: UTF-8, no key twice, no NaN or Infinity."""
-
-    async def json(self) -> Any:
-        text = (await self.body()).decode("utf-8-sig")
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
-
-
-class StrictRoute(APIRoute):
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler = super().get_route_handler()
-
-        async def strict(request: Request) -> Response:
-            return await handler(StrictRequest(request.scope, request.receive))
-
-        return strict
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise json.JSONDecodeError("a key stands twice in one object", "", 0)
-    return found
-
-
-def _refuse(_: str) -> Any:
-    raise json.JSONDecodeError("NaN and Infinity are not JSON", "", 0)
 
 
 def get_runtime(request: Request) -> Runtime:
@@ -170,10 +141,13 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
         title="Dealcast", version=version("dealcast"), description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
     )
     app.state.runtime, app.state.settings = held, settings
+    app.state.forecasts = Forecasts(settings.home, settings.threads)
     app.include_router(probes)
     app.include_router(data)
     app.include_router(kpi_api.router)
     app.include_router(scorecard.pages)
+    app.include_router(forecast_api.router)
+    app.include_router(forecast_page.pages)
     web.install(app)
     errors.install(app)
     app.openapi_schema = errors.describe(app.openapi())

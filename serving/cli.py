@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from features.errors import DataError, DealcastError, UsageError
-from serving import cli_kpis
+from serving import cli_forecast, cli_kpis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ app = typer.Typer(
     epilog="Settings: DEALCAST_… in the environment, or dealcast.toml. DEALCAST_HOME (default .dealcast) holds everything.",
 )
 
-
+app.add_typer(cli_forecast.app)
 app.add_typer(cli_kpis.app)
 
 

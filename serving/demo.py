@@ -21,12 +21,13 @@ from features.sources import IngestReport, SourceData, TableReport
 from features.store import Store
 from features.synthetic import Dirt, generate
 from features.synthetic import Settings as CompanySettings
-from serving import server
+from serving import backtests, server
 from serving.champions import TARGETS, Champions, quiet_environment
 from serving.settings import Settings, check_servable
 
 PORTS_TRIED: Final = 50
 N_DEALS: Final = 2000
+QUARTERS: Final = 4
 DIRT: Final = Dirt(late_entry=0.05, missing_values=0.03, pushed_dates=0.35, reopened=0.03, leavers=0.1)
 """A demo of a tidy CRM would be a lie: here dates are overdue, deals come back and people leave."""
 
@@ -40,6 +41,7 @@ def run(settings: Settings, n_deals: int | None, say: Say) -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     fill(settings, n_deals, say)
     train(settings, say)
+    replay(settings, say)
     held = server.open_runtime(settings)
     with _step("Data and champions loaded, pipeline computed", say):
         held.refresh()
@@ -95,7 +97,20 @@ def train(settings: Settings, say: Say) -> None:
         say("Champions for deals and clients are there already")
         return
     with _step("Deals and clients trained and registered", say):
-        asyncio.run(_train_in_child(settings))
+        targets = [part for target in TARGETS for part in ("--target", target)]
+        asyncio.run(_in_child(settings, "train", *targets))
+
+
+def replay(settings: Settings, say: Say) -> None:
+    """Replay the last quarters, unless that was done: the forecast learns from them how wide it has to be."""
+    if backtests.place(settings.home, "quarter").exists():
+        say("The forecast's track record is there already")
+        return
+    with _step(f"The last {QUARTERS} quarters replayed", say):
+        try:
+            asyncio.run(_in_child(settings, "backtest", "--last", str(QUARTERS)))
+        except DealcastError:
+            say("There is no track record yet: the forecast is made without one, and its intervals are wide")
 
 
 def invitation(address: str) -> str:
@@ -117,15 +132,15 @@ def own_name() -> str:
     return "dealcast" if found and called.exists() and Path(found).samefile(called) else str(called)
 
 
-async def _train_in_child(settings: Settings) -> None:
-    targets = [part for target in TARGETS for part in ("--target", target)]
+async def _in_child(settings: Settings, *command: str) -> None:
+    """Run a command of Dealcast in a process of its own. Raises DealcastError where it fails."""
     where = {"DEALCAST_HOME": str(settings.home), "DEALCAST_STORE_URL": settings.store_url}
     environment = quiet_environment() | where | {"DEALCAST_TRACKING_URI": settings.tracking_uri}
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "serving.cli", "train", *targets, stdout=sys.stderr, env=environment
+        sys.executable, "-m", "serving.cli", *command, stdout=sys.stderr, env=environment
     )
     if await child.wait() != 0:
-        raise DealcastError("Training failed; its messages stand above.")
+        raise DealcastError(f"'{command[0]}' failed; its messages stand above.")
 
 
 @contextmanager

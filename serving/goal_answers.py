@@ -1,7 +1,10 @@
 """Goals as answers: how each stands, and what is wrong with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
+
+import pandas as pd
 
 from features import clock
 from features.dataset import Dataset
@@ -18,17 +21,25 @@ from serving.kpi_answers import COMPANY, Question
 from serving.kpi_queries import GoalsQuery
 from serving.kpi_schemas import GoalFinding, GoalItem, GoalsAnswer
 
+Chances: TypeAlias = Callable[[Sequence[Goal], pd.Timestamp], Mapping[int, float]]
 
-def goals(dataset: Dataset, asked: GoalsQuery, file: Path | None = None) -> GoalsAnswer:
+
+def no_chances(_: Sequence[Goal], __: pd.Timestamp) -> Mapping[int, float]:
+    """Where there is no forecast to ask."""
+    return {}
+
+
+def goals(dataset: Dataset, asked: GoalsQuery, file: Path | None = None, chances: Chances = no_chances) -> GoalsAnswer:
     """The goals of the plans and of a file. All of them are checked against each other, and then those asked for are shown.
 
+    `chances` gives P(reached) by the goal's position, from the forecast; see `serving.goal_chances`.
     Raises SourceError, DataError and UsageError for a file that cannot be read as goals.
     """
     question = Question.of(dataset, asked)
     snapshot = question.snapshot
     read = in_own_money(snapshot, read_goals(file, dataset.organisation.calendar)) if file else ()
     every = [goal for goal in (*read, *goals_of_plans(snapshot)) if asked.over or not _is_over(goal, snapshot.at)]
-    stand = standing(snapshot, every)
+    stand = standing(snapshot, every, chances(every, snapshot.as_of))
     found = check_goals(every, known(snapshot), stand, best_past(snapshot, every))
     items = [
         _item(question, goal, stand[position], [each for each in found if position in each.goals[:1]])

@@ -5,6 +5,7 @@ which no cell is a formula to a spreadsheet.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -12,8 +13,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from features.dataset import Dataset
-from serving import auth, goal_answers, kpi_answers, kpi_tables, team_answers
+from serving import auth, forecast_api, goal_answers, kpi_answers, kpi_tables, team_answers
 from serving.errors import declared
+from serving.goal_chances import chances
 from serving.kpi_queries import FunnelQuery, GoalsQuery, KpisQuery, TeamQuery
 from serving.kpi_schemas import FunnelAnswer, GoalsAnswer, KpisAnswer, TeamAnswer
 from serving.runtime import Runtime
@@ -71,6 +73,8 @@ def get_team(dataset: Known, query: Annotated[TeamQuery, Query()]) -> TeamAnswer
 
 
 @router.get("/goals", operation_id="list_goals")
-def list_goals(request: Request, dataset: Known, query: Annotated[GoalsQuery, Query()]) -> GoalsAnswer:
+def list_goals(
+    request: Request, dataset: Known, forecaster: forecast_api.Known, query: Annotated[GoalsQuery, Query()]
+) -> GoalsAnswer:
     """Goals with their progress, and what is wrong with them."""
-    return goal_answers.goals(dataset, query, auth.settings_of(request).goals_file)
+    return goal_answers.goals(dataset, query, auth.settings_of(request).goals_file, partial(chances, forecaster))

@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from serving.reason_schemas import Probability
+
 
 class Stamp(BaseModel):
     """What every answer about KPIs says of where it comes from."""
@@ -253,6 +255,9 @@ class GoalItem(BaseModel):
     projected: float | None = Field(description="Value at the deadline at the present pace: an extrapolation.")
     on_pace: bool | None = Field(description="Whether that would do.")
     met: bool | None = Field(description="Whether the target is met now.")
+    probability: Probability | None = Field(
+        description="P(reached), 0 to 1, from the forecast; null: it does not answer such a goal, or the period is over."
+    )
     over: bool = Field(description="Whether the period is over.")
     reason: str | None = Field(description="Why it cannot be said how the goal stands, for programs.")
     reason_text: str | None = Field(description="The same for people.")

@@ -174,6 +174,7 @@ def backtest(
     kind: str = "quarter",
     first: pd.Timestamp | None = None,
     until: pd.Timestamp | None = None,
+    last: int | None = None,
     n_draws: int = 2000,
     seed: int = 7,
     refit_days: float = REFIT_DAYS,
@@ -181,12 +182,12 @@ def backtest(
 ) -> Backtest:
     """Replay the whole periods between `first` and `until` (the end of the data, where not given).
 
-    `first` defaults to the first moment with enough behind it: 60 days of history and 10 won deals. Raises NotReadyError where no
-    whole period is left.
+    `first` defaults to the first moment with enough behind it: 60 days of history and 10 won deals; `last` leaves no more than so
+    many periods, the newest. Raises NotReadyError where no whole period is left.
     """
     end = min(until or dataset.ends_at, dataset.ends_at)
     begin = first or _enough_history(dataset)
-    periods = past_periods(kind, begin, end, dataset.organisation.calendar)
+    periods = past_periods(kind, begin, end, dataset.organisation.calendar)[-(last or 0) :]
     if not periods:
         raise NotReadyError(f"there is no whole {kind} between {begin:%Y-%m-%d} and {end:%Y-%m-%d} to replay")
     known_since = clock.instant(int(dataset.deal_known.min()))

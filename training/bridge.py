@@ -178,7 +178,7 @@ def position(snapshot: Snapshot, foretold: Foretold, window: Window, where: Plac
         snapshot.at,
         snapshot.exists,
         snapshot.state,
-        _due(snapshot, window),
+        due(snapshot, window),
         won_within(snapshot, window),
         amount,
         _rates(snapshot),
@@ -294,7 +294,8 @@ def _rates(snapshot: Snapshot) -> Floats:
     return np.asarray(np.divide(snapshot.deal_amounts, own, out=np.full(len(own), np.nan), where=np.nan_to_num(own) != 0))
 
 
-def _due(snapshot: Snapshot, window: Window) -> Mask:
+def due(snapshot: Snapshot, window: Window) -> Mask:
+    """(deals of the Dataset,) whose expected close, as known, lies inside the window."""
     expected = snapshot.values("expected_close_on")
     moments: Micros = np.where(np.isnan(expected), clock.UNKNOWN, np.nan_to_num(expected)).astype(np.int64)
     return clock.within(moments, clock.micros(window.start), clock.micros(window.end))

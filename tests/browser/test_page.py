@@ -77,6 +77,21 @@ def test_the_page_speaks_russian(open_page: Open, demo_address: str) -> None:
     expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
+@pytest.mark.parametrize(("language", "heading"), [("en", "What it is made of"), ("ru", "Из чего складывается")])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_the_forecast_fits_its_screen(
+    open_page: Open, demo_address: str, language: str, heading: str, size: dict[str, int]
+) -> None:
+    page = open_page(demo_address, f"/forecast?lang={language}", size)
+    expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    expect(page.locator("svg.range.large")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    page.locator("select[name=by]").select_option("product")
+    page.locator(".filters button").click()
+    assert "by=product" in page.url
+    keep(page, f"forecast-{language}-{size['width']}")
+
+
 @pytest.mark.parametrize("language", ["en", "ru"])
 @pytest.mark.parametrize("path", ["/", "/clients", "deal", "client"])
 def test_nothing_overflows_on_a_phone(open_page: Open, demo_address: str, path: str, language: str) -> None:

@@ -15,8 +15,11 @@ from serving.demo import source_of
 
 COMMANDS = (
     "audit",
+    "backtest",
+    "bridge",
     "demo",
     "evaluate",
+    "forecast",
     "funnel",
     "goals",
     "ingest",

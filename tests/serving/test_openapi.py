@@ -7,7 +7,16 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from starlette.testclient import TestClient
 
-OPERATIONS = {"get_health", "get_readiness", "list_deals", "get_deal", "score_deals", "list_clients"} | {
+OPERATIONS = {
+    "get_health",
+    "get_readiness",
+    "list_deals",
+    "get_deal",
+    "score_deals",
+    "list_clients",
+    "get_forecast",
+    "ask_what_if",
+    "get_bridge",
     "list_kpis",
     "get_funnel",
     "get_team",
@@ -71,4 +80,6 @@ def test_answers_and_the_example_keep_the_schemas(client: TestClient, document: 
     check("FunnelAnswer", client.get("/v1/funnel").json())
     check("TeamAnswer", client.get("/v1/team").json())
     check("GoalsAnswer", client.get("/v1/goals").json())
+    check("ForecastAnswer", client.get("/v1/forecast?by=team").json())
+    check("WhatIfAnswer", client.post("/v1/forecast/what-if", json={"rate": {}}).json())
     check("Problem", client.get("/v1/deals?limit=0").json())

@@ -41,7 +41,7 @@ def addresses(runtime: Runtime) -> list[str]:
     served = runtime.served()
     assert served.clients is not None
     singles = [f"/deals/{served.deals.ids[0]}", f"/clients/{served.clients.ids[0]}"]
-    return ["/", "/clients", *singles, "/deals/none", "/login", "/?stage=none", "/scorecard"]
+    return ["/", "/forecast", "/forecast?by=product", "/clients", *singles, "/deals/none", "/login", "/?stage=none", "/scorecard"]
 
 
 def test_the_pipeline_shows_the_ranked_deals_and_their_sums(client: TestClient, runtime: Runtime) -> None:
