@@ -83,7 +83,7 @@ class Tongue:
         if 0 < share < 0.1 or 99.9 < share < 100:
             number = f"<{self.number(0.1, 1)}" if share < 1 else f">{self.number(99.9, 1)}"
         else:
-            number = self.number(share, digits=max(digits, int(0 < share < 0.5 or 99.5 < share < 100)))
+            number = self.number(share, digits=max(digits, int(0 < share <= 0.5 or 99.5 <= share < 100)))
         return f"{number}%" if self.language == "en" else f"{number}{SPACE}%"
 
     def date(self, value: date | None) -> str:
