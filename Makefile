@@ -33,7 +33,7 @@ docs: $(INSTALLED) ## Regenerate the reference tables in docs/
 	@$(BIN)/python -m features.reference
 
 lock: ## Pin the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --quiet -o requirements.lock
+	uv pip compile pyproject.toml --extra dev --extra otel --universal --python-version 3.11 --generate-hashes --quiet -o requirements.lock
 
 clean: ## Remove the environment and the demo's data
 	rm -rf $(VENV) .dealcast
