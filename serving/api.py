@@ -6,6 +6,7 @@ which the server runs in its thread pool; the others are coroutines and never wa
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
@@ -15,8 +16,11 @@ import pandas as pd
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 
 from features import clock
+from features.errors import NotReadyError
+from features.store import connect
 from serving import auth, errors, forecast_api, forecast_page, kpi_api, limits, posted, runtime, schemas, score, scorecard, web
 from serving.answers import clients_of, curve_of, find_deal, records, stamp
+from serving.database import Database
 from serving.errors import declared
 from serving.explained import deal_in_full, quarter_days, reasons_of_clients
 from serving.forecaster import Forecasts
@@ -29,6 +33,9 @@ DESCRIPTION = """Win-by-date curves of open deals and the clients at risk, from 
 
 Probabilities lie in [0, 1], durations are days, instants carry an offset. Every answer names the model's version and the instant
 as of which it was given. Every error is RFC 9457 `application/problem+json` with a stable `code`."""
+
+
+log = logging.getLogger("dealcast")
 
 
 def get_runtime(request: Request) -> Runtime:
@@ -129,6 +136,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(_bring_up_to_date, app.state.database)
         jobs = [runtime.watch(held, settings), runtime.watch_registry(held, settings)] if watching else []
         tasks = [asyncio.create_task(job) for job in jobs]
         yield
@@ -136,11 +144,13 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        app.state.database.close()
 
     app = FastAPI(
         title="Dealcast", version=version("dealcast"), description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
     )
     app.state.runtime, app.state.settings = held, settings
+    app.state.database = Database(connect(settings.store_url))
     app.state.forecasts = Forecasts(settings.home, settings.threads)
     app.include_router(probes)
     app.include_router(data)
@@ -154,3 +164,11 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.add_middleware(limits.BodyLimit)
     app.add_middleware(limits.StrictHeaders)
     return app
+
+
+def _bring_up_to_date(database: Database) -> None:
+    """A server whose database is down starts all the same: scoring needs none."""
+    try:
+        database.upgrade()
+    except NotReadyError as error:
+        log.warning("%s", error)

@@ -1,10 +1,15 @@
 """What all tests share: where the real data is, and what must not leak from the environment into a test."""
 
 import os
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import settings
+
+from features.store import connect
 
 # A shared machine is slow now and then; a property that is slow is still a property.
 settings.register_profile("dealcast", deadline=None)
@@ -30,3 +35,26 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: set DEALCAST_REAL_DATA")
     return folder
+
+
+def postgres() -> Iterator[str]:
+    """A schema of its own on the server that the tests are given."""
+    server = os.environ.get("DEALCAST_TEST_POSTGRES")
+    if not server:
+        pytest.skip("no PostgreSQL server: set DEALCAST_TEST_POSTGRES to its URL")
+    schema, engine = f"test_{uuid.uuid4().hex}", connect(server)
+    with engine.begin() as connection:
+        connection.execute(sa.schema.CreateSchema(schema))
+    url = sa.make_url(server).update_query_dict({"options": f"-csearch_path={schema}"})
+    yield url.render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.execute(sa.schema.DropSchema(schema, cascade=True))
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'store' / 'dealcast.db'}"
+    else:
+        yield from postgres()

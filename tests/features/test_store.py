@@ -1,8 +1,6 @@
 """The store: what goes in comes out, an ingest is whole or nothing, and the past survives later exports."""
 
-import os
 import unicodedata
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,35 +18,12 @@ from features.errors import DataError, MappingError, NotReadyError, UsageError
 from features.organisation import Organisation
 from features.snapshot import Snapshot
 from features.sources import IngestReport, SourceData
-from features.store import Store, connect
+from features.store import Store
 from features.store_state import STATE
 from features.tables import CHANGES, TABLES, Column, Kind
 from tests.features.exports import DEALS, own, rows
 
 MAY_1, MAY_8 = pd.Timestamp("2026-05-01T00:00Z").as_unit("us"), pd.Timestamp("2026-05-08T00:00Z").as_unit("us")
-
-
-def postgres() -> Iterator[str]:
-    """A schema of its own on the server that the tests are given."""
-    server = os.environ.get("DEALCAST_TEST_POSTGRES")
-    if not server:
-        pytest.skip("no PostgreSQL server: set DEALCAST_TEST_POSTGRES to its URL")
-    schema, engine = f"test_{uuid.uuid4().hex}", connect(server)
-    with engine.begin() as connection:
-        connection.execute(sa.schema.CreateSchema(schema))
-    url = sa.make_url(server).update_query_dict({"options": f"-csearch_path={schema}"})
-    yield url.render_as_string(hide_password=False)
-    with engine.begin() as connection:
-        connection.execute(sa.schema.DropSchema(schema, cascade=True))
-    engine.dispose()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'store' / 'dealcast.db'}"
-    else:
-        yield from postgres()
 
 
 @pytest.fixture

@@ -1,0 +1,115 @@
+"""The service's own tables, beside the CRM's in one database: what was issued, said and done, and who may ask.
+
+The tables are declared here, for the queries; the revisions in `migrations/` make them. `Database.open` brings a database up to
+date by itself: nobody runs a migration by hand, and of several workers that start at once one does it while the others wait. Where
+the database is up to date already, Alembic is not even imported.
+
+Instants are BIGINT microseconds since 1970 in UTC, as in the CRM's tables. Rows of the append-only tables are never changed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal
+
+import sqlalchemy as sa
+
+from features.errors import NotReadyError
+from features.store import connect
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+VERSION_TABLE: Final = "service_version"
+HEAD: Final = "0001"
+"""The newest revision in `migrations/versions`."""
+_LOCK: Final = 0x0DEA1CA5
+"""The advisory lock that is held while a PostgreSQL database is brought up to date."""
+
+METADATA: Final = sa.MetaData()
+
+CALLS: Final = sa.Table(
+    "calls",
+    METADATA,
+    sa.Column("call_id", sa.Text, primary_key=True),
+    sa.Column("made_at", sa.BigInteger, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("scope_id", sa.Text, nullable=False),
+    sa.Column("period", sa.Text),
+    sa.Column("measure", sa.Text, nullable=False),
+    sa.Column("value", sa.Double),
+    sa.Column("note", sa.Text),
+    sa.Index("calls_by_scope", "scope", "scope_id", "made_at"),
+)
+"""What people expect of a deal, a person, a team or the company; append-only. A value of null takes the call before it back."""
+
+
+class Database:
+    """The service's tables in one database. Raises NotReadyError wherever it does not answer."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> "Database":
+        """Connect, and bring the tables up to date. Raises UsageError for a URL that is none."""
+        database = cls(connect(url))
+        database.upgrade()
+        return database
+
+    def close(self) -> None:
+        """Give back the connections; the database can be used again."""
+        self.engine.dispose()
+
+    def revision(self) -> str | None:
+        """The revision of the tables that are there; None where there are none yet."""
+        with self.transaction() as connection:
+            return _revision(connection)
+
+    def upgrade(self) -> None:
+        """Make or change the tables, all or nothing; nothing happens where they are as they should be."""
+        if self.revision() != HEAD:
+            with self.transaction(exclusive=True) as connection:
+                _alembic("upgrade", connection, HEAD)
+
+    def downgrade(self, revision: str) -> None:
+        """Go back to an earlier revision, `base` for none; what the later ones hold is lost."""
+        with self.transaction(exclusive=True) as connection:
+            _alembic("downgrade", connection, revision)
+
+    @contextmanager
+    def transaction(self, *, exclusive: bool = False) -> Iterator[sa.Connection]:
+        """All or nothing; an exclusive one waits until no other is."""
+        try:
+            with self.engine.begin() as connection:
+                if exclusive:
+                    _be_alone(connection)
+                yield connection
+        except sa.exc.OperationalError as error:
+            reason = str(error.orig).splitlines()[0]
+            raise NotReadyError(f"the database {self.engine.url.render_as_string()} does not answer: {reason}") from error
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found: str | None = connection.scalar(sa.text(f"SELECT version_num FROM {VERSION_TABLE}"))
+    return found
+
+
+def _be_alone(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        return
+    connection.exec_driver_sql("COMMIT")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _alembic(move: Literal["upgrade", "downgrade"], connection: sa.Connection, revision: str) -> None:
+    """Run the revisions on the way to this one; none where another worker has just done so."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes.update(connection=connection, version_table=VERSION_TABLE)
+    getattr(command, move)(config, revision)
