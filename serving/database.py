@@ -1,8 +1,8 @@
 """The service's own tables, beside the CRM's in one database: what was issued, said and done, and who may ask.
 
 The tables are declared here, for the queries; the revisions in `migrations/` make them. `Database.open` brings a database up to
-date by itself: nobody runs a migration by hand, and of several workers that start at once one does it while the others wait. Where
-the database is up to date already, Alembic is not even imported.
+date by itself: nobody runs a migration by hand, and of several workers that start at once one does it while the others wait.
+Where the database is up to date already, Alembic is not even imported.
 
 Instants are BIGINT microseconds since 1970 in UTC, as in the CRM's tables. Rows of the append-only tables are never changed.
 """
