@@ -40,9 +40,16 @@ class SourceError(DealcastError):
 
 
 class NotReadyError(DealcastError):
-    """Something that has to exist first does not: data in the store, a champion in the registry."""
+    """Something that has to exist first does not: data in the store, a champion in the registry.
+
+    `code` says for programs what is missing.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, code: str = "not_ready") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass

@@ -64,7 +64,9 @@ def find_deal(served: Served, deal_id: str) -> dict[str, Any]:
 def clients_of(served: Served) -> Ranking:
     """The ranked clients. Raises NotReadyError where no champion for clients exists."""
     if served.clients is None:
-        raise NotReadyError("There is no champion for clients yet. Train one with 'dealcast train --target clients'.")
+        raise NotReadyError(
+            "There is no champion for clients yet. Train one with 'dealcast train --target clients'.", "no_champion"
+        )
     return served.clients
 
 

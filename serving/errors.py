@@ -132,7 +132,7 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
 
 async def _on_dealcast(_: Request, error: Exception) -> Response:
     if isinstance(error, NotReadyError):
-        return respond(problem(503, "not_ready", str(error)), {"Retry-After": "5"})
+        return respond(problem(503, error.code, str(error)), {"Retry-After": "5"})
     if isinstance(error, DataError):
         place = f"{error.table}.{error.column}" if error.column else error.table
         return respond(problem(422, "invalid_data", f"{place}: {error.rule}; {error.advice}"))

@@ -9,18 +9,22 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from serving import auth, bridge_answers, forecast_answers
+from serving.current import get_served
 from serving.errors import declared
 from serving.forecast_schemas import BridgeAnswer, BridgeQuery, ForecastAnswer, ForecastQuery, WhatIfAnswer, WhatIfRequest
 from serving.forecaster import Forecaster, Forecasts
-from serving.runtime import Runtime
+from serving.runtime import Served
 from serving.strict import StrictRoute
 
 
 def get_forecaster(request: Request) -> Forecaster:
     """What forecasts of the data that is served are made from. Raises NotReadyError before there is any."""
-    held: Runtime = request.app.state.runtime
+    return forecaster_of(request, get_served(request))
+
+
+def forecaster_of(request: Request, served: Served) -> Forecaster:
     forecasts: Forecasts = request.app.state.forecasts
-    return forecasts.of(held.served())
+    return forecasts.of(served)
 
 
 Known = Annotated[Forecaster, Depends(get_forecaster)]

@@ -1,6 +1,7 @@
 """`/v1/kpis`, `/v1/funnel`, `/v1/team` and `/v1/goals`: thin routes over the answers about KPIs.
 
-They compute, so they are plain functions, which the server runs in its thread pool. With `format=csv` the KPIs come as a table in
+They need no model, so they answer from the data before there is a champion; only P(goal) waits for one. They compute, so they are
+plain functions, which the server runs in its thread pool. With `format=csv` the KPIs come as a table in
 which no cell is a formula to a spreadsheet.
 """
 
@@ -13,12 +14,12 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from features.dataset import Dataset
-from serving import auth, forecast_api, goal_answers, kpi_answers, kpi_tables, team_answers
+from serving import auth, current, forecast_api, goal_answers, kpi_answers, kpi_tables, team_answers
 from serving.errors import declared
 from serving.goal_chances import chances
 from serving.kpi_queries import FunnelQuery, GoalsQuery, KpisQuery, TeamQuery
 from serving.kpi_schemas import FunnelAnswer, GoalsAnswer, KpisAnswer, TeamAnswer
-from serving.runtime import Runtime
+from serving.runtime import Served
 
 CSV = "text/csv"
 
@@ -29,9 +30,15 @@ class KpisFormat(KpisQuery):
     format: Literal["json", "csv"] = Field(default="json", description="json, or csv: one row a value.")
 
 
-def get_dataset(request: Request) -> Dataset:
-    held: Runtime = request.app.state.runtime
-    return held.served().dataset
+def get_chances(request: Request, loaded: current.Known) -> goal_answers.Chances:
+    """What goals are asked about: the forecast, and nothing where there is no champion to make one."""
+    if not isinstance(loaded, Served):
+        return goal_answers.no_chances
+    return partial(chances, forecast_api.forecaster_of(request, loaded))
+
+
+def get_dataset(loaded: current.Known) -> Dataset:
+    return loaded.dataset
 
 
 Known = Annotated[Dataset, Depends(get_dataset)]
@@ -74,7 +81,10 @@ def get_team(dataset: Known, query: Annotated[TeamQuery, Query()]) -> TeamAnswer
 
 @router.get("/goals", operation_id="list_goals")
 def list_goals(
-    request: Request, dataset: Known, forecaster: forecast_api.Known, query: Annotated[GoalsQuery, Query()]
+    request: Request,
+    dataset: Known,
+    asking: Annotated[goal_answers.Chances, Depends(get_chances)],
+    query: Annotated[GoalsQuery, Query()],
 ) -> GoalsAnswer:
     """Goals with their progress, and what is wrong with them."""
-    return goal_answers.goals(dataset, query, auth.settings_of(request).goals_file, partial(chances, forecaster))
+    return goal_answers.goals(dataset, query, auth.settings_of(request).goals_file, asking)

@@ -4,6 +4,8 @@ A request takes `runtime.served()` once and answers from that value alone. `refr
 it in its place with one assignment, so no request ever sees new data with an old model, and none waits. What triggers it is cheap
 to look at: the store's revision, the text file that names the current champion, and the clock while the data is fresh.
 
+What needs no model does not wait for one: `runtime.loaded()` is the data alone (`Loaded`), and is there before any champion is.
+
 The registry is never on the path of a request: `champions` says how the server learns of another champion.
 """
 
@@ -56,27 +58,12 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Served:
-    """One consistent answer to everything: requests read it and never change it.
-
-    clients    None where there is no champion for clients
-    explained  what was explained so far: (deal, horizon) -> `serving.explained.deal_in_full`
-    """
+class Loaded:
+    """The data of one revision as of one moment: what KPIs, funnel, team and goals are answered from."""
 
     dataset: Dataset
     revision: int
-    bundles: Mapping[str, Bundle]
     as_of: pd.Timestamp
-    deals: Ranking
-    clients: Ranking | None
-    explained: dict[tuple[str, float], dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
-    _curves: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
-
-    def curve(self, deal_id: str) -> pd.DataFrame:
-        """The deal's curve (day, p_won, p_lost, p_open); computed at the first request for it."""
-        if deal_id not in self._curves:
-            self._curves[deal_id] = score.curve(self.dataset, self.bundles["deals"], deal_id, self.as_of)
-        return self._curves[deal_id]
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -89,11 +76,6 @@ class Served:
         return of_the_day(self.snapshot)
 
     @cached_property
-    def past_deals(self) -> PastDeals:
-        """The deals decided by as_of, to find similar ones among; collected at the first request for any."""
-        return past_deals(self.dataset, self.bundles["deals"].explainers["deals"], self.as_of)
-
-    @cached_property
     def words(self) -> Words:
         """How figures read in each language."""
         return words_of(self.dataset)
@@ -104,11 +86,37 @@ class Served:
         return float(clock.days_between(clock.micros(self.dataset.ends_at), clock.micros(pd.Timestamp.now(tz="UTC"))))
 
 
+@dataclass(frozen=True)
+class Served(Loaded):
+    """One consistent answer to everything: requests read it and never change it.
+
+    clients    None where there is no champion for clients
+    explained  what was explained so far: (deal, horizon) -> `serving.explained.deal_in_full`
+    """
+
+    bundles: Mapping[str, Bundle]
+    deals: Ranking
+    clients: Ranking | None
+    explained: dict[tuple[str, float], dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
+    _curves: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+
+    def curve(self, deal_id: str) -> pd.DataFrame:
+        """The deal's curve (day, p_won, p_lost, p_open); computed at the first request for it."""
+        if deal_id not in self._curves:
+            self._curves[deal_id] = score.curve(self.dataset, self.bundles["deals"], deal_id, self.as_of)
+        return self._curves[deal_id]
+
+    @cached_property
+    def past_deals(self) -> PastDeals:
+        """The deals decided by as_of, to find similar ones among; collected at the first request for any."""
+        return past_deals(self.dataset, self.bundles["deals"].explainers["deals"], self.as_of)
+
+
 class Runtime:
-    """Holds the one Served value and replaces it.
+    """Holds the one value that is answered from and replaces it: a Served, or a Loaded while there is no champion for deals.
 
     registry  what is known of the registry: fresh, stale, or unknown before it was asked
-    lacks     what stands in the way while nothing is served
+    lacks     what stands in the way while no Served is there
     """
 
     def __init__(self, source: Source, champions: Champions) -> None:
@@ -116,40 +124,63 @@ class Runtime:
         self.champions = champions
         self.registry: RegistryState = "unknown"
         self.lacks: Lack = "starting"
-        self._served: Served | None = None
+        self._held: Loaded | None = None
         self._versions: Mapping[str, str] = {}
         self._one_at_a_time = threading.Lock()
 
     def served(self) -> Served:
         """What to answer from. Raises NotReadyError, saying what is missing and what to do."""
-        if self._served is None:
-            raise NotReadyError(ADVICE[self.lacks])
-        return self._served
+        if not isinstance(self._held, Served):
+            raise NotReadyError(ADVICE[self.lacks], self.lacks)
+        return self._held
+
+    def loaded(self) -> Loaded:
+        """The data, whether or not there is a champion. Raises NotReadyError, saying what is missing and what to do."""
+        if self._held is None:
+            raise NotReadyError(ADVICE[self.lacks], self.lacks)
+        return self._held
 
     def refresh(self) -> bool:
         """Take up new data or a new champion; whether anything changed. What is served stays when there is nothing better."""
         with self._one_at_a_time:
             revision, versions = self.source.revision(), self.champions.versions()
-            if revision == 0 or "deals" not in versions:
-                self.lacks = "no_champion" if revision else "no_data"
+            if not revision:
+                self.lacks = "no_data"
                 return False
+            if "deals" not in versions:
+                self.lacks = "no_champion"
+                return self._load(revision)
             if not self._outdated(revision, versions):
                 return False
-            self._served = self._next(revision, versions)
+            if self._held is None:
+                self._load(revision)  # KPIs do not wait for scores
+            self._held = self._next(revision, versions)
             self._versions = versions
             return True
 
+    def _load(self, revision: int) -> bool:
+        """Take up data alone. Scores stay what they were where there were any."""
+        if isinstance(self._held, Served) or not self._outdated(revision, {}):
+            return False
+        dataset = self._dataset(revision)
+        self._held = Loaded(dataset, revision, clock.now(dataset.ends_at))
+        return True
+
     def _outdated(self, revision: int, versions: Mapping[str, str]) -> bool:
-        if self._served is None or (revision, versions) != (self._served.revision, self._versions):
+        held = self._held
+        if held is None or (revision, versions) != (held.revision, self._versions):
             return True
-        now = clock.now(self._served.dataset.ends_at)
-        return float(clock.days_between(clock.micros(self._served.as_of), clock.micros(now))) > OLDEST_DAYS
+        now = clock.now(held.dataset.ends_at)
+        return float(clock.days_between(clock.micros(held.as_of), clock.micros(now))) > OLDEST_DAYS
+
+    def _dataset(self, revision: int) -> Dataset:
+        held = self._held
+        return self.source.load() if held is None or held.revision != revision else held.dataset
 
     def _next(self, revision: int, versions: Mapping[str, str]) -> Served:
-        before = self._served
-        reload = before is None or before.revision != revision
-        dataset = self.source.load() if reload or before is None else before.dataset
-        kept = {} if before is None else {t: b for t, b in before.bundles.items() if self._versions.get(t) == versions.get(t)}
+        before, dataset = self._held, self._dataset(revision)
+        had = before.bundles if isinstance(before, Served) else {}
+        kept = {target: each for target, each in had.items() if self._versions.get(target) == versions.get(target)}
         bundles = {target: kept.get(target) or self.champions.load(target, version) for target, version in versions.items()}
         return build(dataset, revision, bundles)
 
@@ -160,7 +191,7 @@ def build(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> Ser
     deals = Ranking.of(_pipeline(dataset, bundles["deals"], as_of), by=("expected_value", "p_won_this_quarter"), key="deal_id")
     clients = _clients(dataset, bundles["clients"], as_of) if "clients" in bundles else None
     prepare(dataset)  # for posted deals: the first of them does not wait
-    return Served(dataset, revision, bundles, as_of, deals, clients)
+    return Served(dataset, revision, as_of, bundles, deals, clients)
 
 
 def _pipeline(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> pd.DataFrame:

@@ -29,14 +29,14 @@ from serving.kpi_tables import funnel_sentence, pace
 from serving.language import Tongue
 from serving.scorecard_rows import Row, rows
 from serving.sparkline import HEIGHT, WIDTH
-from serving.view import FullView, full_view
+from serving.view import KnownView, known_view
 
 PERIODS: Final = 8
 SCOPES: Final = {COMPANY: "company", "team": "team", "owner": "user"}
 """What a goal's scope is called for each dimension that can be chosen."""
 
 pages = APIRouter(include_in_schema=False, dependencies=[Depends(auth.require_session)])
-Full = Annotated[FullView, Depends(full_view)]
+Full = Annotated[KnownView, Depends(known_view)]
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def scorecard_file(view: Full) -> Response:
     return csv_file("scorecard.csv", [each for each in answer.values if each.node.id == chosen.node.id])
 
 
-def _chosen(view: FullView) -> Chosen:
+def _chosen(view: KnownView) -> Chosen:
     """Who, when, and beside what, as far as there is such a thing."""
     query = view.request.query_params
     asked = KpisQuery(as_of=view.served.as_of.isoformat(), language=view.tongue.language, periods=PERIODS)
@@ -125,14 +125,14 @@ def _perspectives(tongue: Tongue, chosen: Chosen) -> list[tuple[str, list[Row]]]
     return [(chosen.question.said(title), lines) for title, lines in told if lines]
 
 
-def _funnel(view: FullView, chosen: Chosen) -> FunnelAnswer:
+def _funnel(view: KnownView, chosen: Chosen) -> FunnelAnswer:
     whose = {"team": "team", "owner": "owner_id"}.get(chosen.node.dimension)
     narrowed = {whose: chosen.node.id} if whose else {}
     asked = FunnelQuery.model_validate({"period": chosen.window.label, **narrowed, **chosen.moment})
     return team_answers.funnel(view.served.dataset, asked)
 
 
-def _team(view: FullView, chosen: Chosen) -> TeamAnswer | None:
+def _team(view: KnownView, chosen: Chosen) -> TeamAnswer | None:
     """The people of the team or company; None for one person, and for more people than can be compared."""
     if chosen.node.dimension == "owner":
         return None
@@ -144,7 +144,7 @@ def _team(view: FullView, chosen: Chosen) -> TeamAnswer | None:
         return None
 
 
-def _goals(view: FullView, chosen: Chosen) -> GoalsAnswer:
+def _goals(view: KnownView, chosen: Chosen) -> GoalsAnswer:
     asked = {"scope": SCOPES[chosen.node.dimension], "scope_id": chosen.node.id or None, **chosen.moment}
     file = auth.settings_of(view.request).goals_file
     return goal_answers.goals(view.served.dataset, GoalsQuery.model_validate(asked), file)

@@ -13,8 +13,9 @@ from starlette.responses import HTMLResponse, Response
 
 from features.errors import NotReadyError
 from serving import auth
+from serving.current import get_loaded
 from serving.language import LANGUAGES, Tongue, choose
-from serving.runtime import Runtime, Served
+from serving.runtime import Loaded, Served
 
 FOLDER: Final = Path(__file__).parent / "web"
 LANGUAGE_COOKIE: Final = "dealcast_language"
@@ -54,8 +55,15 @@ class View:
 
 
 @dataclass(frozen=True)
-class FullView(View):
-    """A page about data: with what is served."""
+class KnownView(View):
+    """A page about data, which needs no model."""
+
+    served: Loaded
+
+
+@dataclass(frozen=True)
+class FullView(KnownView):
+    """A page about scores: with everything that is served."""
 
     served: Served
 
@@ -72,15 +80,22 @@ def bare_view(request: Request) -> View:
     return View(request, Tongue(choose(query.get("lang"), cookies.get(LANGUAGE_COOKIE), accepted, default)))
 
 
-def full_view(request: Request) -> FullView:
-    """A view of what is served. Raises NothingToShowError."""
-    held: Runtime = request.app.state.runtime
+def known_view(request: Request) -> KnownView:
+    """A view of the data that is loaded. Raises NothingToShowError."""
     view = bare_view(request)
     try:
-        served = held.served()
+        loaded = get_loaded(request)
     except NotReadyError:
         raise NothingToShowError from None
-    return FullView(request, replace(view.tongue, timezone=served.dataset.organisation.timezone), served)
+    return KnownView(request, replace(view.tongue, timezone=loaded.dataset.organisation.timezone), loaded)
+
+
+def full_view(request: Request) -> FullView:
+    """A view of what is served. Raises NothingToShowError."""
+    view = known_view(request)
+    if not isinstance(view.served, Served):
+        raise NothingToShowError
+    return FullView(request, view.tongue, view.served)
 
 
 @cache

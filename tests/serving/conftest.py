@@ -91,3 +91,13 @@ def empty(tmp_path: Path) -> Iterator[TestClient]:
     app = create_app(held, Settings(home=tmp_path, demo=True), watching=False)
     with TestClient(app, base_url="http://127.0.0.1") as opened:
         yield opened
+
+
+@pytest.fixture
+def untrained(company: Dataset, tmp_path: Path) -> Iterator[TestClient]:
+    """The app with data and no champion."""
+    held = Runtime(MemorySource(company), Champions(tmp_path))
+    held.refresh()
+    app = create_app(held, Settings(home=tmp_path, demo=True), watching=False)
+    with TestClient(app, base_url="http://127.0.0.1") as opened:
+        yield opened

@@ -138,8 +138,25 @@ def test_without_data_the_server_lives_is_not_ready_and_says_what_to_do(empty: T
     assert empty.get("/healthz").json() == {"status": "alive"}
     for path in ("/readyz", "/v1/deals", "/v1/clients"):
         answer = empty.get(path)
-        assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        assert (answer.status_code, answer.json()["code"]) == (503, "no_data")
         assert "dealcast ingest" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/v1/kpis", "/v1/funnel", "/v1/team", "/v1/goals", "/scorecard"])
+def test_what_needs_no_model_answers_from_the_data_alone(client: TestClient, untrained: TestClient, path: str) -> None:
+    trained, alone = (opened.get(path) for opened in (client, untrained))
+    assert (trained.status_code, alone.status_code) == (200, 200)
+    if path in ("/v1/kpis", "/v1/funnel", "/v1/team"):
+        assert alone.json() == trained.json()
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/deals", "/v1/deals/D-1", "/v1/clients", "/v1/forecast", "/v1/bridge?since=2026-09-01", "/readyz"]
+)
+def test_what_needs_a_model_says_that_there_is_none(untrained: TestClient, path: str) -> None:
+    answer = untrained.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_champion")
+    assert "dealcast train" in answer.json()["detail"]
 
 
 def test_readiness_says_how_the_registry_is(client: TestClient) -> None:

@@ -1,6 +1,7 @@
 """Each forecast is computed once for one state of the data, and never by a model that looks ahead."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -30,7 +31,7 @@ def test_another_state_of_the_data_has_another_forecaster(runtime: Runtime, tmp_
     forecasts, served = Forecasts(tmp_path, 1), runtime.served()
     first = forecasts.of(served)
     assert forecasts.of(served) is first
-    other = type(served)(served.dataset, served.revision + 1, served.bundles, served.as_of, served.deals, served.clients)
+    other = replace(served, revision=served.revision + 1)
     assert forecasts.of(other) is not first
 
 

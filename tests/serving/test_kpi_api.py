@@ -29,7 +29,7 @@ def test_the_page_needs_a_session(keyed: TestClient, path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_before_there_is_data_the_answer_says_so(empty: TestClient, path: str) -> None:
     answer = empty.get(path)
-    assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_data")
 
 
 def test_the_values_are_those_of_the_engine(client: TestClient, company: Dataset) -> None:

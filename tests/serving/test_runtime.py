@@ -98,6 +98,38 @@ def test_what_is_missing_is_said(company: Dataset, tmp_path: Path, number: int, 
     assert held.lacks == lacks
 
 
+def test_without_a_champion_for_deals_the_data_is_loaded_and_scores_follow_it(
+    source: MemorySource, home: Path, company: Dataset
+) -> None:
+    (cache_below(home) / "deals" / "current").rename(home / "aside")
+    held = Runtime(source, Champions(home))
+    assert held.refresh()
+    assert held.loaded().dataset is company
+    assert not held.refresh()
+    with pytest.raises(NotReadyError, match="dealcast train") as raised:
+        held.served()
+    assert raised.value.code == "no_champion"
+    (home / "aside").rename(cache_below(home) / "deals" / "current")
+    assert held.refresh()
+    assert held.served() is held.loaded()
+
+
+def test_without_a_champion_new_data_is_taken_up(source: MemorySource, tmp_path: Path, company: Dataset) -> None:
+    held = Runtime(source, Champions(tmp_path))
+    held.refresh()
+    source.put(fewer(company))
+    assert held.refresh()
+    assert held.loaded().dataset.n_deals == company.n_deals - 20
+
+
+def test_a_damaged_first_champion_does_not_keep_the_data_from_being_loaded(source: MemorySource, home: Path) -> None:
+    (cache_below(home) / "deals" / "1" / "bundle.json").write_text("{}")
+    held = Runtime(source, Champions(home))
+    with pytest.raises(Exception, match="bundle"):
+        held.refresh()
+    assert held.loaded().revision == 1
+
+
 def test_without_a_champion_for_clients_the_deals_are_served(source: MemorySource, home: Path) -> None:
     shutil.rmtree(cache_below(home) / "clients")
     held = Runtime(source, Champions(home))
@@ -145,7 +177,7 @@ def test_the_watch_survives_a_failure(
 
     async def scenario() -> None:
         task = asyncio.create_task(watch(held, Settings(home=home, poll_seconds=0.001)))
-        while held.lacks == "starting" and held._served is None:
+        while held.lacks == "starting" and held._held is None:
             await asyncio.sleep(0.001)
         task.cancel()
 

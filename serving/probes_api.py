@@ -1,0 +1,25 @@
+"""`/healthz` and `/readyz`: what a supervisor asks."""
+
+from fastapi import APIRouter
+
+from serving import schemas
+from serving.answers import stamp
+from serving.current import Held
+from serving.errors import declared
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", operation_id="get_health")
+async def get_health() -> schemas.Health:
+    """The process answers. It may still be without data: see /readyz."""
+    return schemas.Health(status="alive")
+
+
+@router.get("/readyz", operation_id="get_readiness", responses=declared(503))
+async def get_readiness(held: Held) -> schemas.Ready:
+    """Data and champion are loaded; if not, 503 and what to do about it."""
+    served = held.served()
+    return schemas.Ready.model_validate(
+        {**stamp(served, "deals"), "status": "ready", "registry": held.registry, "n_deals": len(served.deals)}
+    )
