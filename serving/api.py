@@ -16,6 +16,7 @@ from fastapi import APIRouter, FastAPI
 from features.errors import NotReadyError
 from features.store import connect
 from serving import (
+    calls_api,
     clients_api,
     deals_api,
     errors,
@@ -50,6 +51,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     scorecard.pages,
     forecast_api.router,
     forecast_page.pages,
+    calls_api.router,
 )
 
 

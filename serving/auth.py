@@ -68,6 +68,11 @@ def require_session(request: Request) -> None:
         raise LoginNeededError
 
 
+def author_of(request: Request) -> str:
+    """Who signs what this request says."""
+    return "demo" if settings_of(request).api_key is None else "api_key"
+
+
 def log_in(request: Request, response: Response, key: str) -> bool:
     """Set the cookie on the response if the key is right."""
     settings = settings_of(request)

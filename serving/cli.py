@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from features.errors import DataError, DealcastError, UsageError
-from serving import cli_forecast, cli_kpis
+from serving import cli_calls, cli_forecast, cli_kpis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +53,7 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_forecast.app)
+app.add_typer(cli_calls.app)
 app.add_typer(cli_kpis.app)
 
 

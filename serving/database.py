@@ -37,10 +37,14 @@ CALLS: Final = sa.Table(
     sa.Column("period", sa.Text),
     sa.Column("measure", sa.Text, nullable=False),
     sa.Column("value", sa.Double),
+    sa.Column("day", sa.Text),
     sa.Column("note", sa.Text),
+    sa.Column("model_value", sa.Double),
+    sa.Column("model_day", sa.Text),
+    sa.Column("model_version", sa.Text),
     sa.Index("calls_by_scope", "scope", "scope_id", "made_at"),
 )
-"""What people expect of a deal, a person, a team or the company; append-only. A value of null takes the call before it back."""
+"""What people expect of a deal, a person, a team or the company, and what the model said then: append-only; see `calls`."""
 
 
 class Database:

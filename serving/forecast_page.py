@@ -13,9 +13,10 @@ from features import clock
 from features.errors import UsageError
 from features.kpis import windows
 from features.kpis.value import Window
-from serving import auth
+from serving import auth, call_view
 from serving import outlook_words as words
 from serving.answers import answerers
+from serving.calls_api import Kept
 from serving.forecast_api import Known
 from serving.forecast_schemas import By
 from serving.forecaster import Forecaster
@@ -31,7 +32,7 @@ pages = APIRouter(include_in_schema=False, dependencies=[Depends(auth.require_se
 
 
 @pages.get("/forecast")
-def forecast_page(view: Annotated[FullView, Depends(full_view)], forecaster: Known) -> Response:
+def forecast_page(view: Annotated[FullView, Depends(full_view)], forecaster: Known, calls: Kept) -> Response:
     """The forecast of the period that the address names."""
     query, tongue = view.request.query_params, view.tongue
     by = query.get("by") if query.get("by") in SPLITS else "team"
@@ -48,6 +49,8 @@ def forecast_page(view: Annotated[FullView, Depends(full_view)], forecaster: Kno
         size=(WIDTH, HEIGHT),
         spoken=lambda spans, mean: spoken(tongue, spans, mean, currency),
         words=words,
+        said=call_view.on_period(calls, tongue, found.window.label, currency),
+        call_record=call_view.record_of(calls, tongue, served),
         as_of=served.as_of,
         champion=served.bundles["deals"],
         answered_by=answerers(served.bundles["deals"]),

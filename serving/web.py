@@ -14,9 +14,10 @@ from starlette.staticfiles import StaticFiles
 
 from features import clock
 from features.errors import UsageError
-from serving import auth, charts
+from serving import auth, call_view, charts
 from serving.answers import answerers, curve_of, totals
 from serving.auth import LoginNeededError
+from serving.calls_api import Kept
 from serving.charts import NARROW, WIDE, CurveChart, Point
 from serving.explained import deal_in_full, quarter_days, reasons_of_clients
 from serving.language import Tongue
@@ -94,7 +95,7 @@ def client_page(view: Full, account_id: str) -> Response:
 
 
 @pages.get("/deals/{deal_id:path}")
-def deal_page(view: Full, deal_id: str) -> Response:
+def deal_page(view: Full, calls: Kept, deal_id: str) -> Response:
     """One deal: its curve, the reasons, warnings and similar deals."""
     deal = view.served.deals.find(deal_id)
     if deal is None:
@@ -112,6 +113,7 @@ def deal_page(view: Full, deal_id: str) -> Response:
         why=why_deal(view.served, view.tongue, horizon, found["reasons"]) if curve else None,
         similar=found.get("similar", []),
         gaps=found.get("data_gaps", []),
+        said=call_view.on_deal(calls, view.tongue, deal_id, view.served.dataset.organisation.currency),
         reason=_reason(view.tongue, deal["reason"]),
         **_stamp(view.served, "deals"),
     )

@@ -17,6 +17,7 @@ COMMANDS = (
     "audit",
     "backtest",
     "bridge",
+    "calls",
     "demo",
     "evaluate",
     "forecast",

@@ -21,6 +21,9 @@ OPERATIONS = {
     "get_funnel",
     "get_team",
     "list_goals",
+    "make_call",
+    "list_calls",
+    "get_call_record",
 }
 
 

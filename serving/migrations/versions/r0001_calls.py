@@ -18,7 +18,11 @@ def upgrade() -> None:
         sa.Column("period", sa.Text),
         sa.Column("measure", sa.Text, nullable=False),
         sa.Column("value", sa.Double),
+        sa.Column("day", sa.Text),
         sa.Column("note", sa.Text),
+        sa.Column("model_value", sa.Double),
+        sa.Column("model_day", sa.Text),
+        sa.Column("model_version", sa.Text),
     )
     op.create_index("calls_by_scope", "calls", ["scope", "scope_id", "made_at"])
 

@@ -1,0 +1,50 @@
+"""`/v1/calls`: what people expect, kept beside the model's answers, and how good it was."""
+
+from typing import Annotated
+
+import pandas as pd
+from fastapi import APIRouter, Depends, Query, Request
+
+from serving import auth, call_answers
+from serving.call_schemas import CallAnswer, CallRecords, CallRequest, CallsAnswer, CallsQuery
+from serving.calls import Calls, standing
+from serving.current import Current
+from serving.errors import declared
+from serving.forecast_api import Known
+from serving.strict import StrictRoute
+
+
+def get_calls(request: Request) -> Calls:
+    """The calls that are kept."""
+    return Calls(request.app.state.database)
+
+
+Kept = Annotated[Calls, Depends(get_calls)]
+
+router = APIRouter(
+    prefix="/v1/calls",
+    tags=["calls"],
+    route_class=StrictRoute,
+    dependencies=[Depends(auth.require_key)],
+    responses=declared(401, 421, 422, 500, 503),
+)
+
+
+@router.post("", operation_id="make_call", status_code=201, responses=declared(400, 404, 408, 413, 415))
+def make_call(request: Request, served: Current, forecaster: Known, calls: Kept, asked: CallRequest) -> CallAnswer:
+    """Say what you expect of a deal, or of the bookings of a node; kept beside the model's answer and never mixed into it."""
+    call = call_answers.made(served, forecaster, asked, auth.author_of(request), pd.Timestamp.now(tz="UTC").as_unit("us"))
+    return call_answers.answer(call).model_copy(update={"call_id": calls.add(call)})
+
+
+@router.get("", operation_id="list_calls")
+def list_calls(calls: Kept, query: Annotated[CallsQuery, Query()]) -> CallsAnswer:
+    """The calls that stand, or all that were ever made."""
+    found = calls.history(query.scope, query.scope_id, query.period)
+    return CallsAnswer(items=[call_answers.answer(each) for each in (found if query.history else standing(found))])
+
+
+@router.get("/record", operation_id="get_call_record")
+def get_call_record(served: Current, calls: Kept) -> CallRecords:
+    """How good people's calls were, beside the model's answers of the same moments."""
+    return CallRecords(items=call_answers.record(served, calls))
