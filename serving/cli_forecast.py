@@ -86,9 +86,8 @@ def backtest(
     seed: Annotated[int, typer.Option(min=0, help="Equal data and seed give equal numbers.")] = 7,
 ) -> None:
     """Replay past periods with models of their own day: how good the forecast would have been, beside its rivals."""
-    from rich.console import Console
-
     from serving import backtests
+    from serving.kpi_tables import console
     from serving.opened import opened
     from serving.record_table import record_table
     from training.backtest import backtest as walk
@@ -107,7 +106,7 @@ def backtest(
         progress=lambda text: typer.echo(text, err=True),
     )
     path = backtests.keep(here.settings.home, tested, until)
-    Console().print(record_table(track_record(tested), f"Track record by {kind}, as of {until:%Y-%m-%d}"))
+    console().print(record_table(track_record(tested), f"Track record by {kind}, as of {until:%Y-%m-%d}"))
     typer.echo(f"kept in {path}")
 
 
@@ -127,11 +126,10 @@ def forecast(
     written: Written = Format.TABLE,
 ) -> None:
     """The bookings of a period as a distribution: parts, intervals, plan, categories, track record; and what if."""
-    from rich.console import Console
-
     from serving import forecast_answers as answers
     from serving import forecast_tables as tables
     from serving.forecast_schemas import ForecastQuery, WhatIfRequest
+    from serving.kpi_tables import console
     from serving.language import Tongue
 
     here = _opened()
@@ -152,7 +150,7 @@ def forecast(
     forecaster = _forecaster(here, at, fit=fit)
     found = answers.asked_outlook(forecaster, query)
     if written is Format.TABLE:
-        tables.show_forecast(Console(), found, Tongue(language.value), here.dataset.organisation.currency)
+        tables.show_forecast(console(), found, Tongue(language.value), here.dataset.organisation.currency)
         return
     answer = answers.forecast(forecaster, found)
     _write(answer, written, lambda: "", lambda: tables.frame_of_lines(answer.lines))
@@ -207,16 +205,15 @@ def _forecaster(here: "Opened", as_of: "pd.Timestamp", learnt: "pd.Timestamp | N
 
 
 def _write(answer: "BaseModel", written: Format, table: Any, frame: Any) -> None:
-    from rich.console import Console
-
     from serving.export import defused
+    from serving.kpi_tables import console
 
     if written is Format.JSON:
         typer.echo(answer.model_dump_json(indent=2, by_alias=True))
     elif written is Format.CSV:
         typer.echo(defused(frame()).to_csv(index=False), nl=False)
     else:
-        Console().print(table())
+        console().print(table())
 
 
 def _checked(schema: type[Asked], values: Mapping[str, Any]) -> Asked:

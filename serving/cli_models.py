@@ -3,7 +3,9 @@
 The registry is MLflow's; it is imported here and not at the top of the command line, so that help stays instant.
 """
 
+import math
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -127,10 +129,14 @@ def _cells(target: str, version: Version) -> list[str]:
 
 
 def _metrics(target: str, version: Version) -> list[str]:
-    """The main question of the target's first regime that was judged."""
-    for question in ("deals_won_30d",) if target == "deals" else ("contracts_left_90d", "orders_silent_90d"):
-        gap, low, high, auc = (version.metrics.get(f"{question}_{name}") for name in SHOWN)
-        if gap is not None and auc is not None:
-            interval = "" if low is None or high is None else f" [{low:+.4f}, {high:+.4f}]"
-            return [f"{gap:+.4f}{interval}", f"{auc:.3f}"]
+    """Of the target's first regime that was judged, the usual question, else the longest that could be judged."""
+    usually = {"deals_won": 30} if target == "deals" else {"contracts_left": 90, "orders_silent": 90}
+    for event, usual in usually.items():
+        asked = re.compile(rf"{event}_(\d+)d_{SHOWN[0]}")
+        judged = [int(found[1]) for name in version.metrics if (found := asked.fullmatch(name))]
+        if judged:
+            days = usual if usual in judged else max(judged)
+            gap, low, high, auc = (version.metrics.get(f"{event}_{days}d_{name}", math.nan) for name in SHOWN)
+            interval = "" if math.isnan(low) else f" [{low:+.4f}, {high:+.4f}]"
+            return [f"{gap:+.4f}{interval}, {days} days", "" if math.isnan(auc) else f"{auc:.3f}"]
     return ["not judged", ""]

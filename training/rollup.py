@@ -220,9 +220,11 @@ def won_within(snapshot: Snapshot, window: Window) -> Mask:
 def _notes(snapshot: Snapshot, window: Window, births: Births, shock: Shock, watched_days: float) -> tuple[Note, ...]:
     days = float(clock.days_between(snapshot.at, clock.micros(window.end)))
     bare = np.isnan(snapshot.deal_amounts)
+    unknown = bool(bare[(snapshot.state == WON) & snapshot.exists].all())
     found = {
-        "open_deals_without_amount": float(bare[snapshot.open_deals].sum()),
-        "won_deals_without_amount": float((bare & won_within(snapshot, window)).sum()),
+        "no_amounts": float(unknown),
+        "open_deals_without_amount": 0.0 if unknown else float(bare[snapshot.open_deals].sum()),
+        "won_deals_without_amount": 0.0 if unknown else float((bare & won_within(snapshot, window)).sum()),
         "no_births": float(not births.n_won),
         "few_past_periods": max(0.0, FEW_PERIODS - shock.n_periods),
         "beyond_follow_up": max(0.0, days - watched_days),

@@ -7,12 +7,12 @@ from features.dataset import Dataset
 from features.store import Store
 from serving import cli_models
 from serving.champions import Champions
-from serving.cli_models import GateRefusedError, promote, rollback, show_versions, told
+from serving.cli_models import GateRefusedError, _metrics, promote, rollback, show_versions, told
 from serving.demo import source_of
 from serving.settings import Settings
 from tests.serving.test_cli import dealcast
 from tests.training.companies import fair_coins
-from training.registry import FolderRegistry
+from training.registry import FolderRegistry, Version
 from training.run import TrainedRun, train
 
 # MLflow warns of its own use of SQLAlchemy; that is not ours to mend.
@@ -77,3 +77,11 @@ def test_a_registry_that_is_down_is_said_so(tmp_path: Path, arguments: list[str]
 
 def test_reports_lie_below_the_home(tmp_path: Path) -> None:
     assert cli_models.reports_below(tmp_path) == tmp_path / "reports"
+
+
+def test_a_question_that_was_too_long_to_judge_gives_way_to_the_longest_that_was_not() -> None:
+    metrics = {
+        f"deals_won_{days}d_{name}": value for days in (7, 14) for name, value in (("gap_to_base_rate", -0.08), ("auc", 0.8))
+    }
+    assert _metrics("deals", Version("1", False, {}, metrics)) == ["-0.0800, 14 days", "0.800"]
+    assert _metrics("deals", Version("1", False, {}, {})) == ["not judged", ""]

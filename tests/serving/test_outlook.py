@@ -17,6 +17,7 @@ from tests.serving.test_backtests import made_up
 from training.rollup import Note
 
 NOTES = (
+    "no_amounts",
     "open_deals_without_amount",
     "won_deals_without_amount",
     "no_births",

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from features.dataset import Dataset
 from features.kpis import windows
 from features.snapshot import Snapshot
 from tests.training.forecasts import day, foretold_by_stage, small_company
@@ -80,3 +81,14 @@ def test_what_is_missing_is_said_by_name() -> None:
     bare = np.isnan(snapshot.values("amount")[snapshot.open_deals]).sum()
     assert notes.get("open_deals_without_amount", 0) == bare
     assert notes["few_past_periods"] == 4
+
+
+def test_money_that_cannot_be_forecast_is_said_to_be_so() -> None:
+    company = small_company()
+    changes = company.tables["deal_changes"].query("field != 'amount'")
+    tables = {**company.tables, "deals": company.deals.drop(columns="amount"), "deal_changes": changes}
+    bare = Dataset.of(tables, company.organisation)
+    snapshot = Snapshot(bare, day("2026-05-10"))
+    forecast = forecast_period(snapshot, foretold_by_stage(snapshot), QUARTER, fit_shock([]), n_draws=200)
+    assert "no_amounts" in {note.code for note in forecast.notes}
+    assert "open_deals_without_amount" not in {note.code for note in forecast.notes}
