@@ -107,6 +107,19 @@ def deal_warnings(signals: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def warning_bits(signals: pd.DataFrame) -> Rows:
+    """The warnings of each row as the bits of a whole number: bit k stands for `WARNINGS[k]`."""
+    bits: Rows = np.zeros(len(signals), dtype=np.int64)
+    for number, each in enumerate(WARNINGS):
+        bits[_raised(signals, each)[0]] |= 1 << number
+    return bits
+
+
+def named_bits(bits: int) -> list[str]:
+    """The names of the warnings that these bits stand for."""
+    return [each.name for number, each in enumerate(WARNINGS) if bits >> number & 1]
+
+
 def _raised(signals: pd.DataFrame, warning: DealWarning) -> tuple[Rows, Floats]:
     """The rows for which all conditions hold, and the values to show."""
     if not {warning.signal, *(each.signal for each in warning.when)} <= set(signals):

@@ -1,15 +1,17 @@
 """What the API and the page both read from the runtime: stamps, single deals, signals in words, totals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from features.deal_warnings import named_bits
 from features.errors import NotReadyError
+from features.history import OPEN
 from serving.errors import ProblemError
-from serving.ranking import Ranking, plain
+from serving.ranking import Filter, Ranking, plain
 from serving.runtime import Served
 from training.bundle import Bundle
 from training.hazard import HazardModel
@@ -54,11 +56,35 @@ def _answerer(regime: str, model: HazardModel, decided: Mapping[str, Any] | None
 
 
 def find_deal(served: Served, deal_id: str) -> dict[str, Any]:
-    """An open deal by its id. Raises ProblemError 404."""
+    """An open deal by its id. Raises ProblemError 404, which tells a closed deal from none where the caller may know."""
     deal = served.deals.find(deal_id)
     if deal is None:
-        raise ProblemError(404, "no_such_deal", "There is no open deal with this id.")
-    return deal
+        raise _no_deal(served, deal_id)
+    return listed(deal)
+
+
+def listed(deal: dict[str, Any]) -> dict[str, Any]:
+    """A row of the ranking as the API shows it."""
+    return {**deal, "warnings": named_bits(deal["warning_bits"])}
+
+
+def _no_deal(served: Served, deal_id: str) -> ProblemError:
+    row = int(served.dataset.deal_rows.get_indexer(pd.Index([deal_id], dtype=object))[0])
+    decided = row >= 0 and bool(served.snapshot.exists[row]) and served.snapshot.state[row] != OPEN
+    owner = served.snapshot.texts("owner_id", np.array([row]))[0] if decided else None
+    if decided and (served.owners is None or owner in served.owners):
+        return ProblemError(404, "deal_closed", "The deal with this id is closed: it has no forecast any more.")
+    return ProblemError(404, "no_such_deal", "There is no open deal with this id.")
+
+
+def find_client(served: Served, account_id: str) -> dict[str, Any]:
+    """An active client by its id. Raises ProblemError 404, which tells a past client from none where the caller may know."""
+    client = clients_of(served).find(account_id)
+    if client is not None:
+        return client
+    if served.owners is None and account_id in served.dataset.client_ids:
+        raise ProblemError(404, "client_not_active", "The client with this id is not active: there is nothing it could leave.")
+    raise ProblemError(404, "no_such_client", "There is no active client with this id.")
 
 
 def clients_of(served: Served) -> Ranking:
@@ -81,8 +107,8 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def totals(ranking: Ranking, filters: Mapping[str, str | None]) -> Totals:
-    """Sums over the open deals that match the filters."""
+def totals(ranking: Ranking, filters: Sequence[Filter]) -> Totals:
+    """Sums over the open deals that pass the filters."""
     rows = ranking.matching(filters)
     value, now, later = (
         np.nan_to_num(ranking.numbers(name)[rows]) for name in ("value", "p_won_this_quarter", "p_won_next_quarter")

@@ -1,15 +1,21 @@
-"""`/v1/deals`: the open deals as a ranked list, and one of them in full."""
+"""`/v1/deals`: the open deals as a ranked list, and one of them in parts.
 
-import json
-from typing import Annotated
+An id may contain slashes, so nothing follows it in an address: what is wanted of a deal is asked for with `parts`, and
+`/v1/deals/A/7` is the deal `A/7`. Ids that addresses cannot carry, such as `..`, are found with `/v1/deals?deal_id=…`.
+"""
+
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Path, Query
 
 from serving import auth, schemas
-from serving.answers import curve_of, find_deal, stamp
+from serving.answers import curve_of, find_deal, listed, stamp
 from serving.current import Current
 from serving.errors import declared
-from serving.explained import deal_in_full, quarter_days
+from serving.explained import explained, quarter_days
+from serving.list_queries import DealPart, DealQuery, DealsQuery, Id
+from serving.narrowing import deal_filters, sort_of
+from serving.runtime import Served
 from serving.strict import StrictRoute
 
 router = APIRouter(
@@ -22,24 +28,40 @@ router = APIRouter(
 
 
 @router.get("/deals", operation_id="list_deals")
-async def list_deals(served: Current, query: Annotated[schemas.DealsQuery, Query()]) -> schemas.DealsAnswer:
-    """The open deals, ranked by expected value this quarter (value x P(won this quarter))."""
-    filters = {"owner_id": query.owner_id, "team": query.team, "stage": query.stage}
-    page = served.deals.page(filters, query.limit, query.cursor)
+async def list_deals(served: Current, query: Annotated[DealsQuery, Query()]) -> schemas.DealsAnswer:
+    """The open deals, ranked by expected value this quarter (value x P(won this quarter)) unless another order is asked for."""
+    sort = sort_of(query.sort, query.order)
+    page = served.deals.page(deal_filters(served, query), query.limit, query.cursor, sort)
     return schemas.DealsAnswer.model_validate(
-        {**stamp(served, "deals"), "items": page.rows, "n_total": page.n_total, "next_cursor": page.next_cursor}
+        {
+            **stamp(served, "deals"),
+            "items": [listed(row) for row in page.rows],
+            "n_total": page.n_total,
+            "next_cursor": page.next_cursor,
+        }
     )
 
 
 @router.get("/deals/{deal_id:path}", operation_id="get_deal", responses=declared(404))
 def get_deal(
     served: Current,
-    deal_id: Annotated[schemas.Label, Path(description="The CRM's id of the deal.")],
-    query: Annotated[schemas.DealQuery, Query()],
+    deal_id: Annotated[Id, Path(description="The CRM's id of the deal; a slash in it may stand as it is or as %2F.")],
+    query: Annotated[DealQuery, Query()],
 ) -> schemas.DealAnswer:
-    """One open deal: its scores, its curve, the reasons, warnings, and what became of similar deals."""
+    """One open deal: its scores and warnings, and those of its curve, its reasons, what became of similar deals and what data
+    would help that are asked for."""
     deal = find_deal(served, deal_id)
-    found = {"deal": deal, "curve": curve_of(served, deal), "warnings": json.loads(deal["warnings"])}
-    if not deal["reason"]:
-        found |= deal_in_full(served, deal_id, query.horizon_days or quarter_days(served))
+    found: dict[str, Any] = {"deal": deal, "horizons": [], **dict.fromkeys(get_args(DealPart))}
+    found |= {"warnings": explained(served, "warnings", deal_id, 0.0)}
+    if deal["reason"]:
+        found |= {part: [] for part in query.parts if part != "reasons"}
+    else:
+        found |= {"horizons": served.one(deal_id).at(query.horizons)}
+        found |= {part: _part(served, deal, part, query.horizon_days) for part in query.parts}
     return schemas.DealAnswer.model_validate({**stamp(served, "deals"), **found})
+
+
+def _part(served: Served, deal: dict[str, Any], part: DealPart, days: float | None) -> Any:
+    if part == "curve":
+        return curve_of(served, deal)
+    return explained(served, part, deal["deal_id"], days or quarter_days(served))

@@ -1,19 +1,20 @@
-"""One deal in full, for the API and the page: its reasons, warnings, similar past deals, and what filling a gap could change.
+"""One deal in parts, for the API and the page: its reasons, warnings, similar past deals, and what filling a gap could change.
 
-Lists carry no reasons: they are computed for the deal that is asked for, at the horizon that is asked for, and kept until data or
-champion change. What all deals of one moment share, the rates of the day and the past deals, is computed once.
+Lists carry no reasons: each part is computed for the deal that is asked for, at the horizon that is asked for, and kept until
+data or champion change. What all deals of one moment share, the rates of the day and the past deals, is computed once.
 """
 
 import json
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from features import clients, clock
-from features.deals import deal_signals
+from serving import score
 from serving.answers import records
-from serving.reason_columns import in_words, reason_columns
+from serving.reason_columns import in_words, reason_columns, warning_column
 from serving.reasons import reasons_of
 from serving.runtime import Served
 from serving.score import DEALS, leaving
@@ -24,6 +25,9 @@ from training.targets import WON
 
 MOST_GAPS: Final = 3
 MOST_KEPT: Final = 5000
+Part = Literal["reasons", "similar", "data_gaps", "warnings"]
+OF_SCORED: Final[tuple[Part, ...]] = ("reasons", "similar", "data_gaps")
+"""The parts that only a deal with a score has."""
 
 
 def quarter_days(served: Served) -> float:
@@ -32,14 +36,20 @@ def quarter_days(served: Served) -> float:
     return float(clock.days_between(clock.micros(served.as_of), clock.micros(end)))
 
 
-def deal_in_full(served: Served, deal_id: str, days: float) -> dict[str, Any]:
-    """The reasons for P(won within `days`) of an open deal, similar past deals, and the gaps that would move that answer most."""
-    key = (deal_id, days)
+def explained(served: Served, part: Part, deal_id: str, days: float) -> Any:
+    """One part of what is said of an open deal: the reasons for P(won within `days`), the gaps that would move that answer most,
+    similar past deals, or warnings."""
+    key = (part, deal_id, days)
     if key not in served.explained:
         if len(served.explained) >= MOST_KEPT:
             served.explained.clear()
-        served.explained[key] = _deal_in_full(served, deal_id, Question(days, WON))
+        served.explained[key] = _PARTS[part](served, served.one(deal_id).signals, Question(days, WON))
     return served.explained[key]
+
+
+def deal_in_full(served: Served, deal_id: str, days: float) -> dict[str, Any]:
+    """Reasons, similar deals and gaps of a deal that has a score."""
+    return {part: explained(served, part, deal_id, days) for part in OF_SCORED}
 
 
 def reasons_of_clients(served: Served, account_ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -56,19 +66,25 @@ def reasons_of_clients(served: Served, account_ids: list[str]) -> dict[str, dict
     return found
 
 
-def _deal_in_full(served: Served, deal_id: str, question: Question) -> dict[str, Any]:
-    bundle, snapshot = served.bundles[DEALS], served.snapshot
-    row = served.dataset.deal_rows.get_indexer(pd.Index([deal_id]))
-    signals = deal_signals(snapshot, served.rates, row)
-    columns = reason_columns(snapshot, bundle, DEALS, signals, question)
-    return {
-        "reasons": json.loads(columns["reasons"][0]),
-        "similar": _similar(served, signals),
-        "data_gaps": _gaps(served, signals, question),
-    }
+def leaving_curve(served: Served, client: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """P(leaves) of an active client at the model's own days, 0 left out."""
+    regime, model = client["regime"], served.bundles["clients"].models[client["regime"]]
+    row = served.dataset.client_ids.get_indexer(pd.Index([client["account_id"]], dtype=object))
+    curves = score.curves_of(model, clients.client_signals(served.snapshot, row), served.as_of)
+    days = [float(day) for day in curves.edges[1:]]
+    answers = [float(leaving(regime, day).answer(curves)[0]) for day in days]
+    return [{"day": day, "p_leaves": p, "extrapolated": day > curves.extrapolated} for day, p in zip(days, answers, strict=True)]
 
 
-def _similar(served: Served, signals: pd.DataFrame) -> list[dict[str, Any]]:
+def _reasons(served: Served, signals: pd.DataFrame, question: Question) -> Any:
+    return json.loads(reason_columns(served.snapshot, served.bundles[DEALS], DEALS, signals, question)["reasons"][0])
+
+
+def _warnings(served: Served, signals: pd.DataFrame, _: Question) -> Any:
+    return json.loads(warning_column(served.snapshot, served.bundles[DEALS], signals)[0])
+
+
+def _similar(served: Served, signals: pd.DataFrame, _: Question) -> list[dict[str, Any]]:
     explainer = served.bundles[DEALS].explainers[DEALS]
     encoded, stage = explainer.model.encoding.rows(signals)[0], signals["stage"].iloc[0]
     found = similar_deals(served.past_deals, explainer.typical.space, encoded, stage)
@@ -83,3 +99,11 @@ def _gaps(served: Served, signals: pd.DataFrame, question: Question) -> list[dic
     found = data_gaps(explainer, signals, served.as_of, question).head(MOST_GAPS).drop(columns="deal_id")
     said = {word.tongue.language: [word.gap(field) for field in found["field"]] for word in served.words}
     return records(found.assign(**said))
+
+
+_PARTS: Final[Mapping[Part, Callable[[Served, pd.DataFrame, Question], Any]]] = {
+    "reasons": _reasons,
+    "similar": _similar,
+    "data_gaps": _gaps,
+    "warnings": _warnings,
+}

@@ -27,6 +27,8 @@ from features.rates import Rates, of_the_day
 from features.snapshot import Snapshot
 from serving import score
 from serving.champions import Champions, fetch_champions
+from serving.one_deal import OneDeal, curve_table, look_up
+from serving.people import people_of
 from serving.ranking import Ranking
 from serving.reason_columns import Words, words_of
 from serving.settings import Settings
@@ -35,6 +37,8 @@ from training.similar import PastDeals, past_deals
 
 OLDEST_DAYS: Final = 1 / 24
 """While the data is fresh, "now" moves on; the pipeline is computed again when it is this many days old."""
+MOST_KEPT: Final = 2000
+"""Single deals whose signals and curves are kept."""
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 60.0
 
@@ -76,6 +80,16 @@ class Loaded:
         return of_the_day(self.snapshot)
 
     @cached_property
+    def teams(self) -> Mapping[str, frozenset[str]]:
+        """The people of each team, its whole subtree."""
+        return people_of(self.snapshot, "team")
+
+    @cached_property
+    def reports(self) -> Mapping[str, frozenset[str]]:
+        """Everybody below each manager, the manager included."""
+        return people_of(self.snapshot, "manager")
+
+    @cached_property
     def words(self) -> Words:
         """How figures read in each language."""
         return words_of(self.dataset)
@@ -91,20 +105,28 @@ class Served(Loaded):
     """One consistent answer to everything: requests read it and never change it.
 
     clients    None where there is no champion for clients
-    explained  what was explained so far: (deal, horizon) -> `serving.explained.deal_in_full`
+    owners     whose deals the caller may see, None for everyone's; the rankings hold no other
+    explained  what was explained so far: (part, deal, horizon) -> see `serving.explained`
     """
 
     bundles: Mapping[str, Bundle]
     deals: Ranking
     clients: Ranking | None
-    explained: dict[tuple[str, float], dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
-    _curves: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+    owners: frozenset[str] | None = None
+    explained: dict[tuple[str, str, float], Any] = field(default_factory=dict, repr=False, compare=False)
+    _looked_up: dict[str, OneDeal] = field(default_factory=dict, repr=False, compare=False)
+
+    def one(self, deal_id: str) -> OneDeal:
+        """An open deal's signals and curve, computed at the first request for it."""
+        if deal_id not in self._looked_up:
+            if len(self._looked_up) >= MOST_KEPT:
+                self._looked_up.clear()
+            self._looked_up[deal_id] = look_up(self.snapshot, self.rates, self.bundles["deals"], deal_id)
+        return self._looked_up[deal_id]
 
     def curve(self, deal_id: str) -> pd.DataFrame:
-        """The deal's curve (day, p_won, p_lost, p_open); computed at the first request for it."""
-        if deal_id not in self._curves:
-            self._curves[deal_id] = score.curve(self.dataset, self.bundles["deals"], deal_id, self.as_of)
-        return self._curves[deal_id]
+        """The deal's curve: day, p_won, p_lost, p_open, extrapolated."""
+        return curve_table(self.one(deal_id).curves)
 
     @cached_property
     def past_deals(self) -> PastDeals:
@@ -199,14 +221,14 @@ def _pipeline(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> pd.Dat
     deals = score.pipeline(dataset, champion, as_of)
     midnight = clock.dates_to_micros(deals["expected_close_on"], dataset.organisation.timezone)
     days = clock.days_between(clock.micros(as_of), midnight)
-    return deals.assign(days_to_expected_close=days, overdue=days <= -1)
+    return deals.drop(columns="as_of").assign(days_to_expected_close=days, overdue=days <= -1)
 
 
 def _clients(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> Ranking:
     days = dataset.organisation.client_horizon_days
     scored = score.score_clients(dataset, champion, as_of, [days], reasons=False)
     named = scored.assign(account_name=scored["account_id"].map(_names(dataset)), p_leaves=scored[f"p_leaves_{days}d"])
-    return Ranking.of(named, by=("value_at_risk", "p_leaves"), key="account_id")
+    return Ranking.of(named.drop(columns="as_of"), by=("value_at_risk", "p_leaves"), key="account_id")
 
 
 def _names(dataset: Dataset) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
-"""Responses of the HTTP API, and the queries of its lists: each field with its unit and range.
+"""Responses of the HTTP API: each field with its unit and range.
 
 Probabilities lie in [0, 1] and are named `p_…`; durations are days of 24 hours; instants are ISO 8601 with an offset; money is a
-number beside a currency. What is posted stands in `posted`.
+number beside a currency. What is posted stands in `posted`, what lists are asked in `list_queries`.
 """
 
 from datetime import date, datetime
@@ -32,12 +32,6 @@ class Page(Request):
     )
 
 
-class DealsQuery(Page):
-    owner_id: Label | None = Field(default=None, description="Only deals of this owner.")
-    team: Label | None = Field(default=None, description="Only deals of this team.")
-    stage: Label | None = Field(default=None, description="Only deals in this stage.")
-
-
 class AnsweredBy(BaseModel):
     """Which model answers for one group of records, and why it is no better one."""
 
@@ -50,16 +44,6 @@ class AnsweredBy(BaseModel):
         | None
     ) = Field(description="Why it is not the boosted model, null where it is.", examples=["no_skill_over_base_rate"])
     reasons: list[str] = Field(description="The evidence in words: the scores on later time, with 95 % intervals.")
-
-
-class DealQuery(Request):
-    horizon_days: Annotated[float, Field(gt=0, le=3650)] | None = Field(
-        default=None, description="Horizon of the reasons in days. Default: to the end of the running fiscal quarter."
-    )
-
-
-class ClientsQuery(Page):
-    reasons: bool = Field(default=False, description="Whether to give reasons: some milliseconds for each client.")
 
 
 class Stamped(BaseModel):
@@ -115,6 +99,7 @@ class RankedDeal(Score):
     owner_id: str | None = Field(description="The owner's id.")
     owner_name: str | None = Field(description="The owner's name.")
     team: str | None = Field(description="The owner's team.")
+    product: str | None = Field(description="What is sold.")
     stage: str | None = Field(description="The stage as of as_of.")
     amount: float | None = Field(description="The amount, in the deal's own `currency`.", examples=[42000])
     currency: str | None = Field(description="ISO 4217 code of the deal's amount.", examples=["USD"])
@@ -122,9 +107,11 @@ class RankedDeal(Score):
     age_days: float | None = Field(description="Days since the deal was created, 0 or more.")
     expected_close_on: date | None = Field(description="The CRM's own expected close date.")
     overdue: bool = Field(description="Whether the CRM's expected close date has passed.")
+    p_won_90d: Probability | None = Field(description="P(won within 90 days), 0 to 1: a quarter that has no boundary.")
     expected_value: float | None = Field(
         description="value x p_won_this_quarter, in the organisation's currency: the list is ranked by it."
     )
+    warnings: list[str] = Field(description="Names of its warnings; the deal's own answer words them.", examples=[["stalled"]])
 
 
 class DealsAnswer(Stamped):
@@ -136,16 +123,17 @@ class DealsAnswer(Stamped):
 
 
 class DealAnswer(Stamped):
-    """One open deal in full."""
+    """One open deal. A part that was not asked for, and reasons where there is no score, are null."""
 
     deal: RankedDeal = Field(description="The deal as in the list.")
-    curve: list[CurvePoint] = Field(description="The deal's future, by day; empty where there is no score.")
+    horizons: list[AtHorizon] = Field(description="The answers at the horizons asked for; empty where there is no score.")
     warnings: list[DealWarning] = Field(description="What a manager should look at, whatever the model says.")
-    reasons: Reasons | None = Field(default=None, description="Why the answer is what it is; null where there is no score.")
-    similar: list[SimilarDeal] = Field(
-        default=[], description="Decided deals that looked like this one at the same stage, the nearest first."
+    curve: list[CurvePoint] | None = Field(description="The deal's future, by day; empty where there is no score.")
+    reasons: Reasons | None = Field(description="Why the answer is what it is; null where there is no score.")
+    similar: list[SimilarDeal] | None = Field(
+        description="Decided deals that looked like this one at the same stage, the nearest first."
     )
-    data_gaps: list[DataGap] = Field(default=[], description="Empty fields that would move the answer most, the widest first.")
+    data_gaps: list[DataGap] | None = Field(description="Empty fields that would move the answer most, the widest first.")
 
 
 class ScoredDeal(Score):
@@ -178,7 +166,23 @@ class ClientAtRisk(BaseModel):
     ltv_low: float | None = Field(description="Lower end of its interval: one chance in ten of less.")
     ltv_high: float | None = Field(description="Upper end of its interval: one chance in ten of more.")
     reason: str | None = Field(description="Why there is no score, null where there is one.")
+
+
+class ClientInList(ClientAtRisk):
+    """A client of the list, with its reasons where they were asked for."""
+
     reasons: Reasons | None = Field(description="Why p_leaves is what it is; null where not asked for.")
+
+
+class LeavingPoint(BaseModel):
+    """One day of a client's curve."""
+
+    day: float = Field(description="Days after as_of.", examples=[30])
+    p_leaves: Probability = Field(
+        description="P(the client leaves by that day), 0 to 1. contracts: it rises with the day; orders: P(no order until "
+        "then), which falls."
+    )
+    extrapolated: bool = Field(description="Whether that day lies beyond what the model could observe.")
 
 
 class ClientsAnswer(Stamped):
@@ -186,9 +190,19 @@ class ClientsAnswer(Stamped):
 
     horizon_days: int = Field(description="The horizon of p_leaves, in days.", examples=[90])
     value_days: int = Field(description="Over how many days the values are counted.", examples=[365])
-    items: list[ClientAtRisk] = Field(description="The clients of this page.")
-    n_total: int = Field(description="How many active clients there are, 0 or more.")
+    items: list[ClientInList] = Field(description="The clients of this page.")
+    n_total: int = Field(description="How many active clients match the filters, 0 or more.")
     next_cursor: str | None = Field(description="Pass it as `cursor` to get the next page; null on the last.")
+
+
+class ClientAnswer(Stamped):
+    """One active client. A part that was not asked for is null."""
+
+    horizon_days: int = Field(description="The horizon of p_leaves, in days.", examples=[90])
+    value_days: int = Field(description="Over how many days the values are counted.", examples=[365])
+    client: ClientAtRisk = Field(description="The client as in the list.")
+    curve: list[LeavingPoint] | None = Field(description="P(leaves) by day; empty where there is no score.")
+    reasons: Reasons | None = Field(description="Why p_leaves is what it is; null where there is no score.")
 
 
 class Health(BaseModel):

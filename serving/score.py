@@ -12,8 +12,9 @@ import pandas as pd
 
 from features import clients, clock
 from features.dataset import Dataset
+from features.deal_warnings import warning_bits
 from features.deals import deal_signals
-from features.errors import NotReadyError, UsageError
+from features.errors import UsageError
 from features.excerpt import excerpt, excerpt_of_checked
 from features.rates import of_the_day
 from features.snapshot import Snapshot
@@ -128,36 +129,18 @@ def score_clients(
     return pd.concat([part for part in parts if len(part)] or parts[:1]).sort_values("account_id", ignore_index=True)
 
 
-def curve(dataset: Dataset, bundle: Bundle, deal_id: str, as_of: pd.Timestamp) -> pd.DataFrame:
-    """One deal's curve at the model's own days: columns day, p_won, p_lost, p_open, extrapolated.
-
-    Raises NotReadyError for a deal that is not open at as_of.
-    """
-    snapshot = Snapshot(dataset, as_of)
-    row = dataset.deal_rows.get_indexer(pd.Index([deal_id]))
-    if not np.isin(row, snapshot.open_deals).all():
-        raise NotReadyError(f"deal {deal_id} is not open as of {as_of.isoformat()}")
-    curves = _curves(bundle.models[DEALS], deal_signals(snapshot, rows=row), as_of)
-    return pd.DataFrame(
-        {
-            "day": curves.edges,
-            "p_won": curves.incidence[0, :, WON - 1],
-            "p_lost": curves.incidence[0, :, LOST - 1],
-            "p_open": curves.staying[0],
-            "extrapolated": curves.edges > curves.extrapolated,
-        }
-    )
-
-
 def pipeline(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp) -> pd.DataFrame:
     """What a manager reads: scored open deals with their names, the largest expected value this quarter first; without reasons.
 
-    Adds to the columns of `score_deals`: name, account_id, account_name, owner_id, owner_name, team, stage, amount, currency,
-    age_days, expected_close_on, value (the amount in the organisation's currency) and expected_value (value x p_won_this_quarter,
-    null without an amount).
+    In place of the words of `warnings` there is `warning_bits`, a bit for each of `features.deal_warnings.WARNINGS`: words for
+    all deals would take longer than their scores. Adds to the other columns of `score_deals`: name, account_id, account_name,
+    owner_id, owner_name, team, product, stage, amount, currency, age_days, expected_close_on, value (the amount in the
+    organisation's currency) and expected_value (value x p_won_this_quarter, null without an amount).
     """
     snapshot = Snapshot(dataset, as_of)
-    scored = _scored_deals(snapshot, bundle, (30.0, 90.0), deal_signals(snapshot), reasons=False)
+    signals = deal_signals(snapshot)
+    scored = _scored_deals(snapshot, bundle, (30.0, 90.0), signals, reasons=False, worded=False)
+    scored["warning_bits"] = warning_bits(signals)
     described = scored.merge(_described(snapshot), on="deal_id", how="left")
     described["value"] = snapshot.converted(described["amount"].to_numpy(dtype=np.float64), described["currency"])
     described["expected_value"] = described["value"] * described["p_won_this_quarter"]
@@ -166,12 +149,18 @@ def pipeline(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp) -> pd.DataFr
 
 
 def _scored_deals(
-    snapshot: Snapshot, bundle: Bundle, horizons: Sequence[float], signals: pd.DataFrame, *, reasons: bool
+    snapshot: Snapshot,
+    bundle: Bundle,
+    horizons: Sequence[float],
+    signals: pd.DataFrame,
+    *,
+    reasons: bool,
+    worded: bool = True,
 ) -> pd.DataFrame:
     as_of = snapshot.as_of
     _refuse_hindsight(bundle, as_of)
     model = bundle.models[DEALS]
-    curves = _curves(model, signals, as_of)
+    curves = curves_of(model, signals, as_of)
     question = Question(max(horizons, default=REASON_DAYS), WON)
     columns: dict[str, Any] = {"deal_id": signals.index.to_numpy(dtype=object), "as_of": as_of}
     for horizon in horizons:
@@ -182,7 +171,7 @@ def _scored_deals(
     columns["predicted_close_on"] = _local_dates(snapshot, curves.median_days(WON))
     columns["extrapolated"] = bool(max(horizons, default=0.0) > curves.extrapolated)
     columns["life_table_weight"] = model.life_table_weight
-    columns["warnings"] = warning_column(snapshot, bundle, signals)
+    columns |= {"warnings": warning_column(snapshot, bundle, signals)} if worded else {}
     columns |= reason_columns(snapshot, bundle, DEALS, signals, question) if reasons else {}
     columns["reason"] = None
     table = pd.DataFrame(columns).astype({"deal_id": "str", "reason": "str"})
@@ -224,7 +213,7 @@ def _scored_clients(
     table: dict[str, Any] = {"account_id": signals.index.to_numpy(dtype=object), "as_of": snapshot.as_of, "regime": regime}
     own_horizon = float(snapshot.dataset.organisation.client_horizon_days)
     model = bundle.models.get(regime)
-    curves = _curves(model, signals, snapshot.as_of) if model is not None and len(signals) else None
+    curves = curves_of(model, signals, snapshot.as_of) if model is not None and len(signals) else None
     leaves = {h: leaving(regime, h).answer(curves) if curves is not None else np.nan for h in (*horizons, own_horizon)}
     table |= {f"p_leaves_{horizon:g}d": leaves[horizon] for horizon in leaves}
     table |= {"ltv_days": terms.days, **dict.fromkeys(VALUES, np.nan)}
@@ -243,7 +232,8 @@ def leaving(regime: str, days: float) -> Question:
     return Question(days, LEFT if regime == clients.CONTRACTS else STAYED)
 
 
-def _curves(model: HazardModel, signals: pd.DataFrame, as_of: pd.Timestamp) -> Curves:
+def curves_of(model: HazardModel, signals: pd.DataFrame, as_of: pd.Timestamp) -> Curves:
+    """The curves of the rows with these signals."""
     return model.curves(signals, np.full(len(signals), clock.micros(as_of), dtype=np.int64))
 
 
@@ -257,7 +247,7 @@ def _refuse_hindsight(bundle: Bundle, as_of: pd.Timestamp) -> None:
 
 def _described(snapshot: Snapshot) -> pd.DataFrame:
     deals = snapshot.frame("deals")
-    shown = ["deal_id", "name", "account_id", "owner_id", "stage", "amount", "currency", "expected_close_on"]
+    shown = ["deal_id", "name", "account_id", "owner_id", "product", "stage", "amount", "currency", "expected_close_on"]
     table = deals.reindex(columns=shown)
     created = clock.to_micros(deals["created_at"])
     table["age_days"] = clock.days_between(created, snapshot.at)

@@ -4,10 +4,10 @@ No script and nothing from elsewhere: tables are tables, bars and curves are SVG
 content security policy forbids everything but the one own style sheet, and the page works the same in any browser and on a phone.
 """
 
-import json
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, urlencode
 
+import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -19,9 +19,11 @@ from serving.answers import answerers, curve_of, totals
 from serving.auth import LoginNeededError
 from serving.calls_api import Kept
 from serving.charts import NARROW, WIDE, CurveChart, Point
-from serving.explained import deal_in_full, quarter_days, reasons_of_clients
+from serving.explained import deal_in_full, explained, quarter_days, reasons_of_clients
+from serving.filters import OneOf
 from serving.language import Tongue
-from serving.ranking import RankedPage, Ranking
+from serving.narrowing import people_filters
+from serving.ranking import Filter, RankedPage, Ranking
 from serving.reason_view import HORIZONS, chosen, why_client, why_deal
 from serving.runtime import Served
 from serving.view import FOLDER, FullView, NothingToShowError, View, bare_view, full_view
@@ -43,11 +45,12 @@ def pipeline_page(view: Full) -> Response:
     """The ranked pipeline."""
     ranking, query = view.served.deals, view.request.query_params
     filters = {name: query.get(name, "")[:LONGEST_FILTER] or None for name in FILTERS}
-    page = _page(ranking, filters, query.get("cursor"))
+    kept = _kept(view.served, filters)
+    page = _page(ranking, kept, query.get("cursor"))
     return view.render(
         "pipeline.html",
         page=page,
-        sums=totals(ranking, filters),
+        sums=totals(ranking, kept),
         following=_following(page, filters),
         first="?" + urlencode(_given(filters)),
         paged="cursor" in query,
@@ -65,14 +68,14 @@ def clients_page(view: Full) -> Response:
             "message.html", title=view.tongue.text("clients.no_champion"), body=view.tongue.text("missing.clients")
         )
     ranking, cursor = view.served.clients, view.request.query_params.get("cursor")
-    page = _page(ranking, {}, cursor)
+    page = _page(ranking, [], cursor)
     return view.render(
         "clients.html",
         page=page,
         following=_following(page, {}),
         paged=cursor is not None,
-        n_leaving=float(sum(filter(None, ranking.columns["p_leaves"]))),
-        at_risk=float(sum(filter(None, ranking.columns["value_at_risk"]))),
+        n_leaving=float(np.nansum(ranking.numbers("p_leaves"))),
+        at_risk=float(np.nansum(ranking.numbers("value_at_risk"))),
         horizon=view.served.dataset.organisation.client_horizon_days,
         **_stamp(view.served, "clients"),
     )
@@ -109,7 +112,7 @@ def deal_page(view: Full, calls: Kept, deal_id: str) -> Response:
         deal=deal,
         curve=curve,
         chart_shapes=_charts(view.served, deal, curve) if curve else {},
-        warnings=[each[view.tongue.language] for each in json.loads(deal["warnings"])],
+        warnings=[each[view.tongue.language] for each in explained(view.served, "warnings", deal_id, 0.0)],
         why=why_deal(view.served, view.tongue, horizon, found["reasons"]) if curve else None,
         similar=found.get("similar", []),
         gaps=found.get("data_gaps", []),
@@ -174,7 +177,13 @@ def _not_found(view: View) -> Response:
     return view.render("message.html", status=404, title=text("missing.page"), body=text("missing.page_text"))
 
 
-def _page(ranking: Ranking, filters: dict[str, str | None], cursor: str | None) -> RankedPage:
+def _kept(served: Served, filters: dict[str, str | None]) -> list[Filter]:
+    """The filters of the address; a team stands for its whole subtree."""
+    owner, team, stage = ([value] if value else [] for value in (filters[name] for name in FILTERS))
+    return [*people_filters(served, owner, team), *(OneOf("stage", frozenset([each])) for each in stage)]
+
+
+def _page(ranking: Ranking, filters: list[Filter], cursor: str | None) -> RankedPage:
     """A page of the ranking; the first one for a cursor that is broken."""
     try:
         return ranking.page(filters, PAGE_ROWS, cursor)
@@ -194,8 +203,11 @@ def _options(served: Served, name: str) -> list[tuple[str, str]]:
     """What a filter offers: (value, label), in the order of the labels; stages in the order of the pipeline."""
     ranking = served.deals
     if name == "owner_id":
-        names = dict(zip(ranking.columns["owner_id"], ranking.columns["owner_name"], strict=True))
-        return sorted(((value, names[value] or value) for value in ranking.options(name)), key=lambda each: each[1])
+        ids, first = np.unique(ranking.texts(name).codes, return_index=True)
+        found = ranking.rows(first[ids >= 0])
+        return sorted(((each["owner_id"], each["owner_name"] or each["owner_id"]) for each in found), key=lambda each: each[1])
+    if name == "team":
+        return [(team, team) for team in sorted(served.teams) if len(ranking.matching(people_filters(served, teams=[team])))]
     if name == "stage" and "position" in served.dataset.tables["stages"]:
         stages = served.dataset.tables["stages"].sort_values("position")["stage"]
         there = set(ranking.options(name))

@@ -1,8 +1,12 @@
-from typing import Any
+from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
 from starlette.testclient import TestClient
 
+from serving.answers import find_deal
+from serving.errors import ProblemError
+from serving.list_queries import DealPart, DealSort
 from serving.runtime import Runtime
 from tests.serving.test_posted import ACTIVITY, CHANGE, DEAL
 
@@ -32,7 +36,7 @@ def test_the_deals_are_ranked_and_paged_without_loss(client: TestClient, runtime
     assert values == sorted(values, reverse=True)
 
 
-@pytest.mark.parametrize("name", ["owner_id", "team", "stage"])
+@pytest.mark.parametrize("name", ["owner_id", "product", "stage"])
 def test_a_filter_keeps_exactly_the_matching_deals(client: TestClient, name: str) -> None:
     items = all_pages(client, "/v1/deals", 200)
     wanted = items[0][name]
@@ -95,6 +99,74 @@ def test_posted_deals_get_reasons_when_single_or_asked_for(client: TestClient, n
     if given:
         assert adds_up(results[0]["reasons"])
         assert results[0]["reasons"]["score"] == pytest.approx(results[0]["horizons"][1]["p_won"])
+
+
+@pytest.mark.parametrize("sort", get_args(DealSort))
+def test_every_order_pages_without_loss(client: TestClient, runtime: Runtime, sort: str) -> None:
+    items = all_pages(client, "/v1/deals", 7, sort=sort)
+    assert sorted(item["deal_id"] for item in items) == sorted(runtime.served().deals.ids)
+    there = [item[sort] for item in items if item[sort] is not None]
+    assert there == sorted(there, reverse=not sort.endswith("_on"))
+    assert all(item[sort] is None for item in items[len(there) :])
+
+
+def test_a_cursor_belongs_to_its_order(client: TestClient) -> None:
+    cursor = client.get("/v1/deals?limit=1&sort=value").json()["next_cursor"]
+    answer = client.get("/v1/deals", params={"sort": "p_won", "cursor": cursor})
+    assert (answer.status_code, answer.json()["code"]) == (422, "unusable_request")
+
+
+def test_the_horizons_by_id_are_those_of_the_curve_and_of_posted_deals(client: TestClient) -> None:
+    deal_id = client.get("/v1/deals?limit=1").json()["items"][0]["deal_id"]
+    answer = client.get(f"/v1/deals/{deal_id}", params={"horizons": [30, 45.5, 90], "parts": "curve"}).json()
+    at = {point["day"]: point for point in answer["curve"]}
+    assert [each["days"] for each in answer["horizons"]] == [30, 45.5, 90]
+    assert answer["horizons"][0]["p_won"] == at[30]["p_won"]
+    assert answer["horizons"][2]["p_won"] == answer["deal"]["p_won_90d"]
+    assert answer["horizons"][0]["p_lost"] < answer["horizons"][1]["p_lost"] < answer["horizons"][2]["p_lost"]
+
+
+@pytest.mark.parametrize("part", get_args(DealPart))
+def test_only_the_parts_that_are_asked_for_are_answered(client: TestClient, part: str) -> None:
+    deal_id = client.get("/v1/deals?limit=1").json()["items"][0]["deal_id"]
+    whole = client.get(f"/v1/deals/{deal_id}").json()
+    answer = client.get(f"/v1/deals/{deal_id}", params={"parts": part}).json()
+    assert {name: answer[name] for name in get_args(DealPart)} == {**dict.fromkeys(get_args(DealPart)), part: whole[part]}
+
+
+def test_the_warnings_of_the_list_are_those_of_the_deal(client: TestClient) -> None:
+    for item in client.get("/v1/deals?limit=5").json()["items"]:
+        answer = client.get(f"/v1/deals/{item['deal_id']}", params={"parts": "curve"}).json()
+        assert item["warnings"] == [warning["name"] for warning in answer["warnings"]]
+
+
+def test_a_closed_deal_is_told_from_an_unknown_one_where_the_caller_may_know(client: TestClient, runtime: Runtime) -> None:
+    closed = runtime.served().dataset.deals
+    row = closed[closed["outcome"] == "won"].iloc[0]
+    asked = {row["deal_id"]: "deal_closed", "nowhere": "no_such_deal", "A/7": "no_such_deal"}
+    answers = {deal_id: client.get(f"/v1/deals/{deal_id}") for deal_id in asked}
+    assert {deal_id: answer.json()["code"] for deal_id, answer in answers.items()} == asked
+    assert {answer.status_code for answer in answers.values()} == {404}
+    others = replace(runtime.served(), owners=frozenset({"somebody else"}))
+    with pytest.raises(ProblemError, match="no open deal"):
+        find_deal(others, row["deal_id"])
+
+
+def test_a_client_in_parts_agrees_with_the_list(client: TestClient) -> None:
+    for item in client.get("/v1/clients", params={"limit": 3, "reasons": True}).json()["items"]:
+        answer = client.get(f"/v1/clients/{item['account_id']}").json()
+        assert {**answer["client"], "reasons": answer["reasons"]} == item
+        at = {point["day"]: point["p_leaves"] for point in answer["curve"]}
+        assert at[answer["horizon_days"]] == pytest.approx(item["p_leaves"])
+        assert client.get(f"/v1/clients/{item['account_id']}?parts=curve").json()["reasons"] is None
+
+
+def test_a_client_of_the_past_is_told_from_an_unknown_one(client: TestClient, runtime: Runtime) -> None:
+    served = runtime.served()
+    assert served.clients is not None
+    past = next(each for each in served.dataset.client_ids if served.clients.find(each) is None)
+    answers = [client.get(f"/v1/clients/{each}").json() for each in (past, "nowhere")]
+    assert [answer["code"] for answer in answers] == ["client_not_active", "no_such_client"]
 
 
 def test_posted_deals_are_scored_in_the_order_of_the_request(client: TestClient) -> None:

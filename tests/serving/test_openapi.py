@@ -14,6 +14,7 @@ OPERATIONS = {
     "get_deal",
     "score_deals",
     "list_clients",
+    "get_client",
     "get_forecast",
     "ask_what_if",
     "get_bridge",
@@ -79,6 +80,8 @@ def test_answers_and_the_example_keep_the_schemas(client: TestClient, document: 
     check("DealsAnswer", client.get("/v1/deals?limit=200").json())
     check("DealAnswer", client.get(f"/v1/deals/{deal_id}").json())
     check("ClientsAnswer", client.get("/v1/clients?limit=200").json())
+    account_id = client.get("/v1/clients?limit=1").json()["items"][0]["account_id"]
+    check("ClientAnswer", client.get(f"/v1/clients/{account_id}").json())
     check("KpisAnswer", client.get("/v1/kpis?by=team&compare=plan").json())
     check("FunnelAnswer", client.get("/v1/funnel").json())
     check("TeamAnswer", client.get("/v1/team").json())

@@ -11,10 +11,11 @@ from features import clock
 from features.dataset import Dataset
 from features.errors import NotReadyError, UsageError
 from features.snapshot import Snapshot
+from serving.one_deal import curve
 from serving.posted import PostedActivity, PostedChange, PostedDeal
 from serving.posted_tables import tables_of
 from serving.reason_columns import readable
-from serving.score import curve, pipeline, score_checked, score_clients, score_deals, score_posted
+from serving.score import pipeline, score_checked, score_clients, score_deals, score_posted
 from training.bundle import Bundle
 from training.lifetime import Terms
 from training.run import fit
