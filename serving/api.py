@@ -32,6 +32,7 @@ from serving import (
 )
 from serving.database import Database
 from serving.forecaster import Forecasts
+from serving.journal import open_journal
 from serving.runtime import Runtime
 from serving.settings import Settings
 
@@ -61,6 +62,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(_bring_up_to_date, app.state.database)
+        app.state.journal.start()
         jobs = [runtime.watch(held, settings), runtime.watch_registry(held, settings)] if watching else []
         tasks = [asyncio.create_task(job) for job in jobs]
         yield
@@ -68,6 +70,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        app.state.journal.close()
         app.state.database.close()
 
     app = FastAPI(
@@ -75,6 +78,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     )
     app.state.runtime, app.state.settings = held, settings
     app.state.database = Database(connect(settings.store_url))
+    app.state.journal = open_journal(app.state.database, settings)
     app.state.forecasts = Forecasts(settings.home, settings.threads)
     for router in ROUTERS:
         app.include_router(router)

@@ -19,7 +19,7 @@ from features.store import connect
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 VERSION_TABLE: Final = "service_version"
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest revision in `migrations/versions`."""
 _LOCK: Final = 0x0DEA1CA5
 """The advisory lock that is held while a PostgreSQL database is brought up to date."""
@@ -45,6 +45,71 @@ CALLS: Final = sa.Table(
     sa.Index("calls_by_scope", "scope", "scope_id", "made_at"),
 )
 """What people expect of a deal, a person, a team or the company, and what the model said then: append-only; see `calls`."""
+
+NUMBERED: Final = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+"""Counts up by itself; SQLite does so for INTEGER alone."""
+
+SCORES: Final = sa.Table(
+    "scores",
+    METADATA,
+    sa.Column("entry", NUMBERED, primary_key=True),
+    sa.Column("issued_at", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("record_id", sa.Text, nullable=False),
+    sa.Column("as_of", sa.BigInteger, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("model_version", sa.Text, nullable=False),
+    sa.Column("asked", sa.Text, nullable=False),
+    sa.Column("signals_sha256", sa.Text),
+    sa.Column("owner_id", sa.Text),
+    sa.Column("asked_by", sa.Text),
+    *(sa.Column(name, sa.Double) for name in ("p_won_this_quarter", "p_won_next_quarter", "p_won", "p_lost", "p_leaves")),
+    sa.Column("value", sa.Double),
+    sa.Column("expected_value", sa.Double),
+    sa.Column("reason", sa.Text),
+    sa.Column("answer", sa.Text),
+    sa.UniqueConstraint("target", "record_id", "as_of", "model_version", "revision", "asked", name="scores_once"),
+    sa.Index("scores_by_issue", "issued_at"),
+    sa.Index("scores_by_as_of", "as_of"),
+)
+"""The scores that were issued, one row each; `serving.journal_rows` says what the columns hold. Append-only."""
+
+TAKES: Final = sa.Table(
+    "score_takes",
+    METADATA,
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("model_version", sa.Text, primary_key=True),
+    sa.Column("slot", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("as_of", sa.BigInteger, nullable=False),
+    sa.Column("started_at", sa.BigInteger, nullable=False),
+    sa.Column("finished_at", sa.BigInteger),
+    sa.Column("n_records", sa.BigInteger),
+    sa.Column("n_rows", sa.BigInteger),
+    sa.Index("score_takes_by_as_of", "as_of"),
+)
+"""When all scores were gone through for rows to write, by the one worker that claimed it; `slot` is as_of in whole hours."""
+
+FORECASTS: Final = sa.Table(
+    "forecasts",
+    METADATA,
+    sa.Column("entry", NUMBERED, primary_key=True),
+    sa.Column("issued_at", sa.BigInteger, nullable=False),
+    sa.Column("period", sa.Text, nullable=False),
+    sa.Column("dimension", sa.Text, nullable=False),
+    sa.Column("node", sa.Text, nullable=False),
+    sa.Column("as_of", sa.BigInteger, nullable=False),
+    sa.Column("as_of_day", sa.Text, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("model_version", sa.Text, nullable=False),
+    sa.Column("asked_by", sa.Text),
+    *(sa.Column(name, sa.Double) for name in ("mean", "median", "plan", "p_plan")),
+    sa.Column("answer", sa.Text),
+    sa.UniqueConstraint("period", "dimension", "node", "as_of_day", "revision", "model_version", name="forecasts_once"),
+    sa.Index("forecasts_by_issue", "issued_at"),
+)
+"""The forecasts that were issued, a row for each node of an answer; append-only."""
 
 
 class Database:

@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     threads                threads that one model uses, 1 to 64
     poll_seconds           how often the server looks whether data or champion changed, in seconds
     registry_poll_seconds  how often it asks the registry for another champion, in seconds
+    spool_megabytes        how much of the journal waits below home while the database is down
+    spool_full             what then happens to a full spool: refuse new scores, or drop_oldest
     """
 
     model_config = SettingsConfigDict(
@@ -57,11 +59,18 @@ class Settings(BaseSettings):
     threads: int = Field(default=2, ge=1, le=64)
     poll_seconds: float = Field(default=3.0, gt=0)
     registry_poll_seconds: float = Field(default=300.0, gt=0)
+    spool_megabytes: int = Field(default=100, ge=1, le=100_000)
+    spool_full: Literal["refuse", "drop_oldest"] = "refuse"
 
     @field_validator("home", mode="after")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @property
+    def spool(self) -> Path:
+        """Where rows of the journal wait while the database is down."""
+        return self.home / "journal-spool"
 
     @property
     def store_cache(self) -> Path:
