@@ -9,9 +9,9 @@ WITH open_deals AS (
     FROM owned o JOIN dn USING (deal_id) JOIN windows ON expected_close_on >= start AND expected_close_on < finish
     WHERE state = 'open' AND expected_close_on + INTERVAL 1 DAY > getvariable('as_of')),
 pipeline AS (
-    SELECT node, w, coalesce(sum(worth), 0) AS worth, count(worth) AS n, count(state) FILTER (given IS NULL) AS null_amount
+    SELECT node, w, coalesce(sum(worth), 0) AS worth, count(worth) AS n, count(state) > 0 AND count(worth) = 0 AS blind, count(state) FILTER (given IS NULL) AS null_amount
     FROM cells LEFT JOIN open_deals USING (node, w) GROUP BY ALL)
-SELECT node, w, CASE WHEN finish > getvariable('as_of') AND prorated > coalesce(booked, 0) THEN worth / (prorated - coalesce(booked, 0)) END AS value,
+SELECT node, w, CASE WHEN finish > getvariable('as_of') AND prorated > coalesce(booked, 0) AND NOT blind THEN worth / (prorated - coalesce(booked, 0)) END AS value,
        worth AS numerator, prorated - coalesce(booked, 0) AS denominator, prorated AS plan, n, null_amount
 FROM cells JOIN pipeline USING (node, w) JOIN booked USING (node, w) JOIN planned USING (node, w)
 
