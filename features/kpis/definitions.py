@@ -240,7 +240,7 @@ return_on_sales share more finance by ordered of client | orders
     What is left of each unit of revenue after its cost. | Сколько остаётся от выручки после вычета затрат.
     (revenue - cost) / revenue | (выручка − затраты) / выручка
     * gross | after the cost of the orders | после себестоимости заказов
-    * operating | after sales and marketing as well | также после расходов на продажи и маркетинг | costs
+    * operating | after sales and marketing as well | также после расходов на продажи и маркетинг | costs of=company
 
 nps points more client by answered of client | surveys
     Net promoter score (NPS) | Индекс лояльности (NPS)

@@ -13,7 +13,7 @@ from features.kpis.catalog import KPIS
 from features.kpis.example import TABLES, forecasts, shown, snapshot
 from features.kpis.scorecard import scorecard
 from features.kpis.texts import BESIDE, DIRECTIONS, EXCLUSIONS, FLAGS, PERSPECTIVES, REASONS, UNITS
-from features.kpis.value import Kpi, Text
+from features.kpis.value import Kpi, Text, Variant
 
 NOTICE: Final = "<!-- Written by `python -m features.reference`; edit features/kpis/definitions.py or pages.py instead. -->"
 
@@ -78,7 +78,10 @@ def page(kpi: Kpi) -> str:
     ]
     needs = ", ".join(f"`{table}`" for table in kpi.tables) or "none of its own"
     slices = ", ".join(("company", *kpi.slices))
-    variants = [(f"`{variant.name}`", variant.text.en, variant.text.ru, _codes(variant.tables)) for variant in kpi.variants]
+    variants = [
+        (f"`{variant.name}`", variant.text.en, variant.text.ru, _codes(variant.tables), _own_slices(variant))
+        for variant in kpi.variants
+    ]
     return _document(
         f"# {kpi.title.en} · {kpi.title.ru}",
         NOTICE,
@@ -88,7 +91,7 @@ def page(kpi: Kpi) -> str:
         f"Tables · таблицы: {needs}. Slices · разрезы: {slices}.",
         "## Variants · варианты",
         "The first whose tables are there is the default. По умолчанию берётся первый, для которого есть таблицы.",
-        _table(("variant", "meaning", "значение", "tables"), variants),
+        _table(("variant", "meaning", "значение", "tables", "slices of its own"), variants),
         "## Example · пример",
         "The company of [the index](README.md) as of 1 April 2026. Компания из [указателя](README.md) на 1 апреля 2026 года.",
         example(kpi),
@@ -168,6 +171,11 @@ def _drawn(text: str) -> str:
 
 def _both(text: Text) -> tuple[str, str]:
     return text.en, text.ru
+
+
+def _own_slices(variant: Variant) -> str:
+    """The dimensions of a variant, where they are others than those of its KPI."""
+    return "" if variant.slices is None else ", ".join(("company", *variant.slices))
 
 
 def _codes(names: Sequence[str]) -> str:

@@ -149,14 +149,18 @@ def _answer(sheet: Sheet, kpi: Kpi, variant: Variant, *, planned: bool, told: bo
     elif sheet.grid.slicing.dimension == STAGE and STAGE not in kpi.slices:
         cells = _of_company(sheet, kpi, variant)
     else:
-        cells = MEASURES[kpi.name](sheet, variant.name) if kpi.name in MEASURES else measured(sheet, kpi.name)
+        cells = _measured(sheet, kpi, variant)
     target = targets(sheet, kpi.name, prorated=True, additive=kpi.additive).target if planned else None
     return Answer(kpi, variant.name, cells, target)
+
+
+def _measured(sheet: Sheet, kpi: Kpi, variant: Variant) -> Cells:
+    return MEASURES[kpi.name](sheet, variant.name) if kpi.name in MEASURES else measured(sheet, kpi.name)
 
 
 def _of_company(sheet: Sheet, kpi: Kpi, variant: Variant) -> Cells:
     """The company's cells beside nodes that say nothing of it: deals have no stage of their own while they close."""
     facts = sheet.facts
     whole = Facts(facts.snapshot, slicing(facts.snapshot, COMPANY, facts.options.teams), facts.options, facts.forecasts)
-    cells = MEASURES[kpi.name](Sheet(whole, Grid.of(sheet.grid.windows, whole.slicing)), variant.name)
+    cells = _measured(Sheet(whole, Grid.of(sheet.grid.windows, whole.slicing)), kpi, variant)
     return cells.beside_others(sheet.shape[1], "not_sliced")

@@ -2,8 +2,8 @@
 
 Eva was hired on 15 January, missed her plans of the first and second quarter and met that of the third: eight and a half months,
 to the end of the first period at plan. Bob was hired in May and has met none yet: he counts for the months he has been there, and
-so does who left before. People hired before the first plan on record are left out, because an earlier period at plan would not be
-on record.
+so does who left before. A plan is met as it was written: cut to the three days that a newcomer was there, one small deal would
+meet it. People hired before the first plan on record are left out, because an earlier period at plan would not be on record.
 """
 
 from dataclasses import dataclass

@@ -62,7 +62,10 @@ def growth(sheet: Sheet, variant: str) -> Cells:
 
 
 def forecast_accuracy(sheet: Sheet, _variant: str) -> Cells:
-    """1 - sum of |actual - forecast| / sum of |actual|, over the finished periods in the window that were forecast."""
+    """1 - sum of |actual - forecast| / sum of |actual|, over the finished periods in the window that were forecast.
+
+    A period in which nothing that was won has an amount has no actual, and is left out.
+    """
     judged = _judged(sheet)
     if judged is None:
         return sheet.nothing("no_forecasts")
@@ -74,7 +77,9 @@ def forecast_accuracy(sheet: Sheet, _variant: str) -> Cells:
     def summed(values: Floats) -> Floats:
         return np.stack([np.bincount(place[keep], values[keep], minlength=sheet.shape[1]) for keep in inside])
 
-    n, size = summed(np.ones(len(judged))), summed(np.abs(actual))
+    unpriced = summed(np.isnan(actual).astype(np.float64))
+    actual, forecast, lead = (np.where(np.isnan(actual), 0.0, each) for each in (actual, forecast, lead))
+    n, size = summed(np.ones(len(judged))) - unpriced, summed(np.abs(actual))
     missed = summed(np.abs(actual - forecast))
     return sheet.answer(
         "deals",
@@ -82,7 +87,7 @@ def forecast_accuracy(sheet: Sheet, _variant: str) -> Cells:
         n=n,
         numerator=size - missed,
         denominator=size,
-        rules=((n == 0, "no_forecasts"),),
+        rules=(((n == 0) & (unpriced > 0), "no_amounts"), (n == 0, "no_forecasts")),
         beside={"bias": ratio(summed(forecast - actual), size), "lead_days": ratio(summed(lead), n)},
     )
 

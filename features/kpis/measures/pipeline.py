@@ -80,6 +80,8 @@ def pipeline_coverage(sheet: Sheet, variant: str) -> Cells:
             (np.isnan(plan.target), "no_plan"),
             (left <= 0, "plan_met"),
             *open_deals.blind(sheet, variant),
+            ((coded.count() > 0) & (coded.count(~np.isnan(deals.amount)) == 0), "no_amounts"),
+            ((coded.count() > 0) & (n == 0), "no_probability"),
         ),
         excluded={
             "null_amount": coded.count(deals.unpriced),

@@ -307,3 +307,27 @@ def test_what_cannot_be_asked_is_refused() -> None:
     for wrong in ({"teams": "none"}, {"cost_lag_months": -1}, {"lifetime_months": 0}):
         with pytest.raises(UsageError):
             Options(**wrong)
+
+
+PLAN = "scope | kpi | period_start | period_end | target\ncompany | bookings | 2026-04-01 | 2026-07-01 | 1000"
+
+
+@pytest.mark.parametrize(("amount", "reason"), [("", "no_amounts"), ("10", "no_probability")])
+def test_a_pipeline_that_cannot_be_weighed_is_no_zero(amount: str, reason: str) -> None:
+    """Another deal has a probability, in another quarter."""
+    deals = "deal_id | created_at | amount | stage | expected_close_on | crm_probability\n"
+    deals += f"D1 | 2026-01-01 | {amount} | Talk | 2026-06-01 |\nD2 | 2026-01-01 | 5 | Talk | 2026-08-01 | 0.5"
+    static = STATIC | {"deals.expected_close_on", "deals.crm_probability"}
+    known = dataset(tables={"deals": deals, "stages": STAGES, "plans": PLAN}, static=static, extracted_at="2026-05-01")
+    found = value(known, "pipeline_coverage:weighted", window="2026Q2", as_of="2026-04-10")
+    assert (found.value, found.reason) == (None, reason)
+
+
+def test_a_quarter_without_amounts_says_nothing_of_its_forecast() -> None:
+    known = company("D1 | U1 | 2025-12-01 | 10 | | Won | 2025-12-10\nD2 | U1 | 2025-12-01 | | | Won | 2026-02-10")
+    quarters = [(moment("2025-10-01"), moment("2026-01-01")), (moment("2026-01-01"), moment("2026-04-01"))]
+    rows = [{"node": "", "made_at": start, "period_start": start, "period_end": end, "forecast": 8.0} for start, end in quarters]
+    asked = [windows.parse(label, known.organisation.calendar) for label in ("2025-10-01..2026-04-01", "2026Q1")]
+    told = scorecard(Snapshot(known, moment("2026-05-01")), ["forecast_accuracy"], asked, forecasts=pd.DataFrame(rows))
+    assert (told.value("forecast_accuracy").value, told.value("forecast_accuracy").n) == (pytest.approx(0.8), 1)
+    assert told.value("forecast_accuracy", window=1).reason == "no_amounts"
