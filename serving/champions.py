@@ -10,15 +10,18 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from features.errors import NotReadyError
 from serving.settings import Settings
-from training import bundle
-from training.bundle import Bundle
+
+if TYPE_CHECKING:
+    from training.bundle import Bundle
 
 TARGETS: Final = ("deals", "clients")
 FETCH_SECONDS: Final = 120.0
+CONNECT_SECONDS: Final = 3.0
 
 
 def cache_below(home: Path) -> Path:
@@ -37,14 +40,17 @@ class Champions:
         found = {target: self._current(target) for target in TARGETS}
         return {target: version for target, version in found.items() if version}
 
-    def champion(self, target: str) -> Bundle:
+    def champion(self, target: str) -> "Bundle":
         """The current champion of a target. Raises NotReadyError where there is none."""
         version = self.versions().get(target)
         if version is None:
             raise NotReadyError(f"There is no champion for {target} yet. Train one with 'dealcast train --target {target}'.")
         return self.load(target, version)
 
-    def load(self, target: str, version: str) -> Bundle:
+    def load(self, target: str, version: str) -> "Bundle":
+        """Raises DamagedBundleError for one that is not as it was stored."""
+        from training import bundle  # not above: the process that watches over the workers never loads a model
+
         return bundle.load(self.folder / target / version)
 
     def _current(self, target: str) -> str:
@@ -57,8 +63,11 @@ class Champions:
 async def fetch_champions(settings: Settings) -> bool:
     """Bring the cache up to date in a child process; False when the registry could not be asked.
 
-    A registry that is down blocks MLflow for minutes, and a damaged model kills the process that loads it: both in the child.
+    A registry that is down blocks MLflow for minutes, and a damaged model kills the process that loads it: both in the child. It
+    is not even started, which costs seconds of a core, where nobody listens at the registry's address.
     """
+    if not await _somebody_listens(settings.tracking_uri):
+        return False
     targets = [part for target in TARGETS for part in ("--target", target)]
     command = [sys.executable, "-m", "training.fetch", "--home", str(settings.home), "--tracking-uri", settings.tracking_uri]
     process = await asyncio.create_subprocess_exec(
@@ -73,6 +82,20 @@ async def fetch_champions(settings: Settings) -> bool:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def _somebody_listens(uri: str) -> bool:
+    """Whether the server of an HTTP address takes connections; True for all other addresses."""
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return True
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 def quiet_environment() -> dict[str, str]:

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from features.errors import DataError, DealcastError, UsageError
-from serving import cli_calls, cli_forecast, cli_kpis
+from serving import cli_calls, cli_forecast, cli_kpis, cli_serve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +55,7 @@ app = typer.Typer(
 app.add_typer(cli_forecast.app)
 app.add_typer(cli_calls.app)
 app.add_typer(cli_kpis.app)
+app.add_typer(cli_serve.app)
 
 
 def say(text: str) -> None:
@@ -211,25 +212,6 @@ def score(
         frame = scoring.score_clients(dataset, champion, instant, days or [dataset.organisation.client_horizon_days], terms)
     export.write(readable(frame), output)
     typer.echo(f"{output}: {len(frame):,} {target}, model {champion.version}, as of {instant.isoformat()}")
-
-
-@app.command()
-def serve(
-    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port to listen on.")] = None,
-    demo: Annotated[bool, typer.Option("--demo", help="No key needed, this machine only.")] = False,
-) -> None:
-    """Serve the page and the HTTP API."""
-    from serving.settings import check_servable
-
-    settings = _read(host=host, port=port, demo=demo or None)
-    check_servable(settings)
-    _prepared(settings)
-    from serving import server
-
-    listener = server.listen(settings.host, settings.port)
-    say(f"Dealcast listens on {server.address(listener)}")
-    server.run(server.open_runtime(settings), settings, listener)
 
 
 @app.command()

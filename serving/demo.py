@@ -23,6 +23,7 @@ from features.synthetic import Dirt, generate
 from features.synthetic import Settings as CompanySettings
 from serving import backtests, server
 from serving.champions import TARGETS, Champions, quiet_environment
+from serving.listener import address, listen
 from serving.settings import Settings, check_servable
 
 PORTS_TRIED: Final = 50
@@ -45,8 +46,8 @@ def run(settings: Settings, n_deals: int | None, say: Say) -> None:
     held = server.open_runtime(settings)
     with _step("Data and champions loaded, pipeline computed", say):
         held.refresh()
-    listener = server.listen(settings.host, settings.port, tries=PORTS_TRIED)
-    say(f"\n{invitation(server.address(listener))}\n")
+    listener = listen(settings.host, settings.port, tries=PORTS_TRIED)
+    say(f"\n{invitation(address(listener))}\n")
     server.run(held, settings, listener)
 
 
@@ -113,13 +114,13 @@ def replay(settings: Settings, say: Say) -> None:
             say("There is no track record yet: the forecast is made without one, and its intervals are wide")
 
 
-def invitation(address: str) -> str:
+def invitation(place: str) -> str:
     """What is shown when the demo is up: where it is and what to try."""
     return "\n".join(
         [
-            f"Dealcast is ready: {address}",
-            "  1. open it in a browser, and a deal in it; the same in Russian: " + f"{address}/?lang=ru",
-            f"  2. ask as a program would: curl -s '{address}/v1/deals?limit=3'",
+            f"Dealcast is ready: {place}",
+            "  1. open it in a browser, and a deal in it; the same in Russian: " + f"{place}/?lang=ru",
+            f"  2. ask as a program would: curl -s '{place}/v1/deals?limit=3'",
             f"  3. write all scores to a file: {own_name()} score --output scores.csv",
             "Ctrl+C ends it.",
         ]

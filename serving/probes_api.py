@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from features.errors import NotReadyError
 from serving import schemas
 from serving.answers import stamp
 from serving.current import Held
@@ -18,8 +19,10 @@ async def get_health() -> schemas.Health:
 
 @router.get("/readyz", operation_id="get_readiness", responses=declared(503))
 async def get_readiness(held: Held) -> schemas.Ready:
-    """Data and champion are loaded; if not, 503 and what to do about it."""
+    """Data and champion are loaded; if not, or if the server is about to stop, 503 and what to do about it."""
+    if held.stopping:
+        raise NotReadyError("The server is stopping; another one, or the next one, answers.")
     served = held.served()
     return schemas.Ready.model_validate(
-        {**stamp(served, "deals"), "status": "ready", "registry": held.registry, "n_deals": len(served.deals)}
+        {**stamp(served, "deals"), "status": "ready", "registry": held.registry.state, "n_deals": len(served.deals)}
     )

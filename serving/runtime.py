@@ -15,6 +15,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 import pandas as pd
@@ -25,12 +26,13 @@ from features.errors import NotReadyError
 from features.excerpt import prepare
 from features.rates import Rates, of_the_day
 from features.snapshot import Snapshot
-from serving import score
-from serving.champions import Champions, fetch_champions
+from serving import registry_watch, run_folder, score
+from serving.champions import Champions
 from serving.one_deal import OneDeal, curve_table, look_up
 from serving.people import people_of
 from serving.ranking import Ranking
 from serving.reason_columns import Words, words_of
+from serving.registry_watch import Registry
 from serving.settings import Settings
 from training.bundle import Bundle
 from training.similar import PastDeals, past_deals
@@ -39,10 +41,7 @@ OLDEST_DAYS: Final = 1 / 24
 """While the data is fresh, "now" moves on; the pipeline is computed again when it is this many days old."""
 MOST_KEPT: Final = 2000
 """Single deals whose signals and curves are kept."""
-FIRST_WAIT: Final = 1.0
-LONGEST_WAIT: Final = 60.0
 
-RegistryState = Literal["fresh", "stale", "unknown"]
 Lack = Literal["starting", "no_data", "no_champion"]
 
 ADVICE: Final[Mapping[Lack, str]] = {
@@ -137,15 +136,19 @@ class Served(Loaded):
 class Runtime:
     """Holds the one value that is answered from and replaces it: a Served, or a Loaded while there is no champion for deals.
 
-    registry  what is known of the registry: fresh, stale, or unknown before it was asked
+    registry  what is known of the registry
     lacks     what stands in the way while no Served is there
+    stopping  whether the server is about to stop, so that it takes nothing more that can go elsewhere
+    folder    where the workers of one server meet; None where this process is the whole server, and asks the registry itself
     """
 
     def __init__(self, source: Source, champions: Champions) -> None:
         self.source = source
         self.champions = champions
-        self.registry: RegistryState = "unknown"
+        self.registry = Registry()
         self.lacks: Lack = "starting"
+        self.stopping = False
+        self.folder: Path | None = None
         self._held: Loaded | None = None
         self._versions: Mapping[str, str] = {}
         self._one_at_a_time = threading.Lock()
@@ -155,6 +158,11 @@ class Runtime:
         if not isinstance(self._held, Served):
             raise NotReadyError(ADVICE[self.lacks], self.lacks)
         return self._held
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a Served."""
+        return isinstance(self._held, Served)
 
     def loaded(self) -> Loaded:
         """The data, whether or not there is a champion. Raises NotReadyError, saying what is missing and what to do."""
@@ -187,6 +195,14 @@ class Runtime:
         dataset = self._dataset(revision)
         self._held = Loaded(dataset, revision, clock.now(dataset.ends_at))
         return True
+
+    def try_refresh(self) -> None:
+        """Refresh; a failure is logged, and what was served is served on."""
+        try:
+            if self.refresh():
+                log.info("serving", extra={"revision": self.loaded().revision, "versions": dict(self._versions)})
+        except Exception:
+            log.exception("refresh failed; what was loaded before is served on")
 
     def _outdated(self, revision: int, versions: Mapping[str, str]) -> bool:
         held = self._held
@@ -239,21 +255,21 @@ def _names(dataset: Dataset) -> Mapping[str, str]:
 
 
 async def watch(runtime: Runtime, settings: Settings) -> None:
-    """Refresh whenever something changed, until cancelled. A failure is logged, and what was served is served on."""
+    """Refresh whenever something changed, until cancelled."""
     while True:
-        try:
-            if await asyncio.to_thread(runtime.refresh):
-                log.info("serving revision %s", runtime.served().revision)
-        except Exception:
-            log.exception("refresh failed; what was loaded before is served on")
+        await asyncio.to_thread(runtime.try_refresh)
+        if runtime.ready and runtime.folder is not None:
+            run_folder.ready_file(runtime.folder).touch()
         await asyncio.sleep(settings.poll_seconds)
 
 
 async def watch_registry(runtime: Runtime, settings: Settings) -> None:
-    """Ask the registry for champions again and again, until cancelled; sooner while it does not answer."""
-    wait = FIRST_WAIT
-    while True:
-        reached = await fetch_champions(settings)
-        runtime.registry = "fresh" if reached else "stale"
-        await asyncio.sleep(settings.registry_poll_seconds if reached else wait)
-        wait = FIRST_WAIT if reached else min(wait * 2, LONGEST_WAIT)
+    """Know how the registry is doing, until cancelled: by asking it, or from the process that does."""
+
+    def heard(known: Registry) -> None:
+        runtime.registry = known
+
+    if runtime.folder is None:
+        await registry_watch.ask(settings, heard)
+    else:
+        await registry_watch.listen(run_folder.registry_file(runtime.folder), heard)

@@ -1,46 +1,28 @@
-"""A listening socket and the server behind it."""
+"""One server process: the application behind a listening socket, and how it leaves.
 
-import errno
+SIGTERM begins a graceful stop: from that moment /readyz says 503, so that a load balancer sends nothing more; for `drain_seconds`
+requests are still taken, then the socket is closed, what is being answered is finished within 20 s, and the exit code is 0.
+Ctrl+C (SIGINT) does the same without the draining. A second signal ends it at once.
+"""
+
+import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 import uvicorn
 
-from features.errors import UsageError
 from features.store import Store
 from serving.api import create_app
 from serving.champions import Champions
 from serving.runtime import Runtime
 from serving.settings import Settings
 
-BACKLOG: Final = 256
 GRACE_SECONDS: Final = 20
-
-
-def listen(host: str, port: int, tries: int = 1) -> socket.socket:
-    """A socket that listens on this port, or on the first free one of the `tries` from it on. Raises UsageError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for candidate in range(port, port + tries):
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, candidate))
-            listener.listen(BACKLOG)
-        except OSError as error:
-            listener.close()
-            if error.errno != errno.EADDRINUSE:
-                raise UsageError(f"Cannot listen on {host}: {error.strerror}") from None
-        else:
-            return listener
-    raise UsageError(f"Port {port} on {host} is taken; choose another one with --port")
-
-
-def address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def open_runtime(settings: Settings) -> Runtime:
@@ -49,16 +31,44 @@ def open_runtime(settings: Settings) -> Runtime:
 
 
 class Server(uvicorn.Server):
-    """Ends with exit code 0 when a signal asks it to; uvicorn's own kills itself with the signal after a clean shutdown."""
+    """Leaves gracefully on a signal, with exit code 0; a worker leaves too when the process that started it is gone."""
+
+    def __init__(self, config: uvicorn.Config, held: Runtime, drain_seconds: float) -> None:
+        super().__init__(config)
+        self.held = held
+        self.drain_seconds = drain_seconds
+        self.parent = os.getppid()
+        self._leaves_at: float | None = None
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """uvicorn's own ends the process with the signal again, after a clean shutdown."""
         before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._leaves_at is not None:
+            self.force_exit = self.should_exit
+            super().handle_exit(sig, frame)
+            return
+        self.leave(self.drain_seconds if sig == signal.SIGTERM else 0.0)
+
+    def leave(self, drain_seconds: float) -> None:
+        """Be ready no more from now on, and stop after this many seconds."""
+        self.held.stopping = True
+        self._leaves_at = time.monotonic() + drain_seconds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to stop now."""
+        if self._leaves_at is None and os.getppid() != self.parent:
+            self.leave(0.0)
+        if self._leaves_at is not None and time.monotonic() >= self._leaves_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
 
 
 def run(held: Runtime, settings: Settings, listener: socket.socket) -> None:
@@ -70,4 +80,4 @@ def run(held: Runtime, settings: Settings, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    Server(config).run(sockets=[listener])
+    Server(config, held, settings.drain_seconds).run(sockets=[listener])

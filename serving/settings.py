@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     language               of the page, where the browser asks for neither English nor Russian
     goals_file             a TOML file with goals, beside those of the plans
     threads                threads that one model uses, 1 to 64
+    workers                processes that answer requests, 1 to 64
+    drain_seconds          how long requests are still taken after SIGTERM, while /readyz says 503 already, in seconds
     poll_seconds           how often the server looks whether data or champion changed, in seconds
     registry_poll_seconds  how often it asks the registry for another champion, in seconds
     spool_megabytes        how much of the journal waits below home while the database is down
@@ -57,6 +59,8 @@ class Settings(BaseSettings):
     language: Language = "en"
     goals_file: Path | None = None
     threads: int = Field(default=2, ge=1, le=64)
+    workers: int = Field(default=1, ge=1, le=64)
+    drain_seconds: float = Field(default=2.0, ge=0, le=300)
     poll_seconds: float = Field(default=3.0, gt=0)
     registry_poll_seconds: float = Field(default=300.0, gt=0)
     spool_megabytes: int = Field(default=100, ge=1, le=100_000)
@@ -104,6 +108,16 @@ def read(**flags: Any) -> Settings:
         raise UsageError("The settings cannot be used:\n  " + "\n  ".join(lines)) from None
     except ValueError as error:  # TOMLDecodeError
         raise UsageError(f"dealcast.toml cannot be read: {error}") from None
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The variables that make another process read the same settings; secrets travel so, never on a command line."""
+    given = {name: _text(value) for name, value in settings if value is not None}
+    return {f"DEALCAST_{name.upper()}": text for name, text in given.items()}
+
+
+def _text(value: Any) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def check_servable(settings: Settings) -> None:

@@ -38,7 +38,7 @@ class View:
             "style": f"/static/page.css?v={_fingerprint('page.css')}",
             "demo": settings.demo,
             "keyed": settings.api_key is not None,
-            "registry": held.registry,
+            "registry": held.registry.state,
             "path": self.request.url.path,
         }
         html = _environment().get_template(template).render(**shared, **values)

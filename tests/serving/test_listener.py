@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from features.errors import UsageError
-from serving.server import address, listen
+from serving.listener import address, listen
 
 
 def test_a_taken_port_is_said_or_passed_over() -> None:
