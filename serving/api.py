@@ -24,15 +24,19 @@ from serving import (
     forecast_page,
     kpi_api,
     limits,
+    metrics_api,
     probes_api,
     runtime,
     score_api,
     scorecard,
     web,
 )
+from serving.buckets import Buckets
 from serving.database import Database
 from serving.forecaster import Forecasts
 from serving.journal import open_journal
+from serving.observe import Observed
+from serving.overload import RateLimit, Shedding
 from serving.runtime import Runtime
 from serving.settings import Settings
 
@@ -45,6 +49,7 @@ log = logging.getLogger("dealcast")
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     probes_api.router,
+    metrics_api.router,
     deals_api.router,
     score_api.router,
     clients_api.router,
@@ -85,7 +90,12 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     web.install(app)
     errors.install(app)
     app.openapi_schema = errors.describe(app.openapi())
+    # The last one added is the first to see a request.
+    app.add_middleware(Shedding, at_once=settings.at_once, scoring_at_once=settings.scoring_at_once)
     app.add_middleware(limits.BodyLimit)
+    if settings.rate_limit:
+        app.add_middleware(RateLimit, buckets=Buckets(settings.rate_limit, settings.rate_burst, held.buckets))
+    app.add_middleware(Observed)
     app.add_middleware(limits.StrictHeaders)
     return app
 

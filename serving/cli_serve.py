@@ -24,11 +24,13 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="No key needed, this machine only.")] = False,
 ) -> None:
     """Serve the page and the HTTP API."""
+    from serving import logs
     from serving.listener import address, listen
-    from serving.settings import check_servable, read
+    from serving.settings import check_servable, read, secrets_of
 
     settings = read(host=host, port=port, workers=workers, demo=demo or None)
     check_servable(settings)
+    logs.configure(settings.log_level, settings.log_style, secrets_of(settings))
     os.environ.setdefault("OMP_NUM_THREADS", str(settings.threads))
     listener = listen(settings.host, settings.port)
     typer.echo(f"Dealcast listens on {address(listener)}", err=True)

@@ -21,7 +21,7 @@ from features.sources import IngestReport, SourceData, TableReport
 from features.store import Store
 from features.synthetic import Dirt, generate
 from features.synthetic import Settings as CompanySettings
-from serving import backtests, server
+from serving import backtests, logs, server
 from serving.champions import TARGETS, Champions, quiet_environment
 from serving.listener import address, listen
 from serving.settings import Settings, check_servable
@@ -46,6 +46,7 @@ def run(settings: Settings, n_deals: int | None, say: Say) -> None:
     held = server.open_runtime(settings)
     with _step("Data and champions loaded, pipeline computed", say):
         held.refresh()
+    logs.configure(settings.log_level, settings.log_style)
     listener = listen(settings.host, settings.port, tries=PORTS_TRIED)
     say(f"\n{invitation(address(listener))}\n")
     server.run(held, settings, listener)

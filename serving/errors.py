@@ -33,6 +33,7 @@ _DETAILS: Final[Mapping[int, tuple[str, str]]] = {
     413: ("body_too_large", "The body is larger than 2 MiB; send fewer deals in one request."),
     415: ("unsupported_encoding", "Send the body as plain JSON, without a Content-Encoding."),
     421: ("misdirected_request", "In demo mode the server answers to 127.0.0.1 and localhost only."),
+    429: ("rate_limited", "This key asks faster than it may; come again when Retry-After says."),
     500: ("internal_error", "The server failed to answer this request; its log says why."),
 }
 

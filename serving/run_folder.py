@@ -1,24 +1,43 @@
 """The folder of one running server: what its processes tell each other, and nothing that outlives them.
 
-It lies below `home` and is named after the port, which no second server can have; where `home` cannot be written to, it is made
-among the temporary files. It is emptied at every start.
+It lies in memory or among the temporary files; `home/run/<port>` leads to it, and names the port because no second server can
+have it. A start removes what an earlier server left there.
 """
 
+import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+MEMORY: Final = Path("/dev/shm")
+"""Files that processes map into their memory lie here, where there is one: on a full disk, writing to them kills who writes."""
+_PREFIX: Final = "dealcast-"
 
 
 def fresh(home: Path, port: int) -> Path:
-    """An empty folder for the server on this port. Raises OSError where nothing at all can be written."""
-    folder = home / "run" / str(port)
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-        (folder / "metrics").mkdir(parents=True)
-    except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="dealcast-"))
-        (folder / "metrics").mkdir()
+    """An empty folder for the server on this port; `home/run/<port>` leads to it, where that can be written.
+
+    Raises OSError where nothing at all can be written.
+    """
+    link = home / "run" / str(port)
+    remove(link)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
+    metrics_folder(folder).mkdir()
+    with suppress(OSError):
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(folder)
     return folder
+
+
+def remove(link: Path) -> None:
+    """Remove what a server before this one left on its port, which nobody uses any more."""
+    with suppress(OSError):
+        left = link.resolve()
+        if link.is_symlink() and left.name.startswith(_PREFIX):
+            shutil.rmtree(left, ignore_errors=True)
+        link.unlink()
 
 
 def registry_file(folder: Path) -> Path:
@@ -29,6 +48,11 @@ def registry_file(folder: Path) -> Path:
 def ready_file(folder: Path) -> Path:
     """Is there once the first worker, which takes connections before it has anything to answer from, is ready."""
     return folder / "ready"
+
+
+def buckets_file(folder: Path) -> Path:
+    """How fast each caller asked, in memory that the workers share."""
+    return folder / "buckets"
 
 
 def metrics_folder(folder: Path) -> Path:

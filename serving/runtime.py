@@ -12,6 +12,7 @@ The registry is never on the path of a request: `champions` says how the server 
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +27,7 @@ from features.errors import NotReadyError
 from features.excerpt import prepare
 from features.rates import Rates, of_the_day
 from features.snapshot import Snapshot
-from serving import registry_watch, run_folder, score
+from serving import metrics, metrics_watch, registry_watch, run_folder, score
 from serving.champions import Champions
 from serving.one_deal import OneDeal, curve_table, look_up
 from serving.people import people_of
@@ -164,6 +165,11 @@ class Runtime:
         """Whether there is a Served."""
         return isinstance(self._held, Served)
 
+    @property
+    def buckets(self) -> Path | None:
+        """The file in which all workers note how fast each caller asks; None where there are no others."""
+        return None if self.folder is None else run_folder.buckets_file(self.folder)
+
     def loaded(self) -> Loaded:
         """The data, whether or not there is a champion. Raises NotReadyError, saying what is missing and what to do."""
         if self._held is None:
@@ -198,11 +204,17 @@ class Runtime:
 
     def try_refresh(self) -> None:
         """Refresh; a failure is logged, and what was served is served on."""
+        begun, before = time.monotonic(), self._versions
         try:
             if self.refresh():
+                metrics.refreshed(time.monotonic() - begun)
                 log.info("serving", extra={"revision": self.loaded().revision, "versions": dict(self._versions)})
         except Exception:
+            metrics.refresh_failed()
             log.exception("refresh failed; what was loaded before is served on")
+        if self._held is not None:
+            metrics.data(self._held.revision, self._held.age_days * 86_400)
+            metrics.serving(self._versions, before, time.time())
 
     def _outdated(self, revision: int, versions: Mapping[str, str]) -> bool:
         held = self._held
@@ -269,7 +281,11 @@ async def watch_registry(runtime: Runtime, settings: Settings) -> None:
     def heard(known: Registry) -> None:
         runtime.registry = known
 
+    def asked(known: Registry) -> None:
+        heard(known)
+        metrics_watch.registry(answered=known.state == "fresh")
+
     if runtime.folder is None:
-        await registry_watch.ask(settings, heard)
+        await registry_watch.ask(settings, asked)
     else:
         await registry_watch.listen(run_folder.registry_file(runtime.folder), heard)

@@ -5,6 +5,7 @@ requests are still taken, then the socket is closed, what is being answered is f
 Ctrl+C (SIGINT) does the same without the draining. A second signal ends it at once.
 """
 
+import logging
 import os
 import signal
 import socket
@@ -24,6 +25,8 @@ from serving.settings import Settings
 
 GRACE_SECONDS: Final = 20
 
+log = logging.getLogger("dealcast")
+
 
 def open_runtime(settings: Settings) -> Runtime:
     """The runtime on the store and the cached champions of these settings; nothing is loaded yet."""
@@ -33,11 +36,11 @@ def open_runtime(settings: Settings) -> Runtime:
 class Server(uvicorn.Server):
     """Leaves gracefully on a signal, with exit code 0; a worker leaves too when the process that started it is gone."""
 
-    def __init__(self, config: uvicorn.Config, held: Runtime, drain_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, held: Runtime, drain_seconds: float, parent: int | None = None) -> None:
         super().__init__(config)
         self.held = held
         self.drain_seconds = drain_seconds
-        self.parent = os.getppid()
+        self.parent = parent
         self._leaves_at: float | None = None
 
     @contextmanager
@@ -59,25 +62,26 @@ class Server(uvicorn.Server):
 
     def leave(self, drain_seconds: float) -> None:
         """Be ready no more from now on, and stop after this many seconds."""
+        log.info("stopping", extra={"drain_seconds": drain_seconds})
         self.held.stopping = True
         self._leaves_at = time.monotonic() + drain_seconds
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether to stop now."""
-        if self._leaves_at is None and os.getppid() != self.parent:
+        if self._leaves_at is None and self.parent not in (None, os.getppid()):
             self.leave(0.0)
         if self._leaves_at is not None and time.monotonic() >= self._leaves_at:
             self.should_exit = True
         return await super().on_tick(counter)
 
 
-def run(held: Runtime, settings: Settings, listener: socket.socket) -> None:
-    """Serve until a signal ends it; requests that are being answered are finished."""
+def run(held: Runtime, settings: Settings, listener: socket.socket, parent: int | None = None) -> None:
+    """Serve until a signal ends it, or the process that watches over this one is gone; what is being answered is finished."""
     config = uvicorn.Config(
         create_app(held, settings),
-        log_level="info" if not settings.demo else "warning",
+        log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    Server(config, held, settings.drain_seconds).run(sockets=[listener])
+    Server(config, held, settings.drain_seconds, parent).run(sockets=[listener])

@@ -6,6 +6,7 @@ time zone, fiscal year, currency) is not here: it travels with the data, as `fea
 
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -34,6 +35,12 @@ class Settings(BaseSettings):
     host, port             where `dealcast serve` listens
     api_key                the key that every request for data must carry; may be left out in demo mode only
     demo                   demo mode: no key needed, loopback only
+    rate_limit             requests a second that one key may make in the long run; 0: as many as it likes
+    rate_burst             requests that it may make at once after a silence
+    at_once                requests that a worker answers at once; others wait for a moment, then get 503
+    scoring_at_once        the same for posted deals, which are answered together
+    log_level              debug, info, warning or error
+    log_style              json: one object a line; text: readable; auto: text where stderr is a terminal
     language               of the page, where the browser asks for neither English nor Russian
     goals_file             a TOML file with goals, beside those of the plans
     threads                threads that one model uses, 1 to 64
@@ -56,6 +63,12 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     api_key: SecretStr | None = None
     demo: bool = False
+    rate_limit: float = Field(default=1000.0, ge=0, le=1e6)
+    rate_burst: int = Field(default=2000, ge=1, le=1_000_000)
+    at_once: int = Field(default=8, ge=1, le=1000)
+    scoring_at_once: int = Field(default=64, ge=1, le=10_000)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_style: Literal["auto", "json", "text"] = "auto"
     language: Language = "en"
     goals_file: Path | None = None
     threads: int = Field(default=2, ge=1, le=64)
@@ -114,6 +127,20 @@ def as_environment(settings: Settings) -> dict[str, str]:
     """The variables that make another process read the same settings; secrets travel so, never on a command line."""
     given = {name: _text(value) for name, value in settings if value is not None}
     return {f"DEALCAST_{name.upper()}": text for name, text in given.items()}
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """What must not be shown: keys, and the passwords in URLs."""
+    keys = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
+    return [secret for secret in (*keys, *map(password_of, (settings.store_url, settings.tracking_uri))) if secret]
+
+
+def password_of(url: str) -> str:
+    """The password in a URL, as it was meant; empty where there is none."""
+    try:
+        return unquote(urlsplit(url).password or "")
+    except ValueError:
+        return ""
 
 
 def _text(value: Any) -> str:

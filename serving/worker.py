@@ -1,6 +1,6 @@
 """One of several processes that answer requests; `serving.workers` starts it and watches over it.
 
-    python -m serving.worker --listener 7 --folder .dealcast/run/8000
+    python -m serving.worker --listener 7 --folder .dealcast/run/8000 --parent 4711
 
 The settings come from the environment. The listening socket is inherited, and is the same in all workers.
 """
@@ -28,17 +28,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m serving.worker", description="A worker of 'dealcast serve'.")
     parser.add_argument("--listener", type=int, required=True, help="the inherited listening socket")
     parser.add_argument("--folder", type=Path, required=True, help="the folder of the running server")
+    parser.add_argument("--parent", type=int, required=True, help="the process that watches over this one")
     parser.add_argument("--join", action="store_true", help="load before taking connections: others are taking them")
     options = parser.parse_args(arguments)
-    from serving import server, settings  # not above: OpenMP reads its variables when it is loaded
+    from serving import logs, server, settings  # not above: OpenMP reads its variables when it is loaded
 
     try:
         given = settings.read()
+        logs.configure(given.log_level, given.log_style, settings.secrets_of(given))
         held = server.open_runtime(given)
         if options.join:
             _load(held, options.folder)
         held.folder = options.folder
-        server.run(held, given, socket.socket(fileno=options.listener))
+        server.run(held, given, socket.socket(fileno=options.listener), options.parent)
     except DealcastError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -25,10 +25,11 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from features.errors import UsageError
-from serving import registry_watch, run_folder
+from serving import buckets, registry_watch, run_folder
 from serving.registry_watch import Registry
 from serving.settings import Settings, as_environment
 
@@ -44,6 +45,8 @@ log = logging.getLogger("dealcast")
 
 def run(settings: Settings, listener: socket.socket, folder: Path) -> int:
     """Serve with several workers until a signal ends it; the exit code."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(run_folder.metrics_folder(folder))
+    buckets.prepare(run_folder.buckets_file(folder))
     return asyncio.run(Workers(settings, listener, folder).run())
 
 
@@ -86,11 +89,13 @@ class Workers:
         while not self._stopping.is_set():
             started = time.monotonic()
             joins = place > 0 or run_folder.ready_file(self.folder).exists()
-            code = await self._until_it_ends(await self._start(place, joins=joins))
+            process = await self._start(place, joins=joins)
+            code = await self._until_it_ends(process)
             del self.running[place]
             if self._stopping.is_set():
                 return
-            log.error("worker ended", extra={"place": place, "exit_code": code})
+            log.error("worker ended", extra={"place": place, "worker_pid": process.pid, "exit_code": code})
+            _counts().worker_ended(process.pid)
             if code == UsageError.exit_code:
                 self.exit_code = code
                 self.stop(signal.SIGTERM)
@@ -100,7 +105,7 @@ class Workers:
     async def _start(self, place: int, *, joins: bool) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "serving.worker"),
-            *("--listener", str(self.listener.fileno()), "--folder", str(self.folder)),
+            *("--listener", str(self.listener.fileno()), "--folder", str(self.folder), "--parent", str(os.getpid())),
             *(["--join"] if joins else []),
             stdin=asyncio.subprocess.DEVNULL,
             env=os.environ | as_environment(self.settings),
@@ -138,6 +143,7 @@ class Workers:
             _send(process, signal.SIGKILL)
 
     def _tell(self, known: Registry) -> None:
+        _counts().registry(answered=known.state == "fresh")
         with suppress(OSError):
             registry_watch.write(run_folder.registry_file(self.folder), known)
 
@@ -145,3 +151,10 @@ class Workers:
 def _send(process: asyncio.subprocess.Process, number: int) -> None:
     with suppress(ProcessLookupError):
         process.send_signal(number)
+
+
+def _counts() -> ModuleType:
+    """Imported late: it reads in the environment where the processes keep their counts."""
+    from serving import metrics_watch
+
+    return metrics_watch

@@ -52,10 +52,12 @@ def load(server: Running, seen: Seen) -> Iterator[None]:
     clients = [threading.Thread(target=ask) for _ in range(2)]
     for client in clients:
         client.start()
-    yield
-    over.set()
-    for client in clients:
-        client.join()
+    try:
+        yield
+    finally:
+        over.set()
+        for client in clients:
+            client.join()
 
 
 def only(seen: Seen, version: str) -> bool:

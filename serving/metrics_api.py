@@ -1,0 +1,20 @@
+"""`/metrics`, for Prometheus: for those who may read. Give it a key of its own, which can be taken back."""
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from serving import auth, metrics
+from serving.errors import declared
+
+router = APIRouter(tags=["health"], dependencies=[Depends(auth.require_key)], responses=declared(401, 421))
+
+
+@router.get(
+    "/metrics",
+    operation_id="get_metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+def get_metrics() -> Response:
+    """Counts and states of all workers, in the text format of Prometheus; route templates, never ids."""
+    return Response(metrics.text(), headers={"content-type": metrics.MEDIA_TYPE})
