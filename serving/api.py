@@ -22,6 +22,7 @@ from serving import (
     errors,
     forecast_api,
     forecast_page,
+    keys_api,
     kpi_api,
     limits,
     metrics_api,
@@ -31,13 +32,20 @@ from serving import (
     scorecard,
     web,
 )
+from serving.attempts import Attempts
+from serving.auth import guarded
 from serving.buckets import Buckets
+from serving.cookies import Cookies
 from serving.database import Database
 from serving.forecaster import Forecasts
+from serving.gate import KeyGate
+from serving.identity import KeyHolders
 from serving.journal import open_journal
+from serving.keyring import KeyRing
 from serving.observe import Observed
 from serving.overload import RateLimit, Shedding
 from serving.runtime import Runtime
+from serving.sessions import Sessions
 from serving.settings import Settings
 
 DESCRIPTION = """Win-by-date curves of open deals and the clients at risk, from a CRM's history.
@@ -58,6 +66,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     forecast_api.router,
     forecast_page.pages,
     calls_api.router,
+    calls_api.making,
+    keys_api.router,
 )
 
 
@@ -84,15 +94,19 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.state.runtime, app.state.settings = held, settings
     app.state.database = Database(connect(settings.store_url))
     app.state.journal = open_journal(app.state.database, settings)
+    ring = KeyRing(app.state.database, settings)
+    app.state.keys, app.state.people, app.state.attempts = ring, KeyHolders(ring), Attempts()
+    app.state.cookies = Cookies(Sessions(app.state.database, app.state.people))
     app.state.forecasts = Forecasts(settings.home, settings.threads)
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(guarded(router))
     web.install(app)
     errors.install(app)
     app.openapi_schema = errors.describe(app.openapi())
     # The last one added is the first to see a request.
     app.add_middleware(Shedding, at_once=settings.at_once, scoring_at_once=settings.scoring_at_once)
     app.add_middleware(limits.BodyLimit)
+    app.add_middleware(KeyGate, settings=settings, ring=ring)
     if settings.rate_limit:
         app.add_middleware(RateLimit, buckets=Buckets(settings.rate_limit, settings.rate_burst, held.buckets))
     app.add_middleware(Observed)

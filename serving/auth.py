@@ -1,27 +1,59 @@
-"""Who may read: one key for programs, and for people a cookie that proves they once typed it.
+"""Who asks, and what they may: every route says which scope it needs, and a route that says nothing is not served.
 
-The cookie is an HMAC made with the key: it tells nothing about the key, needs no table of sessions, and is worthless as soon as
-the key changes. Keys are compared in constant time.
+    router = APIRouter(prefix="/v1", dependencies=[needs(Scope.READ)])        a program shows its key
+    pages  = APIRouter(dependencies=[needs_login(Scope.READ)])                a person has logged in
+    probes = APIRouter(dependencies=[open_to_all()])                          anybody
+
+Who asks is found out before the route, and before the body is read (`serving.gate`); here it is only compared with what the route
+needs. Scopes do not include each other: a key that writes records cannot read scores unless it may do both. A router whose routes
+need different scopes is two routers.
 """
 
-import hmac
 import re
-from hashlib import sha256
-from typing import Annotated, Final
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from starlette.responses import Response
+from fastapi import APIRouter, Depends, Request, params
+from fastapi.routing import APIRoute
+from fastapi.security import APIKeyHeader, HTTPBearer
 
 from serving.errors import ProblemError, problem
 from serving.settings import Settings
 
-COOKIE: Final = "dealcast_session"
-COOKIE_SECONDS: Final = 12 * 3600
-
 _LOCAL_HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 _BEARER: Final = HTTPBearer(auto_error=False, description="The key, as a bearer token.")
 _HEADER: Final = APIKeyHeader(name="X-API-Key", auto_error=False, description="The key, in a header of its own.")
+
+
+class Scope(StrEnum):
+    """What a key may be used for."""
+
+    READ = "read"
+    SCORE = "score"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks.
+
+    key_id   the id of the key; `environment` for DEALCAST_API_KEY, `demo` where no key is needed
+    name     what the key is called, for people
+    user_id  the person in the CRM whose key it is, who sees their own subtree only; None sees everything
+    """
+
+    key_id: str
+    name: str
+    scopes: frozenset[Scope]
+    user_id: str | None = None
+
+
+ENVIRONMENT: Final = Caller("environment", "DEALCAST_API_KEY", frozenset(Scope))
+DEMO: Final = Caller("demo", "demo", frozenset({Scope.READ, Scope.SCORE, Scope.WRITE}))
+"""Whoever sits at this machine: without keys nobody is known, so nobody may hand out keys."""
 
 
 class LoginNeededError(Exception):
@@ -33,57 +65,97 @@ def settings_of(request: Request) -> Settings:
     return settings
 
 
-def same(given: str, expected: str) -> bool:
-    """Whether two secrets are equal, in a time that does not tell where they differ."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected.encode())
+def known_caller(request: Request) -> Caller | None:
+    """Who asks, None where nobody is known."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    return caller
 
 
-def session(key: str) -> str:
-    """The cookie's value for this key."""
-    return hmac.new(key.encode(), b"dealcast session 1", sha256).hexdigest()
+def caller_of(request: Request) -> Caller:
+    """Who asks. Raises ProblemError 401 where nobody is known."""
+    caller = known_caller(request)
+    if caller is None:
+        raise key_required()
+    return caller
 
 
-def require_key(
-    request: Request,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
-    header: Annotated[str | None, Depends(_HEADER)],
-) -> None:
-    """A program shows its key. Raises ProblemError 401, or 421 for a foreign host name in demo mode."""
-    settings = settings_of(request)
-    _check_host(request, settings)
-    if settings.api_key is None:
-        return
-    given = bearer.credentials if bearer else header or ""
-    if not same(given, settings.api_key.get_secret_value()):
-        raise ProblemError(401, "key_required", problem(401).detail, {"WWW-Authenticate": "Bearer"})
-
-
-def require_session(request: Request) -> None:
-    """A person has logged in, or the key comes along as for a program. Raises LoginNeededError."""
-    settings = settings_of(request)
-    _check_host(request, settings)
-    if settings.api_key is None:
-        return
-    if not same(request.cookies.get(COOKIE, ""), session(settings.api_key.get_secret_value())):
-        raise LoginNeededError
+def key_required(code: str | None = None, detail: str | None = None) -> ProblemError:
+    usual = problem(401, code, detail)
+    return ProblemError(401, usual.code, usual.detail, {"WWW-Authenticate": "Bearer"})
 
 
 def author_of(request: Request) -> str:
     """Who signs what this request says."""
-    return "demo" if settings_of(request).api_key is None else "api_key"
+    return caller_of(request).key_id
 
 
-def log_in(request: Request, response: Response, key: str) -> bool:
-    """Set the cookie on the response if the key is right."""
-    settings = settings_of(request)
-    if settings.api_key is None or not same(key, settings.api_key.get_secret_value()):
-        return False
-    secure = request.url.scheme == "https"
-    response.set_cookie(COOKIE, session(key), COOKIE_SECONDS, httponly=True, samesite="lax", secure=secure)
-    return True
+class Needs:
+    """A dependency that lets those pass who have a scope; everybody where it is None."""
+
+    def __init__(self, scope: Scope | None) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request) -> None:
+        """Raises ProblemError: 401 without a key, 403 without the scope, 421 for a foreign host name in demo mode."""
+        if self.scope is None:
+            return
+        check_host(request)
+        if self.scope not in caller_of(request).scopes:
+            raise ProblemError(403, "scope_missing", f"This needs a key with the scope '{self.scope}'.")
 
 
-def _check_host(request: Request, settings: Settings) -> None:
-    """Without a key, a web page elsewhere could reach this server under a name of its own: only loopback names are answered."""
-    if settings.api_key is None and not _LOCAL_HOST.fullmatch(request.headers.get("host", "")):
+class NeedsKey(Needs):
+    """The same, and the contract says how to show a key."""
+
+    async def __call__(self, request: Request, _: Annotated[Any, Depends(_BEARER)], __: Annotated[Any, Depends(_HEADER)]) -> None:  # type: ignore[override]
+        await super().__call__(request)
+
+
+class NeedsLogin(Needs):
+    """The same for pages: who has not logged in is led to the login. Raises LoginNeededError."""
+
+    async def __call__(self, request: Request) -> None:
+        check_host(request)
+        if known_caller(request) is None:
+            request.state.session = await request.app.state.cookies.session(request)
+            if request.state.session is None:
+                raise LoginNeededError
+            request.state.caller = request.state.session.caller
+        await super().__call__(request)
+
+
+def needs(scope: Scope) -> params.Depends:
+    """For routes that programs ask: a key with this scope."""
+    return params.Depends(NeedsKey(scope))
+
+
+def needs_login(scope: Scope) -> params.Depends:
+    """For pages: a session of a key with this scope."""
+    return params.Depends(NeedsLogin(scope))
+
+
+def open_to_all() -> params.Depends:
+    """For the few routes that anybody may ask."""
+    return params.Depends(Needs(None))
+
+
+def guarded(router: APIRouter) -> APIRouter:
+    """The same router, if each of its routes says what it needs. Raises TypeError for one that does not."""
+    for route, need in needs_of(router):
+        if need is None:
+            raise TypeError(f"{route.path} does not say which scope it needs; see serving.auth")
+    return router
+
+
+def needs_of(router: APIRouter) -> Iterator[tuple[APIRoute, Needs | None]]:
+    """Each route of a router, and what it says that it needs."""
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            found = (each.dependency for each in route.dependencies)
+            yield route, next((each for each in found if isinstance(each, Needs)), None)
+
+
+def check_host(request: Request) -> None:
+    """Without keys, a web page elsewhere could reach this server under a name of its own: only loopback names are answered."""
+    if settings_of(request).keyless and not _LOCAL_HOST.fullmatch(request.headers.get("host", "")):
         raise ProblemError(421, "misdirected_request", problem(421).detail)

@@ -6,6 +6,7 @@ import pandas as pd
 from fastapi import APIRouter, Depends, Query, Request
 
 from serving import auth, call_answers
+from serving.auth import Scope, needs
 from serving.call_schemas import CallAnswer, CallRecords, CallRequest, CallsAnswer, CallsQuery
 from serving.calls import Calls, standing
 from serving.current import Current
@@ -21,16 +22,17 @@ def get_calls(request: Request) -> Calls:
 
 Kept = Annotated[Calls, Depends(get_calls)]
 
+PROBLEMS = declared(401, 403, 421, 422, 500, 503)
+
 router = APIRouter(
-    prefix="/v1/calls",
-    tags=["calls"],
-    route_class=StrictRoute,
-    dependencies=[Depends(auth.require_key)],
-    responses=declared(401, 421, 422, 500, 503),
+    prefix="/v1/calls", tags=["calls"], route_class=StrictRoute, dependencies=[needs(Scope.READ)], responses=PROBLEMS
+)
+making = APIRouter(
+    prefix="/v1/calls", tags=["calls"], route_class=StrictRoute, dependencies=[needs(Scope.WRITE)], responses=PROBLEMS
 )
 
 
-@router.post("", operation_id="make_call", status_code=201, responses=declared(400, 404, 408, 413, 415))
+@making.post("", operation_id="make_call", status_code=201, responses=declared(400, 404, 408, 413, 415))
 def make_call(request: Request, served: Current, forecaster: Known, calls: Kept, asked: CallRequest) -> CallAnswer:
     """Say what you expect of a deal, or of the bookings of a node; kept beside the model's answer and never mixed into it."""
     call = call_answers.made(served, forecaster, asked, auth.author_of(request), pd.Timestamp.now(tz="UTC").as_unit("us"))

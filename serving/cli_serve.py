@@ -25,11 +25,12 @@ def serve(
 ) -> None:
     """Serve the page and the HTTP API."""
     from serving import logs
+    from serving.cli_keys import somebody_is_admin
     from serving.listener import address, listen
     from serving.settings import check_servable, read, secrets_of
 
     settings = read(host=host, port=port, workers=workers, demo=demo or None)
-    check_servable(settings)
+    check_servable(settings, somebody_is_admin)
     logs.configure(settings.log_level, settings.log_style, secrets_of(settings))
     os.environ.setdefault("OMP_NUM_THREADS", str(settings.threads))
     listener = listen(settings.host, settings.port)

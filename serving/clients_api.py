@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 
-from serving import auth, schemas, score
+from serving import schemas, score
 from serving.answers import clients_of, find_client, stamp
+from serving.auth import Scope, needs
 from serving.current import Current
 from serving.errors import declared
 from serving.explained import leaving_curve, reasons_of_clients
@@ -18,8 +19,8 @@ router = APIRouter(
     prefix="/v1",
     tags=["clients"],
     route_class=StrictRoute,
-    dependencies=[Depends(auth.require_key)],
-    responses=declared(401, 421, 422, 500, 503),
+    dependencies=[needs(Scope.READ)],
+    responses=declared(401, 403, 421, 422, 500, 503),
 )
 
 

@@ -17,14 +17,23 @@ def get_runtime(request: Request) -> Runtime:
     return held
 
 
-def get_served(request: Request) -> Served:
+def served_for(request: Request) -> Served:
     """Data and scores. Raises NotReadyError before there are any."""
     return get_runtime(request).served()
 
 
-def get_loaded(request: Request) -> Loaded:
+def loaded_for(request: Request) -> Loaded:
     """The data, with or without a champion. Raises NotReadyError before there is any."""
     return get_runtime(request).loaded()
+
+
+async def get_served(request: Request) -> Served:
+    """As a dependency; a coroutine, because plain functions wait for a thread."""
+    return served_for(request)
+
+
+async def get_loaded(request: Request) -> Loaded:
+    return loaded_for(request)
 
 
 Held = Annotated[Runtime, Depends(get_runtime)]

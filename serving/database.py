@@ -19,7 +19,7 @@ from features.store import connect
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 VERSION_TABLE: Final = "service_version"
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest revision in `migrations/versions`."""
 _LOCK: Final = 0x0DEA1CA5
 """The advisory lock that is held while a PostgreSQL database is brought up to date."""

@@ -6,10 +6,11 @@ An id may contain slashes, so nothing follows it in an address: what is wanted o
 
 from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 
-from serving import auth, schemas
+from serving import schemas
 from serving.answers import curve_of, find_deal, listed, stamp
+from serving.auth import Scope, needs
 from serving.current import Current
 from serving.errors import declared
 from serving.explained import explained, quarter_days
@@ -22,8 +23,8 @@ router = APIRouter(
     prefix="/v1",
     tags=["deals"],
     route_class=StrictRoute,
-    dependencies=[Depends(auth.require_key)],
-    responses=declared(401, 421, 422, 500, 503),
+    dependencies=[needs(Scope.READ)],
+    responses=declared(401, 403, 421, 422, 500, 503),
 )
 
 

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from serving import auth, bridge_answers, forecast_answers
-from serving.current import get_served
+from serving import bridge_answers, forecast_answers
+from serving.auth import Scope, needs
+from serving.current import served_for
 from serving.errors import declared
 from serving.forecast_schemas import BridgeAnswer, BridgeQuery, ForecastAnswer, ForecastQuery, WhatIfAnswer, WhatIfRequest
 from serving.forecaster import Forecaster, Forecasts
@@ -19,7 +20,7 @@ from serving.strict import StrictRoute
 
 def get_forecaster(request: Request) -> Forecaster:
     """What forecasts of the data that is served are made from. Raises NotReadyError before there is any."""
-    return forecaster_of(request, get_served(request))
+    return forecaster_of(request, served_for(request))
 
 
 def forecaster_of(request: Request, served: Served) -> Forecaster:
@@ -33,8 +34,8 @@ router = APIRouter(
     prefix="/v1",
     tags=["forecast"],
     route_class=StrictRoute,
-    dependencies=[Depends(auth.require_key)],
-    responses=declared(401, 421, 422, 500, 503),
+    dependencies=[needs(Scope.READ)],
+    responses=declared(401, 403, 421, 422, 500, 503),
 )
 
 

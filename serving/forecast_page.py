@@ -13,9 +13,10 @@ from features import clock
 from features.errors import UsageError
 from features.kpis import windows
 from features.kpis.value import Window
-from serving import auth, call_view
+from serving import call_view
 from serving import outlook_words as words
 from serving.answers import answerers
+from serving.auth import Scope, needs_login
 from serving.calls_api import Kept
 from serving.forecast_api import Known
 from serving.forecast_schemas import By
@@ -28,7 +29,7 @@ from serving.view import FullView, full_view
 SPLITS: Final[tuple[str, ...]] = tuple(each for each in get_args(By) if each != "company")
 OFFERED: Final = 3
 
-pages = APIRouter(include_in_schema=False, dependencies=[Depends(auth.require_session)])
+pages = APIRouter(include_in_schema=False, dependencies=[needs_login(Scope.READ)])
 
 
 @pages.get("/forecast")

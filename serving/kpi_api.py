@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from features.dataset import Dataset
 from serving import auth, current, forecast_api, goal_answers, kpi_answers, kpi_tables, team_answers
+from serving.auth import Scope, needs
 from serving.errors import declared
 from serving.goal_chances import chances
 from serving.kpi_queries import FunnelQuery, GoalsQuery, KpisQuery, TeamQuery
@@ -44,7 +45,7 @@ def get_dataset(loaded: current.Known) -> Dataset:
 Known = Annotated[Dataset, Depends(get_dataset)]
 
 router = APIRouter(
-    prefix="/v1", tags=["kpis"], dependencies=[Depends(auth.require_key)], responses=declared(401, 421, 422, 500, 503)
+    prefix="/v1", tags=["kpis"], dependencies=[needs(Scope.READ)], responses=declared(401, 403, 421, 422, 500, 503)
 )
 
 

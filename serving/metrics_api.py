@@ -1,12 +1,13 @@
 """`/metrics`, for Prometheus: for those who may read. Give it a key of its own, which can be taken back."""
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from serving import auth, metrics
+from serving import metrics
+from serving.auth import Scope, needs
 from serving.errors import declared
 
-router = APIRouter(tags=["health"], dependencies=[Depends(auth.require_key)], responses=declared(401, 421))
+router = APIRouter(tags=["health"], dependencies=[needs(Scope.READ)], responses=declared(401, 403, 421))
 
 
 @router.get(

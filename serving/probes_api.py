@@ -5,10 +5,11 @@ from fastapi import APIRouter
 from features.errors import NotReadyError
 from serving import schemas
 from serving.answers import stamp
+from serving.auth import open_to_all
 from serving.current import Held
 from serving.errors import declared
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[open_to_all()])
 
 
 @router.get("/healthz", operation_id="get_health")

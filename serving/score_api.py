@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from features import clock
-from serving import auth, posted, schemas, score
+from serving import posted, schemas, score
 from serving.answers import records, stamp
+from serving.auth import Scope, needs
 from serving.current import Current
 from serving.errors import declared
 from serving.posted_tables import tables_of
@@ -19,8 +20,8 @@ router = APIRouter(
     prefix="/v1",
     tags=["deals"],
     route_class=StrictRoute,
-    dependencies=[Depends(auth.require_key)],
-    responses=declared(401, 421, 422, 500, 503),
+    dependencies=[needs(Scope.SCORE)],
+    responses=declared(401, 403, 421, 422, 500, 503),
 )
 
 

@@ -20,6 +20,7 @@ from features.kpis.scorecard import all_kpis, scorecard
 from features.kpis.slices import slicing
 from features.kpis.value import COMPANY, Node, Window
 from serving import auth, goal_answers, kpi_answers, team_answers
+from serving.auth import Scope, needs_login
 from serving.figures import figure, percentage
 from serving.kpi_answers import Question
 from serving.kpi_api import csv_file
@@ -35,7 +36,7 @@ PERIODS: Final = 8
 SCOPES: Final = {COMPANY: "company", "team": "team", "owner": "user"}
 """What a goal's scope is called for each dimension that can be chosen."""
 
-pages = APIRouter(include_in_schema=False, dependencies=[Depends(auth.require_session)])
+pages = APIRouter(include_in_schema=False, dependencies=[needs_login(Scope.READ)])
 Full = Annotated[KnownView, Depends(known_view)]
 
 

@@ -4,11 +4,14 @@ Everything that Dealcast writes lies below one folder, `home`, unless a URL says
 time zone, fiscal year, currency) is not here: it travels with the data, as `features.organisation.Organisation`.
 """
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from features.errors import UsageError
@@ -16,6 +19,7 @@ from features.errors import UsageError
 Language = Literal["en", "ru"]
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+SECRETS: Final = frozenset({"api_key", "store_url", "tracking_uri"})
 SHORTEST_KEY: Final = 16
 PLACEHOLDERS: Final = ("changeme", "change-me", "default", "dealcast", "example", "password", "secret", "your-key", "your_key")
 NEW_KEY: Final = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
@@ -26,6 +30,28 @@ def _below_home(file: str) -> Any:
     return Field(default_factory=lambda settings: f"sqlite:///{settings['home'] / file}")
 
 
+class SecretFiles(PydanticBaseSettingsSource):
+    """`DEALCAST_API_KEY_FILE` and the like name a file whose content is the value, as container platforms mount secrets."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        variable = f"DEALCAST_{field_name.upper()}"
+        path = os.environ.get(f"{variable}_FILE")
+        if field_name not in SECRETS or path is None:
+            return None, field_name, False
+        try:
+            value = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{variable}_FILE cannot be read: {getattr(error, 'strerror', None) or 'not a text'}") from None
+        if os.environ.get(variable, value) != value:
+            raise UsageError(f"{variable} and {variable}_FILE are both set, to different values; keep one")
+        return value, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
 class Settings(BaseSettings):
     """Typed and frozen; paths are absolute.
 
@@ -33,7 +59,7 @@ class Settings(BaseSettings):
     store_url              SQLAlchemy URL of the store
     tracking_uri           MLflow tracking URI, which is the model registry as well
     host, port             where `dealcast serve` listens
-    api_key                the key that every request for data must carry; may be left out in demo mode only
+    api_key                a key with every scope, for the first set-up; may be left out where the database holds an admin's key
     demo                   demo mode: no key needed, loopback only
     rate_limit             requests a second that one key may make in the long run; 0: as many as it likes
     rate_burst             requests that it may make at once after a silence
@@ -50,6 +76,8 @@ class Settings(BaseSettings):
     registry_poll_seconds  how often it asks the registry for another champion, in seconds
     spool_megabytes        how much of the journal waits below home while the database is down
     spool_full             what then happens to a full spool: refuse new scores, or drop_oldest
+
+    api_key, store_url and tracking_uri can stand in a file instead, which DEALCAST_API_KEY_FILE and so on name.
     """
 
     model_config = SettingsConfigDict(
@@ -90,6 +118,11 @@ class Settings(BaseSettings):
         return self.home / "journal-spool"
 
     @property
+    def keyless(self) -> bool:
+        """Whether whoever reaches the server is answered: in demo mode, unless a key is set all the same."""
+        return self.demo and self.api_key is None
+
+    @property
     def store_cache(self) -> Path:
         """Where a fast copy of the store's current revision is kept."""
         return self.home / "cache" / "store"
@@ -105,7 +138,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags win over the environment, and the environment over the file. There is no `.env`."""
         del dotenv_settings, file_secret_settings
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+        return (init_settings, env_settings, SecretFiles(settings_cls), TomlConfigSettingsSource(settings_cls))
 
 
 def read(**flags: Any) -> Settings:
@@ -147,15 +180,23 @@ def _text(value: Any) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-def check_servable(settings: Settings) -> None:
-    """Refuse to serve data to whoever asks. Raises UsageError."""
+def check_servable(settings: Settings, has_admin: Callable[[], bool] = lambda: False) -> None:
+    """Refuse to serve data to whoever asks. Raises UsageError.
+
+    `has_admin` says whether the database holds a key that can hand out others; then DEALCAST_API_KEY may be left out.
+    """
     if settings.demo:
         if settings.host not in LOOPBACK:
             raise UsageError(f"Demo mode listens on this machine only; leave host at 127.0.0.1 (it is '{settings.host}').")
         return
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     if not key:
-        raise UsageError(f"The server needs a key. Set DEALCAST_API_KEY, for instance to the output of: {NEW_KEY}")
+        if has_admin():
+            return
+        raise UsageError(
+            "The server needs a key. Make one with 'dealcast keys create NAME --scope admin --scope read', "
+            f"or set DEALCAST_API_KEY, for instance to the output of: {NEW_KEY}"
+        )
     if len(key) < SHORTEST_KEY or any(word in key.lower() for word in PLACEHOLDERS):
         raise UsageError(
             f"DEALCAST_API_KEY is a placeholder, or shorter than {SHORTEST_KEY} characters. "

@@ -13,9 +13,10 @@ from starlette.responses import HTMLResponse, Response
 
 from features.errors import NotReadyError
 from serving import auth
-from serving.current import get_loaded
+from serving.current import loaded_for
 from serving.language import LANGUAGES, Tongue, choose
 from serving.runtime import Loaded, Served
+from serving.sessions import Session, form_token
 
 FOLDER: Final = Path(__file__).parent / "web"
 LANGUAGE_COOKIE: Final = "dealcast_language"
@@ -31,13 +32,15 @@ class View:
 
     def render(self, template: str, status: int = 200, **values: Any) -> Response:
         settings, held = auth.settings_of(self.request), self.request.app.state.runtime
+        session: Session | None = getattr(self.request.state, "session", None)
         shared = {
             "tongue": self.tongue,
             "text": self.tongue.text,
             "languages": [(each, self._address(lang=each)) for each in LANGUAGES],
             "style": f"/static/page.css?v={_fingerprint('page.css')}",
             "demo": settings.demo,
-            "keyed": settings.api_key is not None,
+            "session": session,
+            "logout_token": form_token(session.session_id) if session else None,
             "registry": held.registry.state,
             "path": self.request.url.path,
         }
@@ -84,7 +87,7 @@ def known_view(request: Request) -> KnownView:
     """A view of the data that is loaded. Raises NothingToShowError."""
     view = bare_view(request)
     try:
-        loaded = get_loaded(request)
+        loaded = loaded_for(request)
     except NotReadyError:
         raise NothingToShowError from None
     return KnownView(request, replace(view.tongue, timezone=loaded.dataset.organisation.timezone), loaded)

@@ -5,18 +5,18 @@ content security policy forbids everything but the one own style sheet, and the 
 """
 
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from features import clock
 from features.errors import UsageError
-from serving import auth, call_view, charts
+from serving import call_view, charts, login
 from serving.answers import answerers, curve_of, totals
-from serving.auth import LoginNeededError
+from serving.auth import LoginNeededError, Scope, guarded, needs_login
 from serving.calls_api import Kept
 from serving.charts import NARROW, WIDE, CurveChart, Point
 from serving.explained import deal_in_full, explained, quarter_days, reasons_of_clients
@@ -32,12 +32,10 @@ PAGE_ROWS: Final = 50
 FILTERS: Final = ("owner_id", "team", "stage")
 LONGEST_FILTER: Final = 200
 
-open_pages = APIRouter(include_in_schema=False)
-pages = APIRouter(include_in_schema=False, dependencies=[Depends(auth.require_session)])
+pages = APIRouter(include_in_schema=False, dependencies=[needs_login(Scope.READ)])
 
 
 Full = Annotated[FullView, Depends(full_view)]
-Bare = Annotated[View, Depends(bare_view)]
 
 
 @pages.get("/")
@@ -122,28 +120,6 @@ def deal_page(view: Full, calls: Kept, deal_id: str) -> Response:
     )
 
 
-@open_pages.get("/login")
-def login_page(view: Bare) -> Response:
-    return view.render("login.html", wrong=False)
-
-
-@open_pages.post("/login")
-async def log_in(view: Bare) -> Response:
-    """Trade the key for a cookie."""
-    form = dict(parse_qsl((await view.request.body()).decode("utf-8", "replace")))
-    answer = RedirectResponse("/", 303)
-    if not auth.log_in(view.request, answer, form.get("key", "")):
-        return view.render("login.html", status=401, wrong=True)
-    return answer
-
-
-@open_pages.post("/logout")
-def log_out() -> Response:
-    answer = RedirectResponse("/login", 303)
-    answer.delete_cookie(auth.COOKIE, httponly=True, samesite="lax")
-    return answer
-
-
 class Static(StaticFiles):
     """Addresses of static files carry a fingerprint of their content, so browsers may keep them."""
 
@@ -155,15 +131,11 @@ class Static(StaticFiles):
 
 def install(app: FastAPI) -> None:
     """Add the pages to the app."""
-    app.include_router(open_pages)
-    app.include_router(pages)
+    app.include_router(guarded(login.pages))
+    app.include_router(guarded(pages))
     app.mount("/static", Static(directory=FOLDER / "static"))
-    app.add_exception_handler(LoginNeededError, _to_login)
+    app.add_exception_handler(LoginNeededError, login.to_login)
     app.add_exception_handler(NothingToShowError, _nothing_yet)
-
-
-async def _to_login(_: Request, __: Exception) -> Response:
-    return RedirectResponse("/login", 303)
 
 
 async def _nothing_yet(request: Request, _: Exception) -> Response:

@@ -1,16 +1,24 @@
 """A small real company, trained once for all tests of a session, and the app on top of it."""
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from fastapi import FastAPI
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from features import clock
 from features.dataset import Dataset
 from features.synthetic import Settings as CompanySettings
 from features.synthetic import generate
+from serving import keys
 from serving.api import create_app
+from serving.audit_log import Origin
+from serving.auth import Scope
 from serving.champions import TARGETS, Champions, cache_below
 from serving.runtime import Runtime
 from serving.settings import Settings
@@ -81,6 +89,30 @@ def keyed(runtime: Runtime, trained_home: Path) -> Iterator[TestClient]:
     app = create_app(runtime, Settings(home=trained_home, api_key=KEY), watching=False)
     with TestClient(app, base_url="http://sales.example", raise_server_exceptions=False) as opened:
         yield opened
+
+
+HERE = Origin("test")
+
+
+def key_for(client: TestClient, *scopes: Scope, **more: Any) -> tuple[str, str]:
+    """A new key of the app behind a client: its id and its token."""
+    app = cast("FastAPI", client.app)
+    key, token = keys.create(app.state.database, keys.Wanted("test", scopes, **more), HERE)
+    app.state.keys.forget()
+    return key.key_id, token
+
+
+def showing(token: str) -> dict[str, str]:
+    """The headers that show a key."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def log_in(client: TestClient, token: str = KEY, **more: str) -> Response:
+    """Fill in the login form, as a browser does."""
+    page = client.get("/login", params=more)
+    fields = {name: re.search(f'name="{name}" value="([^"]*)"', page.text) for name in ("token", "next")}
+    form = {name: unescape(found[1]) for name, found in fields.items() if found}
+    return client.post("/login", data={**form, "key": token}, follow_redirects=False)
 
 
 @pytest.fixture

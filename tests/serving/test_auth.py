@@ -1,10 +1,15 @@
+import time
+from itertools import product
 from typing import Any
 
 import pytest
+from fastapi import APIRouter
 from starlette.testclient import TestClient
 
-from serving.auth import COOKIE, session
-from tests.serving.conftest import KEY
+from serving import keys, moments
+from serving.auth import Needs, NeedsLogin, Scope, guarded
+from tests.serving.conftest import HERE, KEY, key_for, log_in, showing
+from tests.serving.routes import address, others, routes
 
 DATA = ["/v1/deals", "/v1/deals/D-1", "/v1/clients", "/v1/score"]
 PAGES = ["/", "/clients", "/deals/D-1"]
@@ -20,13 +25,84 @@ PAGES = ["/", "/clients", "/deals/D-1"]
         {"Authorization": "Bearer"},
         {"X-API-Key": ""},
         {"X-API-Key": "ключ".encode()},
-        {"Cookie": f"{COOKIE}={session(KEY)}"},
     ],
 )
-def test_data_needs_the_key(keyed: TestClient, path: str, headers: dict[str, Any]) -> None:
+def test_data_needs_a_key(keyed: TestClient, path: str, headers: dict[str, Any]) -> None:
     answer = keyed.request("POST" if path == "/v1/score" else "GET", path, headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (401, "key_required")
+    shown = any(value for name, value in headers.items() if name != "Authorization" or value.startswith("Bearer "))
+    assert (answer.status_code, answer.json()["code"]) == (401, "key_invalid" if shown else "key_required")
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_session_of_the_page_is_no_key(keyed: TestClient) -> None:
+    log_in(keyed)
+    assert keyed.get("/").status_code == 200
+    assert keyed.get("/v1/deals").status_code == 401
+
+
+def test_every_route_says_which_scope_it_needs(keyed: TestClient) -> None:
+    silent = [route.path for route, need in routes(keyed.app) if not isinstance(need, Needs)]  # type: ignore[arg-type]
+    assert silent == []
+    assert sorted(others(keyed.app)) == ["/openapi.json", "/static"]  # type: ignore[arg-type]
+
+
+def test_a_route_that_says_nothing_is_not_served() -> None:
+    router = APIRouter()
+    router.add_api_route("/v1/leak", lambda: "everything")
+    with pytest.raises(TypeError, match="/v1/leak"):
+        guarded(router)
+
+
+KEYS = ("none", "wrong", "expired", "revoked", *Scope)
+
+
+def tokens(client: TestClient) -> dict[str, str]:
+    """A key of each kind."""
+    soon = moments.now() + moments.SECOND // 4
+    made = {str(scope): key_for(client, scope)[1] for scope in Scope}
+    made["expired"] = key_for(client, *Scope, expires_at=soon)[1]
+    revoked, made["revoked"] = key_for(client, *Scope)
+    keys.revoke(client.app.state.database, revoked, HERE)  # type: ignore[attr-defined]
+    client.app.state.keys.forget()  # type: ignore[attr-defined]
+    while not moments.has_come(soon, moments.now()):
+        time.sleep(0.05)
+    return {**made, "none": "", "wrong": made["read"][:-1] + ("x" if made["read"][-1] != "x" else "y")}
+
+
+CODES = {"none": "key_required", "wrong": "key_invalid", "expired": "key_expired", "revoked": "key_revoked"}
+
+
+def expected(need: Needs, kind: str) -> str | None:
+    """The code that a route answers a kind of key with, None: it lets it in."""
+    if need.scope is None:
+        return None
+    if isinstance(need, NeedsLogin):
+        return "login"
+    return CODES.get(kind, None if kind == need.scope else "scope_missing")
+
+
+def test_every_route_answers_every_kind_of_key_as_it_declares(keyed: TestClient) -> None:
+    shown = tokens(keyed)
+    asked = 0
+    for route, need in routes(keyed.app):  # type: ignore[arg-type]
+        for method, kind in product(route.methods or (), KEYS):
+            headers = showing(shown[kind]) if shown[kind] else {}
+            answer = keyed.request(method, address(route), headers=headers, follow_redirects=False)
+            wanted = expected(need or Needs(None), kind)
+            asked += 1
+            if wanted == "login":
+                assert answer.headers["location"].startswith("/login"), (route.path, kind)
+            elif wanted is not None:
+                status = 403 if wanted == "scope_missing" else 401
+                assert (answer.status_code, answer.json()["code"]) == (status, wanted), (method, route.path, kind)
+            else:
+                assert answer.status_code not in (401, 403) or "/login" in route.path or "/logout" in route.path
+    assert asked > 100
+
+
+def test_a_body_without_a_key_is_not_read(keyed: TestClient) -> None:
+    answer = keyed.post("/v1/score", content=b"{" * 3_000_000)
+    assert (answer.status_code, answer.headers["connection"]) == (401, "close")
 
 
 @pytest.mark.parametrize("headers", [{"Authorization": f"Bearer {KEY}"}, {"X-API-Key": KEY}])
@@ -42,34 +118,7 @@ def test_probes_the_contract_and_the_login_need_no_key(keyed: TestClient, path: 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_without_a_session_leads_to_the_login(keyed: TestClient, path: str) -> None:
     answer = keyed.get(path, follow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
-
-
-def test_a_person_logs_in_reads_and_logs_out(keyed: TestClient) -> None:
-    page = keyed.post("/login", data={"key": KEY})
-    assert (page.status_code, page.url.path) == (200, "/")
-    assert keyed.post("/logout").url.path == "/login"
-    assert keyed.get("/").url.path == "/login"
-
-
-def test_the_session_cookie_is_strict_and_does_not_hold_the_key(keyed: TestClient) -> None:
-    cookie = keyed.post("/login", data={"key": KEY}, follow_redirects=False).headers["set-cookie"]
-    assert "HttpOnly" in cookie
-    assert "SameSite=lax" in cookie
-    assert KEY not in cookie
-
-
-@pytest.mark.parametrize("body", [b"", b"key=", b"key=wrong", b"\xff\xfe", b"key=%00", b"&".join([b"a=1"] * 50)])
-def test_a_wrong_key_is_refused_in_the_form(keyed: TestClient, body: bytes) -> None:
-    page = keyed.post("/login", content=body, headers={"content-type": "application/x-www-form-urlencoded"})
-    assert page.status_code == 401
-    assert "set-cookie" not in page.headers
-    assert 'role="alert"' in page.text
-
-
-def test_a_cookie_of_another_key_is_worthless(keyed: TestClient) -> None:
-    keyed.cookies.set(COOKIE, session("another key"))
-    assert keyed.get("/").url.path == "/login"
+    assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/login")
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "[::1", "localhost:80:80", ""])

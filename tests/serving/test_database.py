@@ -7,6 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+import serving.access_tables  # noqa: F401  # its tables belong to METADATA
 from features.errors import NotReadyError
 from features.store import Store, connect
 from serving.database import CALLS, HEAD, METADATA, MIGRATIONS, VERSION_TABLE, Database

@@ -65,3 +65,23 @@ def test_demo_mode_needs_no_key_and_stays_on_this_machine() -> None:
     check_servable(read(demo=True))
     with pytest.raises(UsageError, match="this machine only"):
         check_servable(read(demo=True, host="0.0.0.0"))
+
+
+def test_a_secret_can_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, text in (("API_KEY", GOOD_KEY), ("STORE_URL", "sqlite:///elsewhere.db")):
+        (tmp_path / name).write_text(f"{text}\n")
+        monkeypatch.setenv(f"DEALCAST_{name}_FILE", str(tmp_path / name))
+    settings = read()
+    assert settings.api_key is not None
+    assert (settings.api_key.get_secret_value(), settings.store_url) == (GOOD_KEY, "sqlite:///elsewhere.db")
+
+
+def test_a_secret_in_two_places_or_in_no_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DEALCAST_API_KEY_FILE", str(tmp_path / "none"))
+    with pytest.raises(UsageError, match="DEALCAST_API_KEY_FILE cannot be read"):
+        read()
+    (tmp_path / "none").write_text("another one")
+    monkeypatch.setenv("DEALCAST_API_KEY", GOOD_KEY)
+    with pytest.raises(UsageError, match="both set") as refused:
+        read()
+    assert GOOD_KEY not in str(refused.value)
