@@ -72,10 +72,15 @@ def test_a_traceback_in_a_terminal_cannot_be_taken_for_another_line() -> None:
 
 
 def test_other_libraries_speak_through_it_when_something_is_wrong() -> None:
-    text = written("json", lambda _: [logging.getLogger("uvicorn.error").warning("odd"), logging.getLogger("x").info("chatter")])
+    def speak(_: logging.Logger) -> None:
+        logging.getLogger("uvicorn.error").warning("odd")
+        logging.getLogger("x").info("chatter")
+
+    text = written("json", speak)
     assert [json.loads(line)["event"] for line in text.splitlines()] == ["odd"]
 
 
 def test_the_secrets_of_settings_are_known(tmp_path: Path) -> None:
-    urls = {"store_url": "postgresql://u:one@h/d", "tracking_uri": "https://u:t%20wo@h"}
-    assert secrets_of(Settings(home=tmp_path, api_key="three", **urls)) == ["three", "one", "t wo"]
+    store, registry = "postgresql://u:one@h/d", "https://u:t%20wo@h"
+    settings = Settings(home=tmp_path, api_key="three", store_url=store, tracking_uri=registry)
+    assert secrets_of(settings) == ["three", "one", "t wo"]

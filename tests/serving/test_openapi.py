@@ -30,6 +30,7 @@ OPERATIONS = {
     "rotate_key",
     "revoke_key",
     "list_audit",
+    "get_metrics",
 }
 
 
