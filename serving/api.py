@@ -26,6 +26,7 @@ from serving import (
     kpi_api,
     limits,
     metrics_api,
+    openapi,
     probes_api,
     runtime,
     score_api,
@@ -89,7 +90,13 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
         app.state.database.close()
 
     app = FastAPI(
-        title="Dealcast", version=version("dealcast"), description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
+        title="Dealcast",
+        version=version("dealcast"),
+        description=DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
     )
     app.state.runtime, app.state.settings = held, settings
     app.state.database = Database(connect(settings.store_url))
@@ -102,7 +109,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
         app.include_router(guarded(router))
     web.install(app)
     errors.install(app)
-    app.openapi_schema = errors.describe(app.openapi())
+    openapi.install(app)
     # The last one added is the first to see a request.
     app.add_middleware(Shedding, at_once=settings.at_once, scoring_at_once=settings.scoring_at_once)
     app.add_middleware(limits.BodyLimit)

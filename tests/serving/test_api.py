@@ -223,7 +223,7 @@ def test_what_needs_no_model_answers_from_the_data_alone(client: TestClient, unt
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/deals", "/v1/deals/D-1", "/v1/clients", "/v1/forecast", "/v1/bridge?since=2026-09-01", "/readyz"]
+    "path", ["/v1/deals", "/v1/deals/D-1", "/v1/clients", "/v1/forecast", "/v1/bridge?from=2026-09-01", "/readyz"]
 )
 def test_what_needs_a_model_says_that_there_is_none(untrained: TestClient, path: str) -> None:
     answer = untrained.get(path)

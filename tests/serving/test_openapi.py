@@ -1,5 +1,6 @@
-"""The contract that programs are written against: complete, and stable by name."""
+"""The contract that programs are written against: complete, illustrated, and stable by name."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +33,9 @@ OPERATIONS = {
     "list_audit",
     "get_metrics",
 }
+"""Programs are written against these names: one may be added, and none goes without a new version of the API."""
+ADVICE = "add it to tests/serving/examples.py and run python -m tests.serving.examples"
+APEX_SAFE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @pytest.fixture
@@ -44,6 +48,13 @@ def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [operation for path in document["paths"].values() for operation in path.values()]
 
 
+def illustrated(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each body of an operation that has an example."""
+    bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+    contents = [content for body in bodies for content in body.get("content", {}).values()]
+    return [content for content in contents if "example" in content]
+
+
 def references(part: Any) -> Iterator[str]:
     if isinstance(part, dict):
         yield from ([part["$ref"]] if "$ref" in part else [])
@@ -52,8 +63,39 @@ def references(part: Any) -> Iterator[str]:
         yield from references(each)
 
 
-def test_the_operations_have_stable_names_without_hyphens(document: dict[str, Any]) -> None:
-    assert {operation["operationId"] for operation in operations(document)} == OPERATIONS
+def test_no_operation_has_lost_its_name(document: dict[str, Any]) -> None:
+    assert OPERATIONS - {operation["operationId"] for operation in operations(document)} == set()
+
+
+def test_names_are_safe_for_generated_code(document: dict[str, Any]) -> None:
+    names = {operation["operationId"] for operation in operations(document)}
+    assert [name for name in names if not re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)*", name)] == []
+    names = {name for schema in document["components"]["schemas"].values() for name in schema.get("properties", {})}
+    names |= {each["name"] for operation in operations(document) for each in operation.get("parameters", [])}
+    assert [name for name in names if not APEX_SAFE.fullmatch(name)] == []
+
+
+def test_every_operation_is_described_and_illustrated(document: dict[str, Any]) -> None:
+    tags = {each["name"] for each in document["tags"]}
+    for operation in operations(document):
+        name = operation["operationId"]
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert set(operation["tags"]) <= tags, name
+        success = [answer for status, answer in operation["responses"].items() if status < "300"]
+        bodies = [*success, operation.get("requestBody", {})]
+        told = [body["content"]["application/json"] for body in bodies if "application/json" in body.get("content", {})]
+        assert all("example" in content for content in told), f"{name}: {ADVICE}"
+
+
+def test_the_examples_keep_the_schemas(document: dict[str, Any]) -> None:
+    for operation in operations(document):
+        for content in illustrated(operation):
+            schema = {**content["schema"], "components": document["components"]}
+            Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(content["example"])
+        for each in operation.get("parameters", []):
+            values = [each[name] for name in ("example",) if name in each] + each["schema"].get("examples", [])
+            assert all(Draft202012Validator(each["schema"]).is_valid(value) for value in values), each["name"]
 
 
 def test_every_field_and_parameter_is_described(document: dict[str, Any]) -> None:

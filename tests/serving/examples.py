@@ -1,0 +1,109 @@
+"""Asks every operation once of a small synthetic company and keeps question and answer as the examples of the OpenAPI document.
+
+    python -m tests.serving.examples
+
+Long lists are cut to their first items. The company, its models and so the answers follow from one seed.
+"""
+
+import json
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from starlette.testclient import TestClient
+
+from features import clock
+from features.synthetic import Settings as CompanySettings
+from features.synthetic import generate
+from serving.api import create_app
+from serving.champions import TARGETS, Champions, cache_below
+from serving.openapi import EXAMPLES
+from serving.runtime import Runtime
+from serving.settings import Settings
+from tests.serving.conftest import MemorySource
+from tests.serving.test_posted import DEAL
+from training import bundle
+from training.run import fit
+
+SHOWN: Final = 3
+SHOWN_OF_CURVES: Final = 6
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request. `{deal}` and `{client}` in the path stand for the first of each list."""
+
+    path: str
+    query: dict[str, Any] = field(default_factory=dict)
+    body: Any = None
+
+
+ASKED: Final = {
+    "get_health": Asked("/healthz"),
+    "get_readiness": Asked("/readyz"),
+    "list_deals": Asked("/v1/deals", {"limit": 2, "p_won_min": 0.2}),
+    "get_deal": Asked("/v1/deals/{deal}", {"horizons": [30, 60]}),
+    "score_deals": Asked("/v1/score", body={"deals": [DEAL], "horizons": [30, 90]}),
+    "list_clients": Asked("/v1/clients", {"limit": 2}),
+    "get_client": Asked("/v1/clients/{client}"),
+    "list_kpis": Asked("/v1/kpis", {"kpi": ["win_rate"], "by": "team"}),
+    "get_funnel": Asked("/v1/funnel"),
+    "get_team": Asked("/v1/team"),
+    "list_goals": Asked("/v1/goals"),
+    "get_forecast": Asked("/v1/forecast", {"by": "team"}),
+    "ask_what_if": Asked("/v1/forecast/what-if", body={"close": ["{deal}"], "rate": {"Proposal": 10}}),
+    "get_bridge": Asked("/v1/bridge", {"from": "2026-09-08"}),
+    "make_call": Asked("/v1/calls", body={"scope": "deal", "scope_id": "{deal}", "measure": "p_won", "value": 0.7}),
+    "list_calls": Asked("/v1/calls"),
+    "get_call_record": Asked("/v1/calls/record"),
+}
+
+
+def shortened(answer: Any, name: str = "") -> Any:
+    """The answer with long lists cut."""
+    if isinstance(answer, list):
+        most = SHOWN_OF_CURVES if name == "curve" else len(answer) if name == "items" and "group" in str(answer[:1]) else SHOWN
+        return [shortened(each) for each in answer[:most]]
+    return {key: shortened(value, key) for key, value in answer.items()} if isinstance(answer, dict) else answer
+
+
+def ask(client: TestClient, asked: Asked, names: dict[str, str]) -> dict[str, Any]:
+    """The example of one request. Raises AssertionError where it fails."""
+    path, query = asked.path.format(**names), {**asked.query}
+    if asked.body is None:
+        answer = client.get(path, params=query)
+    else:
+        body = json.loads(json.dumps(asked.body).replace("{deal}", names["deal"]))
+        answer = client.post(path, params=query, json=body)
+    assert answer.is_success, (path, answer.text)
+    found: dict[str, Any] = {"parameters": query} if query else {}
+    found |= {} if asked.body is None else {"request": body}
+    return {**found, "response": shortened(answer.json())}
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    company = generate(CompanySettings(n_deals=300)).dataset()
+    trained = clock.instant(clock.after_days(clock.micros(company.ends_at), -30.0))  # before the bridge's first date
+    EXAMPLES.mkdir(exist_ok=True)
+    with TemporaryDirectory() as folder:
+        home = Path(folder)
+        for target in TARGETS:
+            bundle.save(fit(company, target, trained, threads=1), cache_below(home) / target / "1")
+            (cache_below(home) / target / "current").write_text("1", encoding="utf-8")
+        held = Runtime(MemorySource(company), Champions(home))
+        held.refresh()
+        served = held.served()
+        assert served.clients is not None
+        names = {"deal": str(served.deals.ids[0]), "client": str(served.clients.ids[0])}
+        app = create_app(held, Settings(home=home, demo=True), watching=False)
+        with TestClient(app, base_url="http://127.0.0.1") as client:
+            for operation, asked in ASKED.items():
+                text = json.dumps(ask(client, asked, names), indent=1, ensure_ascii=False)
+                (EXAMPLES / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
