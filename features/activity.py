@@ -37,22 +37,22 @@ class ActivityLog:
     known: Micros
     due: Micros
     done: Micros
-    user: Rows
-    contact: Rows
+    user: Codes
+    contact: Codes
     kind: Codes
     inbound: Mask
     outbound: Mask
     columns: frozenset[str]
 
     @cached_property
-    def by_user(self) -> Rows:
+    def by_user(self) -> Codes:
         """For each row the first row of its deal with the same person, -1 where it has none: equal numbers, one person."""
-        return first_alike(self.deal, self.user)
+        return first_alike(self.deal, self.user).astype(np.int32)
 
     @cached_property
-    def by_contact(self) -> Rows:
+    def by_contact(self) -> Codes:
         """As `by_user`, for the client's people."""
-        return first_alike(self.deal, self.contact)
+        return first_alike(self.deal, self.contact).astype(np.int32)
 
 
 def activity_log(frame: pd.DataFrame, deal: Rows, known: Micros) -> ActivityLog:
@@ -61,10 +61,11 @@ def activity_log(frame: pd.DataFrame, deal: Rows, known: Micros) -> ActivityLog:
     order = np.lexsort((known, time, deal))
     missing = pd.Series(None, index=frame.index, dtype="str")
     direction = frame.get("direction", missing)
+    ordered = time[order]
     return ActivityLog(
         deal=deal[order],
-        time=time[order],
-        known=known[order],
+        time=ordered,
+        known=ordered if np.array_equal(known, time) else known[order],
         due=_times(frame, "due_at")[order],
         done=_times(frame, "done_at")[order],
         user=_numbers(frame.get("user_id", missing))[order],
@@ -80,6 +81,6 @@ def _times(frame: pd.DataFrame, name: str) -> Micros:
     return clock.to_micros(frame[name]) if name in frame else clock.repeated(clock.UNKNOWN, len(frame))
 
 
-def _numbers(ids: pd.Series) -> Rows:
+def _numbers(ids: pd.Series) -> Codes:
     codes, _ = pd.factorize(ids, sort=True)
-    return np.asarray(codes, dtype=np.int64)
+    return np.asarray(codes, dtype=np.int32)

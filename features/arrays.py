@@ -5,13 +5,17 @@ turned into arrays once for all Snapshots.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from features.clock import Micros
 from features.flat import Flat, flat
+from features.history import Rows
 from features.recorded import recorded
+
+Index: TypeAlias = "pd.Index[Any]"
 
 
 class Arrays(Protocol):
@@ -25,6 +29,9 @@ class Arrays(Protocol):
 
     def recorded(self, table: str) -> Micros:
         """When each row of a table came on record."""
+
+    def rows_in(self, ids: Index, table: str, name: str) -> Rows:
+        """For each row of a table the place of the id in one of its columns, -1 where it has none that is there."""
 
 
 class TableArrays:
@@ -49,3 +56,9 @@ class TableArrays:
         if table not in self._recorded:
             self._recorded[table] = recorded(table, self._tables[table])
         return self._recorded[table]
+
+    def rows_in(self, ids: Index, table: str, name: str) -> Rows:
+        # Each different id is made an object and looked up once, and none is kept: ids take more memory than what they lead to.
+        codes, names = pd.factorize(self._tables[table][name])
+        place = np.append(ids.get_indexer(pd.Index(names, dtype=object)), -1)
+        return np.asarray(place[codes], dtype=np.int64)

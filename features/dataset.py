@@ -131,8 +131,11 @@ class Dataset:
 
     def row_of(self, table: str, key: str, ids: Texts) -> Rows:
         """The row of each id in a table that is keyed by it, -1 where there is none."""
+        return np.asarray(self._index(table, key).get_indexer(pd.Index(ids, dtype=object)), dtype=np.int64)
+
+    def _index(self, table: str, key: str) -> "pd.Index[Any]":
         index: pd.Index[Any] = self.remembered(("index", table), lambda: pd.Index(self.arrays.get(table, key), dtype=object))
-        return np.asarray(index.get_indexer(pd.Index(ids, dtype=object)), dtype=np.int64)
+        return index
 
     @property
     def deal_known(self) -> Micros:
@@ -152,7 +155,7 @@ class Dataset:
         """For each deal the row of its account in the table of accounts, -1 where it has none."""
         if not (self.arrays.has("deals", "account_id") and self.arrays.has("accounts", "account_id")):
             return np.full(self.n_deals, -1, dtype=np.int64)
-        return self.row_of("accounts", "account_id", self.arrays.get("deals", "account_id"))
+        return self.arrays.rows_in(self._index("accounts", "account_id"), "deals", "account_id")
 
     @cached_property
     def deal_currencies(self) -> tuple[Rows, "pd.Index[Any]"]:
@@ -194,6 +197,8 @@ class Dataset:
     def clients_of_activities(self) -> Rows:
         """The client of each activity: its own account, else that of its deal."""
         own, deal = self.clients_of("activities"), self.rows_of("activities")
+        if (own >= 0).all():
+            return own
         return np.where(own >= 0, own, np.where(deal >= 0, np.append(self.clients_of("deals"), -1)[deal], -1))
 
     @cached_property
@@ -201,6 +206,8 @@ class Dataset:
         """When each activity was known to be one of its client: through its deal not before the deal is on record."""
         known, deal = self.arrays.recorded("activities"), self.rows_of("activities")
         through = (self.clients_of("activities") < 0) & (deal >= 0)
+        if not through.any():
+            return known
         return np.where(through, clock.later(known, clock.time_at(self.deal_known, deal)), known)
 
     @cached_property
@@ -242,13 +249,13 @@ class Dataset:
     def _rows_in(self, ids: "pd.Index[Any]", table: str, column: str) -> Rows:
         if not self.arrays.has(table, column):
             return np.full(len(self.tables[table]), -1, dtype=np.int64)
-        return np.asarray(ids.get_indexer(pd.Index(self.arrays.get(table, column), dtype=object)), dtype=np.int64)
+        return self.arrays.rows_in(ids, table, column)
 
     def history(self, name: str) -> FieldHistory:
         """All values of one tracked field; a field that the source lacks has an empty history."""
         zone, kind = self.organisation.timezone, self.tracked[name]
         past: FieldHistory = self.remembered(
-            ("history", name), lambda: typed_history(self.openings, self._changes, name, kind, zone)
+            ("history", name), lambda: typed_history(self.openings, self._changes(name), name, kind, zone)
         )
         return past
 
@@ -272,10 +279,10 @@ class Dataset:
         """The fields that have a change history, the organisation's own among them."""
         return tracked_kinds(self.custom)
 
-    @cached_property
-    def _changes(self) -> pd.DataFrame:
+    def _changes(self, name: str) -> pd.DataFrame:
+        """The changes of one field: those of all fields together would be a second copy of the table."""
         deal = self.rows_of("deal_changes") if "deal_changes" in self.tables else np.array([], dtype=np.int64)
-        return compiled_changes(self.tables, deal)
+        return compiled_changes(self.tables, deal, name)
 
     @cached_property
     def transitions(self) -> Transitions:

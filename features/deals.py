@@ -27,6 +27,7 @@ from features.snapshot import Snapshot
 __all__ = ["Columns", "deal_signals"]
 
 Own: TypeAlias = Callable[[Asked], Columns]
+Lending: TypeAlias = Callable[[Asked, Rates], Columns]
 
 OF_TABLES: Final[Mapping[str, tuple[Own, ...]]] = {
     "activities": (contact, attention),
@@ -38,6 +39,15 @@ OF_TABLES: Final[Mapping[str, tuple[Own, ...]]] = {
     "surveys": (surveys,),
 }
 """The groups that need another table than the deals and their history."""
+
+OF_FIELDS: Final[tuple[tuple[Lending, str], ...]] = (
+    (pace, "stage"),
+    (timing, "expected_close_on"),
+    (size, "amount"),
+    (owner, "owner_id"),
+    (context, "crm_probability"),
+)
+"""The groups that borrow rates, each with the field whose history it is the last to read."""
 
 
 def deal_signals(snapshot: Snapshot, borrowed: Rates | None = None, rows: Rows | None = None) -> pd.DataFrame:
@@ -57,13 +67,16 @@ def deal_signals(snapshot: Snapshot, borrowed: Rates | None = None, rows: Rows |
 
 
 def _groups(asked: Asked, lent: Rates) -> Iterator[Columns]:
-    """Group by group, and first those that keep nothing for the next."""
+    """Group by group, and first those that keep nothing for the next; what no later one reads is let go of."""
     for table, own in OF_TABLES.items():
         for each in own if asked.snapshot.has(table) else ():
             yield each(asked)
     yield past_deals(asked)
-    for group in (pace, timing, size, owner, context, *((account,) if asked.snapshot.has("accounts") else ())):
+    for group, field in OF_FIELDS:
         yield group(asked, lent)
+        asked.forget(field)
+    if asked.snapshot.has("accounts"):
+        yield account(asked, lent)
 
 
 def _matrix(groups: Iterable[Columns], signals: Sequence[Signal], index: "pd.Index[Any]") -> pd.DataFrame:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from features import clock, contracts
 from features.activity import ActivityLog, activity_log
+from features.arrays import Index
 from features.client_history import ContractLog, OrderLog
 from features.clock import Micros
 from features.dataset import Dataset
@@ -56,7 +57,10 @@ def excerpt_of_checked(dataset: Dataset, posted: Mapping[str, pd.DataFrame], as_
 def prepare(dataset: Dataset) -> None:
     """Compile and index what every excerpt is cut from, so that the first request does not wait for it."""
     if dataset.n_deals:
-        excerpt_of_checked(dataset, {"deals": dataset.deals.head(1)}, dataset.ends_at)
+        small = excerpt_of_checked(dataset, {"deals": dataset.deals.head(1)}, dataset.ends_at)
+        for table in dataset.tables:
+            small.rows_of(table)
+            small.clients_of(table)
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,9 @@ class _Arrays:
             told = None if sent is None else recorded(table, sent)
             self._recorded[table] = self._with(table, self._stored.recorded(table), told)
         return self._recorded[table]
+
+    def rows_in(self, ids: Index, table: str, name: str) -> Rows:
+        return np.asarray(ids.get_indexer(pd.Index(self.get(table, name), dtype=object)), dtype=np.int64)
 
     def _joined_column(self, table: str, name: str) -> Flat:
         sent, zone = self._joined.posted(table), self._joined.dataset.organisation.timezone

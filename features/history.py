@@ -90,7 +90,7 @@ def add_up(group: Rows, values: Floats, keep: Mask, n_groups: int) -> Floats:
     return np.where(nothing, np.nan, total)
 
 
-def first_alike(group: Rows, member: Rows) -> Rows:
+def first_alike(group: Rows, member: Rows | Codes) -> Rows:
     """For each row the first row of its group that has the same member, -1 where it has none (-1). `group` is ascending."""
     rows = np.flatnonzero(member >= 0)
     pair = group[rows] * (int(member.max(initial=0)) + 1) + member[rows]
@@ -167,7 +167,9 @@ def sorted_history(opening: Floats, since: Micros, changes: Changed, labels: npt
     # A stable sort: the opening stands first in its deal, even when the deal was entered late and its history begins earlier;
     # changes keep the order found for equal instants.
     order = np.lexsort((np.where(first, clock.UNKNOWN, time), deal))
-    return FieldHistory(deal[order], time[order], known[order], values[order], first[order], labels)
+    ordered = time[order]
+    recorded = ordered if np.array_equal(known, time) else known[order]
+    return FieldHistory(deal[order], ordered, recorded, values[order], first[order], labels)
 
 
 def transitions(stages: FieldHistory, kinds: dict[str, int], closed: pd.DataFrame) -> Transitions:

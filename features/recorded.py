@@ -17,7 +17,8 @@ def recorded(table: str, frame: pd.DataFrame) -> Micros:
     """When each row came on record: its own time, or `recorded_at` where that is later. Undated rows always were."""
     time = TABLES[table].time
     happened = clock.to_micros(frame[time]) if time in frame else clock.repeated(clock.UNKNOWN, len(frame))
-    happened = clock.later(happened, clock.repeated(clock.ALWAYS, len(frame)))
+    if (happened == clock.UNKNOWN).any():
+        happened = clock.later(happened, clock.repeated(clock.ALWAYS, len(frame)))
     return clock.later(happened, clock.to_micros(frame["recorded_at"])) if "recorded_at" in frame else happened
 
 

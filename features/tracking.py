@@ -7,6 +7,7 @@ text. Example: `seats`, a number of the organisation's own, has an opening of 5 
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from features import clock, contracts, history
@@ -15,7 +16,8 @@ from features.history import FieldHistory, Rows
 from features.recorded import recorded
 from features.tables import CHANGES, TABLES, TEXTUAL, TRACKED, Column, Kind
 
-_COLUMNS = {"deal": "int64", "time": "int64", "known": "int64", "field": "str", "old_value": "str", "new_value": "str"}
+_SIDES = ("old_value", "new_value")
+_COLUMNS = {"deal": "int64", "time": "int64", "known": "int64"} | dict.fromkeys(_SIDES, "str")
 
 
 def tracked_kinds(custom: Sequence[Column]) -> dict[str, Kind]:
@@ -35,28 +37,31 @@ def check_own_changes(tables: Mapping[str, pd.DataFrame], custom: Sequence[Colum
             contracts.parse(rows[side], column.kind)
 
 
-def compiled_changes(tables: Mapping[str, pd.DataFrame], deal: Rows) -> pd.DataFrame:
-    """The changes of deals that are there: row of the deal, time and known in microseconds, field, old and new value as text."""
+def compiled_changes(tables: Mapping[str, pd.DataFrame], deal: Rows, name: str) -> pd.DataFrame:
+    """The changes of one field: row of the deal, time and known in microseconds, old and new value as text.
+
+    `deal` is given for each row of the changes, -1 where the deal is not there: such a change is left out.
+    """
     if "deal_changes" not in tables:
-        return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in _COLUMNS.items()})
-    frame = tables["deal_changes"]
-    compiled = pd.DataFrame(
+        return pd.DataFrame({column: pd.Series(dtype=dtype) for column, dtype in _COLUMNS.items()})
+    whole = tables["deal_changes"]
+    rows = np.flatnonzero((whole["field"] == name).to_numpy(dtype=bool, na_value=False) & (deal >= 0))
+    frame = whole[[column for column in whole if column != "deal_id"]].iloc[rows]
+    return pd.DataFrame(
         {
-            "deal": deal,
+            "deal": deal[rows],
             "time": clock.to_micros(frame["changed_at"]),
             "known": recorded("deal_changes", frame),
-            **{name: frame[name] for name in ("field", "old_value", "new_value")},
+            **{side: frame[side] for side in _SIDES},
         }
     )
-    return compiled[compiled["deal"] >= 0]
 
 
 def typed_history(openings: pd.DataFrame, changes: pd.DataFrame, name: str, kind: Kind, zone: str) -> FieldHistory:
     """One field's openings and compiled changes as a history."""
-    own = changes[changes["field"] == name]
-    sides = {side: _valued(contracts.parse(own[side], kind), kind, zone) for side in ("old_value", "new_value")}
+    sides = {side: _valued(contracts.parse(changes[side], kind), kind, zone) for side in _SIDES}
     opening = pd.DataFrame({"value": _valued(openings[name], kind, zone), "since": openings[f"{name}_since"]})
-    return history.field_history(opening, own.assign(**sides), textual=kind in TEXTUAL)
+    return history.field_history(opening, changes.assign(**sides), textual=kind in TEXTUAL)
 
 
 def _valued(values: pd.Series, kind: Kind, zone: str) -> pd.Series:

@@ -109,6 +109,12 @@ class Asked:
             self._pasts[field] = self._past(field)
         return self._pasts[field]
 
+    def forget(self, field: str) -> None:
+        """Let go of a field's history, which no group asks for any more; what each deal has now stays known."""
+        past = self._pasts.pop(field, None)
+        if past is not None and past.labels is not None:
+            self._codes.setdefault(field, (past.names, past.code_now))
+
     @cached_property
     def _codes(self) -> dict[str, tuple[Texts, Rows]]:
         return {}

@@ -50,7 +50,7 @@ class _Log:
         """When the last of these rows of each deal was logged."""
         return clock.time_at(self.time, self.groups.last_of(rows))
 
-    def distinct(self, alike: Rows, rows: Rows) -> Floats:
+    def distinct(self, alike: Codes, rows: Rows) -> Floats:
         """How many different people take part in these rows of each deal; `alike` is as in `ActivityLog.by_user`."""
         people = alike[self.rows[rows]]
         named = people >= 0

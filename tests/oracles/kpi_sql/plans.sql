@@ -48,7 +48,7 @@ judged AS (
            epoch(period_end - max(made_at)) / 86400 AS lead_days
     FROM newest f LEFT JOIN (SELECT * FROM owned JOIN dn USING (deal_id) WHERE state = 'won') s
         ON s.node = f.node AND closed_at >= period_start AND closed_at < period_end
-    GROUP BY f.node, period_start, period_end)
+    GROUP BY f.node, period_start, period_end HAVING count(deal_id) = 0 OR count(amount) > 0)
 SELECT c.node, w, 1 - sum(abs(actual - forecast)) / nullif(sum(abs(actual)), 0) AS value, count(actual) AS n,
        sum(forecast - actual) / nullif(sum(abs(actual)), 0) AS bias, avg(lead_days) AS lead_days
 FROM cells c LEFT JOIN judged j ON j.node = c.node AND period_start >= start AND period_end <= finish GROUP BY ALL
