@@ -16,6 +16,7 @@ from fastapi import APIRouter, FastAPI
 from features.errors import NotReadyError
 from features.store import connect
 from serving import (
+    call_page,
     calls_api,
     clients_api,
     deals_api,
@@ -68,6 +69,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     forecast_page.pages,
     calls_api.router,
     calls_api.making,
+    call_page.pages,
     keys_api.router,
 )
 

@@ -85,8 +85,9 @@ def key_required(code: str | None = None, detail: str | None = None) -> ProblemE
 
 
 def author_of(request: Request) -> str:
-    """Who signs what this request says."""
-    return caller_of(request).key_id
+    """Who signs what this request says: the CRM's person where the key is one's, else the name of the key."""
+    caller = caller_of(request)
+    return caller.user_id or caller.name
 
 
 class Needs:

@@ -29,6 +29,7 @@ Measure: TypeAlias = Literal["p_won", "amount", "close_on", "commit", "best_case
 
 OF_DEALS: Final[tuple[Measure, ...]] = ("p_won", "amount", "close_on")
 OF_NODES: Final[tuple[Measure, ...]] = ("commit", "best_case")
+NODES: Final[tuple[Scope, ...]] = ("company", "team", "manager", "owner")
 IN_A_PERIOD: Final[tuple[Measure, ...]] = ("p_won", *OF_NODES)
 
 

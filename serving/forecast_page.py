@@ -3,7 +3,7 @@
 An address that asks for a period or a split that there is not falls back to the running quarter and to teams.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final, get_args
 
 from fastapi import APIRouter, Depends
@@ -17,6 +17,8 @@ from serving import call_view
 from serving import outlook_words as words
 from serving.answers import answerers
 from serving.auth import Scope, needs_login
+from serving.call_page import may_say
+from serving.calls import NODES
 from serving.calls_api import Kept
 from serving.forecast_api import Known
 from serving.forecast_schemas import By
@@ -51,6 +53,9 @@ def forecast_page(view: Annotated[FullView, Depends(full_view)], forecaster: Kno
         spoken=lambda spans, mean: spoken(tongue, spans, mean, currency),
         words=words,
         said=call_view.on_period(calls, tongue, found.window.label, currency),
+        may_say=may_say(view.request),
+        nodes=list(_callable(tongue, found)),
+        currency=currency,
         call_record=call_view.record_of(calls, tongue, served),
         as_of=served.as_of,
         champion=served.bundles["deals"],
@@ -58,6 +63,13 @@ def forecast_page(view: Annotated[FullView, Depends(full_view)], forecaster: Kno
         age_days=served.age_days,
         stale_days=clock.STALE_AFTER_DAYS,
     )
+
+
+def _callable(tongue: Tongue, found: Outlook) -> Iterator[tuple[str, str]]:
+    """The nodes that a person may commit for, as scope:id and name."""
+    for line in found.lines:
+        if line.dimension in NODES and line.id is not None:
+            yield f"{line.dimension}:{line.id}", words.whose(tongue, line)
 
 
 def spoken(tongue: Tongue, spans: Sequence[Span], mean: float, currency: str) -> str:

@@ -40,12 +40,18 @@ class View:
             "style": f"/static/page.css?v={_fingerprint('page.css')}",
             "demo": settings.demo,
             "session": session,
-            "logout_token": form_token(session.session_id) if session else None,
+            "form_token": form_token(session.session_id) if session else None,
             "registry": held.registry.state,
             "path": self.request.url.path,
+            "here": self._here(),
         }
         html = _environment().get_template(template).render(**shared, **values)
         return self._remember(HTMLResponse(html, status, {"content-language": self.tongue.language}))
+
+    def _here(self) -> str:
+        """The address of this page, for a form to lead back to."""
+        url = self.request.url
+        return f"{url.path}?{url.query}" if url.query else url.path
 
     def _address(self, **changed: str) -> str:
         return "?" + urlencode({**self.request.query_params, **changed})

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from features import clock
 from features.errors import UsageError
-from serving import call_view, charts, login
+from serving import call_page, call_view, charts, login
 from serving.answers import answerers, curve_of, totals
 from serving.auth import LoginNeededError, Scope, guarded, needs_login
 from serving.calls_api import Kept
@@ -114,6 +114,8 @@ def deal_page(view: Full, calls: Kept, deal_id: str) -> Response:
         why=why_deal(view.served, view.tongue, horizon, found["reasons"]) if curve else None,
         similar=found.get("similar", []),
         gaps=found.get("data_gaps", []),
+        may_say=call_page.may_say(view.request),
+        quarter_label=view.served.dataset.organisation.calendar.quarter(view.served.as_of).label,
         said=call_view.on_deal(calls, view.tongue, deal_id, view.served.dataset.organisation.currency),
         reason=_reason(view.tongue, deal["reason"]),
         **_stamp(view.served, "deals"),

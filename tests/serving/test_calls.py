@@ -15,7 +15,7 @@ from features.snapshot import Snapshot
 from serving.call_record import judged
 from serving.calls import Call, Calls, standing
 from serving.database import Database
-from tests.serving.conftest import KEY
+from tests.serving.conftest import KEY, log_in
 from tests.serving.test_cli import dealcast, home
 
 __all__ = ["home"]
@@ -180,3 +180,41 @@ def test_the_command_line_lists_calls_and_their_record(home: Path) -> None:
     assert '"measure":"commit"' in dealcast("calls", "--record", "--format", "json", DEALCAST_HOME=str(home)).stdout.replace(
         " ", ""
     )
+
+
+def test_a_form_on_a_deals_page_keeps_what_is_said_and_leads_back(client: TestClient) -> None:
+    deal = deal_of(client)["deal_id"]
+    said = {"scope": "deal", "scope_id": deal, "measure": "p_won", "percent": "37.5", "note": "", "next": f"/deals/{deal}"}
+    answer = client.post("/calls", data=said, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/deals/{deal}#calls")
+    newest = client.get(f"/v1/calls?scope=deal&scope_id={deal}&history=true").json()["items"][-1]
+    assert (newest["value"], newest["note"]) == (0.375, None)
+    assert 'action="/calls"' in client.get(f"/deals/{deal}").text
+
+
+def test_a_form_for_a_node_of_the_forecast(client: TestClient) -> None:
+    found = client.get("/v1/forecast?by=team").json()
+    team = {"scope": f"team:{found['lines'][1]['id']}", "measure": "commit", "value": "54321"}
+    said = {**team, "period": found["period"], "next": "/forecast?by=team"}
+    assert client.post("/calls", data=said, follow_redirects=False).headers["location"] == "/forecast?by=team#calls"
+    assert "54,321" in client.get("/forecast?by=team&lang=en").text
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [({"percent": "much"}, 422), ({"scope_id": "none"}, 422), ({"percent": "120"}, 422), ({"scope": "x"}, 422)],
+)
+def test_a_form_that_cannot_be_kept_says_so(client: TestClient, changed: dict[str, str], status: int) -> None:
+    said = {"scope": "deal", "scope_id": deal_of(client)["deal_id"], "measure": "p_won", "percent": "50", **changed}
+    answer = client.post("/calls", data=said, headers={"accept-language": "ru"})
+    assert (answer.status_code, "Это не сохранено" in answer.text) == (status, True)
+
+
+def test_a_form_from_elsewhere_changes_nothing(client: TestClient, keyed: TestClient) -> None:
+    said = {"scope": "company", "measure": "commit", "value": "1"}
+    assert client.post("/calls", data=said, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    assert keyed.post("/calls", data=said, follow_redirects=False).headers["location"].startswith("/login")
+    log_in(keyed)
+    assert keyed.post("/calls", data=said).status_code == 403
+    token = keyed.get("/forecast").text.split('name="token" value="')[1].split('"')[0]
+    assert keyed.post("/calls", data={**said, "token": token, "next": "/forecast"}, follow_redirects=False).status_code == 303
