@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from serving.calls import Measure, Scope
 from serving.forecast_schemas import PERIOD
-from serving.posted import Day, Id, Posted, Text
+from serving.posted import Day, Posted, Text
+from serving.posted import Label as Name
 from serving.schemas import Label, Request
 
 
@@ -32,7 +33,7 @@ class CallRequest(Posted):
     )
 
     scope: Scope = Field(description="deal, or the kind of node: owner (own deals), manager (the whole subtree), team, company.")
-    scope_id: Annotated[Id, Field(min_length=0)] = Field(default="", description="Id of the deal or node; empty for the company.")
+    scope_id: Name = Field(default="", description="Id of the deal or node; empty for the company.")
     measure: Measure = Field(
         description="Of a deal p_won (inside the period), amount or close_on; of a node commit or best_case (its bookings)."
     )
