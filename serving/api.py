@@ -38,9 +38,9 @@ from serving import (
 )
 from serving.attempts import Attempts
 from serving.auth import guarded
+from serving.batching import Batcher
 from serving.buckets import Buckets
 from serving.cookies import Cookies
-from serving.batching import Batcher
 from serving.database import Database
 from serving.forecaster import Forecasts
 from serving.gate import KeyGate

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from features.dataset import Dataset
-from features.deal_warnings import WARNINGS, deal_warnings
+from features.deal_warnings import WARNINGS, raised
 from features.snapshot import Snapshot
 from serving.language import LANGUAGES, Tongue
 from serving.reasons import NamedSignal, Reason, Reasons, reasons_of
@@ -61,11 +61,11 @@ def warning_column(snapshot: Snapshot, bundle: Bundle, signals: pd.DataFrame) ->
 def said_warnings(bundle: Bundle, signals: pd.DataFrame, words: Words) -> list[list[dict[str, Any]]]:
     """The warnings about each deal as plain values, as the HTTP API's `warnings`."""
     typical = bundle.typical["deals"]
-    kinds = dict(zip(signals.index, bundle.models["deals"].life_table.cells.of(signals)[0], strict=True))
-    listed: dict[Any, list[dict[str, Any]]] = {deal: [] for deal in signals.index}
-    for deal, name, value in deal_warnings(signals).itertuples(index=False):
-        listed[deal].append(_warning(name, value, typical, int(kinds[deal]), words))
-    return list(listed.values())
+    kinds = bundle.models["deals"].life_table.cells.of(signals)[0].tolist()
+    listed: list[list[dict[str, Any]]] = [[] for _ in kinds]
+    for row, number, value in zip(*(each.tolist() for each in raised(signals)), strict=True):
+        listed[row].append(_warning(WARNINGS[number].name, value, typical, kinds[row], words))
+    return listed
 
 
 def _warning(name: str, value: float, typical: Typical, kind: int, words: Words) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from training.bundle import Bundle
 from training.explain import Question
 from training.labels import STAYED
 from training.lifetime import Terms
-from training.targets import LEFT, LOST, WON
+from training.targets import LEFT, WON
 
 REASON_DAYS: Final = 30.0
 """The horizon of the reasons where none is asked for."""
