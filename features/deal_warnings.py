@@ -5,6 +5,7 @@ that is unknown raises nothing. As of 1 June, a deal at "Proposal" since 1 April
 been there for 61 days, more than twice as long: it is stalled.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,16 +94,13 @@ def deal_warnings(signals: pd.DataFrame) -> pd.DataFrame:
 
     A warning of which a signal is absent is not raised.
     """
-    raised = [_raised(signals, each) for each in WARNINGS]
-    row = np.concatenate([rows for rows, _ in raised])
-    number = np.repeat(np.arange(len(WARNINGS)), [len(rows) for rows, _ in raised])
-    order = np.lexsort((number, row))
+    row, number, value = raised(signals)
     names = np.array([each.name for each in WARNINGS], dtype=object)
     return pd.DataFrame(
         {
-            "deal_id": pd.Series(signals.index.to_numpy(dtype=object)[row[order]], dtype="str"),
-            "warning": pd.Series(names[number[order]], dtype="str"),
-            "value": np.concatenate([values for _, values in raised])[order],
+            "deal_id": pd.Series(signals.index.to_numpy(dtype=object)[row], dtype="str"),
+            "warning": pd.Series(names[number], dtype="str"),
+            "value": value,
         }
     )
 
@@ -110,8 +108,8 @@ def deal_warnings(signals: pd.DataFrame) -> pd.DataFrame:
 def warning_bits(signals: pd.DataFrame) -> Rows:
     """The warnings of each row as the bits of a whole number: bit k stands for `WARNINGS[k]`."""
     bits: Rows = np.zeros(len(signals), dtype=np.int64)
-    for number, each in enumerate(WARNINGS):
-        bits[_raised(signals, each)[0]] |= 1 << number
+    row, number, _ = raised(signals)
+    np.bitwise_or.at(bits, row, 1 << number)
     return bits
 
 
@@ -120,10 +118,23 @@ def named_bits(bits: int) -> list[str]:
     return [each.name for number, each in enumerate(WARNINGS) if bits >> number & 1]
 
 
-def _raised(signals: pd.DataFrame, warning: DealWarning) -> tuple[Rows, Floats]:
+def raised(signals: pd.DataFrame) -> tuple[Rows, Rows, Floats]:
+    """The same as arrays: the row of each warning in the signals, its place in `WARNINGS`, and its value."""
+    read = {name: signals[name].to_numpy(dtype=np.float64) for name in _READ if name in signals}
+    found = [_raised(read, each) for each in WARNINGS]
+    row = np.concatenate([rows for rows, _ in found])
+    number = np.repeat(np.arange(len(WARNINGS)), [len(rows) for rows, _ in found])
+    order = np.lexsort((number, row))
+    return row[order], number[order], np.concatenate([values for _, values in found])[order]
+
+
+_READ: Final = tuple(dict.fromkeys(name for each in WARNINGS for name in (each.signal, *(when.signal for when in each.when))))
+
+
+def _raised(signals: Mapping[str, Floats], warning: DealWarning) -> tuple[Rows, Floats]:
     """The rows for which all conditions hold, and the values to show."""
-    if not {warning.signal, *(each.signal for each in warning.when)} <= set(signals):
+    if not {warning.signal, *(each.signal for each in warning.when)} <= signals.keys():
         return np.empty(0, dtype=np.int64), np.empty(0)
-    held = [signals[each.signal].between(each.low, each.high).to_numpy(dtype=bool) for each in warning.when]
+    held = [(signals[each.signal] >= each.low) & (signals[each.signal] <= each.high) for each in warning.when]
     rows = np.flatnonzero(np.logical_and.reduce(held))
-    return rows, signals[warning.signal].to_numpy(dtype=np.float64)[rows]
+    return rows, signals[warning.signal][rows]

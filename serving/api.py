@@ -1,7 +1,8 @@
 """The HTTP API: the application put together from its routers, each in a module of its own.
 
-Lists come straight from the ranking; what computes (posted deals, a single deal, reasons, forecasts, KPIs) is a plain function,
-which the server runs in its thread pool. The others are coroutines and never wait.
+Lists come straight from the ranking; what computes (a single deal, reasons, forecasts, KPIs) is a plain function, which the
+server runs in its thread pool. Posted records go to the one thread that scores (`batching`). The others are coroutines and never
+wait.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from serving import (
     call_page,
     calls_api,
     clients_api,
+    deal_batch,
     deals_api,
     errors,
     forecast_api,
@@ -36,6 +38,7 @@ from serving import (
 )
 from serving.attempts import Attempts
 from serving.auth import guarded
+from serving.batching import Batcher
 from serving.buckets import Buckets
 from serving.cookies import Cookies
 from serving.database import Database
@@ -84,6 +87,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
         jobs = [runtime.watch(held, settings), runtime.watch_registry(held, settings)] if watching else []
         tasks = [asyncio.create_task(job) for job in jobs]
         yield
+        await asyncio.to_thread(app.state.deal_scores.close)
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -101,6 +105,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
         lifespan=lifespan,
     )
     app.state.runtime, app.state.settings = held, settings
+    app.state.deal_scores = Batcher(*deal_batch.stages())
     app.state.database = Database(connect(settings.store_url))
     app.state.journal = open_journal(app.state.database, settings)
     ring = KeyRing(app.state.database, settings)

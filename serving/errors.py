@@ -107,7 +107,7 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
             place, text = place[:-1], "There is a field here that is not part of the schema"
         if error["type"] == "json_invalid":
             place, text = ["body"], "The body is not valid JSON"
-        found.append(FieldError(pointer=_pointer(place), code=str(error["type"]), detail=text))
+        found.append(FieldError(pointer=pointer(place), code=str(error["type"]), detail=text))
     return found
 
 
@@ -149,5 +149,6 @@ async def _on_failure(_: Request, __: Exception) -> Response:
     return respond(problem(500))
 
 
-def _pointer(place: Iterable[str | int]) -> str:
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place)
+def pointer(place: Iterable[str | int]) -> str:
+    """A place in a document as a JSON Pointer (RFC 6901); what is no text, such as a lone surrogate, as a question mark."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place).encode(errors="replace").decode()

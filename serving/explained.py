@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from features import clients, clock
-from serving import score
 from serving.answers import records
 from serving.reason_columns import in_words, reason_columns, warning_column
 from serving.reasons import reasons_of
 from serving.runtime import Served
-from serving.score import DEALS, leaving
+from serving.score import leaving
+from serving.scored import DEALS, curves_of
 from training.explain import Question
 from training.sensitivity import data_gaps
 from training.similar import similar_deals
@@ -70,7 +70,7 @@ def leaving_curve(served: Served, client: Mapping[str, Any]) -> list[dict[str, A
     """P(leaves) of an active client at the model's own days, 0 left out."""
     regime, model = client["regime"], served.bundles["clients"].models[client["regime"]]
     row = served.dataset.client_ids.get_indexer(pd.Index([client["account_id"]], dtype=object))
-    curves = score.curves_of(model, clients.client_signals(served.snapshot, row), served.as_of)
+    curves = curves_of(model, clients.client_signals(served.snapshot, row), served.as_of)
     days = [float(day) for day in curves.edges[1:]]
     answers = [float(leaving(regime, day).answer(curves)[0]) for day in days]
     return [{"day": day, "p_leaves": p, "extrapolated": day > curves.extrapolated} for day, p in zip(days, answers, strict=True)]

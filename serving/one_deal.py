@@ -17,7 +17,7 @@ from features.deals import deal_signals
 from features.errors import NotReadyError
 from features.rates import Rates, of_the_day
 from features.snapshot import Snapshot
-from serving.score import DEALS, curves_of
+from serving.scored import DEALS, curves_of
 from training.bundle import Bundle
 from training.curves import Curves
 from training.targets import LOST, WON

@@ -1,5 +1,7 @@
 """What a CRM posts to be scored: deals with their history, checked field by field; `posted_tables` makes tables of them.
 
+The request is checked as an envelope, and its deals one by one in `posted_items`: a mistake in one costs no other its score.
+
 Strict: no unknown field, no text where a number belongs, no control characters, no NaN, no bare epoch numbers. A deal in a
 request replaces the stored rows of its id for that request, so its history has to come along: `changes` and `activities`.
 """
@@ -7,7 +9,6 @@ request replaces the stored rows of its id for that request, so its history has 
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
@@ -153,7 +154,7 @@ class PostedDeal(Posted):
 
 
 class ScoreRequest(Posted):
-    """Deals to be scored together: a list, or one deal alone."""
+    """Deals to be scored together: a list, or one deal alone; as sent, to be read by `posted_items`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -187,13 +188,16 @@ class ScoreRequest(Posted):
     )
 
     deals: Annotated[
-        list[PostedDeal],
+        list[Any],
         Field(min_length=1, max_length=MOST_DEALS),
         BeforeValidator(
             _one_or_many,
             json_schema_input_type=PostedDeal | Annotated[list[PostedDeal], Field(min_length=1, max_length=MOST_DEALS)],
         ),
-    ] = Field(description=f"One deal, or 1 to {MOST_DEALS} deals with different ids.")
+    ] = Field(
+        description=f"One deal, or 1 to {MOST_DEALS} deals with different ids. Each is checked by itself: one that does not fit "
+        "gets its errors in place of a score, and the others their scores."
+    )
     horizons: Horizons = Field(default=[7, 30, 90])
     reasons: bool | None = Field(
         default=None,
@@ -209,32 +213,6 @@ class ScoreRequest(Posted):
     @property
     def wants_reasons(self) -> bool:
         return len(self.deals) == 1 if self.reasons is None else self.reasons
-
-    @field_validator("deals", mode="after")
-    @classmethod
-    def _different_ids(cls, deals: list[PostedDeal]) -> list[PostedDeal]:
-        first: dict[str, int] = {}
-        for index, deal in enumerate(deals):
-            if deal.deal_id in first:
-                raise PydanticCustomError(
-                    "duplicate_id",
-                    "Deals {first} and {second} (counted from 0) have the same deal_id",
-                    {"first": first[deal.deal_id], "second": index},
-                )
-            first[deal.deal_id] = index
-        twice = _first_repeated(activity.activity_id for deal in deals for activity in deal.activities)
-        if twice is not None:
-            raise PydanticCustomError("duplicate_id", "Two activities have the activity_id {id}", {"id": twice})
-        return deals
-
-
-def _first_repeated(ids: Iterable[str | None]) -> str | None:
-    seen: set[str] = set()
-    for each in ids:
-        if each is not None and each in seen:
-            return each
-        seen |= {each} if each is not None else set()
-    return None
 
 
 def _fits(value: str | None, kind: Kind) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from features.dataset import Dataset
-from features.deal_warnings import WARNINGS, deal_warnings
+from features.deal_warnings import WARNINGS, raised
 from features.snapshot import Snapshot
 from serving.language import LANGUAGES, Tongue
 from serving.reasons import NamedSignal, Reason, Reasons, reasons_of
@@ -45,14 +45,27 @@ def reason_columns(snapshot: Snapshot, bundle: Bundle, regime: str, signals: pd.
     return {"reasons_days": question.days, "reference": reference, **figures, "reasons": pd.Series(texts, dtype="str")}
 
 
+def said_reasons(
+    bundle: Bundle, regime: str, signals: pd.DataFrame, as_of: pd.Timestamp, question: Question, words: Words
+) -> list[dict[str, Any]]:
+    """The reasons of each row as plain values, as the HTTP API's `reasons`."""
+    return [in_words(each, words) for each in reasons_of(bundle, regime, signals, as_of, question)]
+
+
 def warning_column(snapshot: Snapshot, bundle: Bundle, signals: pd.DataFrame) -> pd.Series:
     """The warnings about each deal."""
-    words, typical = words_of(snapshot.dataset), bundle.typical["deals"]
-    kinds = dict(zip(signals.index, bundle.models["deals"].life_table.cells.of(signals)[0], strict=True))
-    listed: dict[Any, list[dict[str, Any]]] = {deal: [] for deal in signals.index}
-    for deal, name, value in deal_warnings(signals).itertuples(index=False):
-        listed[deal].append(_warning(name, value, typical, int(kinds[deal]), words))
-    return pd.Series([json.dumps(each, ensure_ascii=False) for each in listed.values()], dtype="str")
+    listed = said_warnings(bundle, signals, words_of(snapshot.dataset))
+    return pd.Series([json.dumps(each, ensure_ascii=False) for each in listed], dtype="str")
+
+
+def said_warnings(bundle: Bundle, signals: pd.DataFrame, words: Words) -> list[list[dict[str, Any]]]:
+    """The warnings about each deal as plain values, as the HTTP API's `warnings`."""
+    typical = bundle.typical["deals"]
+    kinds = bundle.models["deals"].life_table.cells.of(signals)[0].tolist()
+    listed: list[list[dict[str, Any]]] = [[] for _ in kinds]
+    for row, number, value in zip(*(each.tolist() for each in raised(signals)), strict=True):
+        listed[row].append(_warning(WARNINGS[number].name, value, typical, kinds[row], words))
+    return listed
 
 
 def _warning(name: str, value: float, typical: Typical, kind: int, words: Words) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.reason_schemas import DataGap, DealWarning, Probability, Reasons, SimilarDeal
+from serving.errors import SHOWN_ERRORS, FieldError
+from serving.reason_schemas import DataGap, DealWarning, Probability, Reasons, Said, SimilarDeal
 
 LARGEST_PAGE: Final = 200
 PLAIN: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
@@ -136,18 +137,42 @@ class DealAnswer(Stamped):
     data_gaps: list[DataGap] | None = Field(description="Empty fields that would move the answer most, the widest first.")
 
 
+class InputWarning(Said):
+    """What the data does not know of a posted record, and what stands in for it."""
+
+    code: Literal["unknown_account", "unknown_stage", "unknown_owner", "unknown_category", "history_gap"] = Field(
+        description="Which warning it is, for programs."
+    )
+    field: str = Field(description="The field that it is about.", examples=["account_id"])
+
+
 class ScoredDeal(Score):
     """The score of one posted deal."""
 
+    index: int = Field(description="Its place in the request, counted from 0.", examples=[0])
     horizons: list[AtHorizon] = Field(description="The answers at the horizons asked for; empty where there is no score.")
     reasons: Reasons | None = Field(description="Why P(won) at the largest horizon is what it is; null where not asked for.")
-    warnings: list[DealWarning] = Field(description="What a manager should look at, whatever the model says.")
+    warnings: list[DealWarning | InputWarning] = Field(
+        description="What a manager should look at, whatever the model says (with `name`), and what of the posted deal the data "
+        "does not know (with `code`)."
+    )
+
+
+class InvalidDeal(BaseModel):
+    """Stands in the place of a posted deal that cannot be read; the other deals of the request are scored."""
+
+    index: int = Field(description="Its place in the request, counted from 0.", examples=[1])
+    deal_id: str | None = Field(description="The id as sent, null where it cannot be read.", examples=["D-2"])
+    reason: Literal["invalid"] = Field(description="Always invalid.")
+    errors: list[FieldError] = Field(description=f"The first {SHOWN_ERRORS} rules that the deal breaks, and where.")
 
 
 class ScoreAnswer(Stamped):
     """One result for each posted deal, in the order of the request."""
 
-    results: list[ScoredDeal] = Field(description="One result for each deal, in the order of the request.")
+    results: list[ScoredDeal | InvalidDeal] = Field(
+        description="One result for each deal, in the order of the request; a deal that cannot be read has the reason `invalid`."
+    )
 
 
 class ClientAtRisk(BaseModel):

@@ -14,22 +14,19 @@ from features import clients, clock
 from features.dataset import Dataset
 from features.deal_warnings import warning_bits
 from features.deals import deal_signals
-from features.errors import UsageError
 from features.excerpt import excerpt, excerpt_of_checked
 from features.rates import of_the_day
 from features.snapshot import Snapshot
 from serving.client_value import COLUMNS as VALUES
 from serving.client_value import value_columns
 from serving.reason_columns import reason_columns, warning_column
+from serving.scored import DEALS, ScoredDeals, curves_of, refuse_hindsight
 from training.bundle import Bundle
-from training.curves import Curves
 from training.explain import Question
-from training.hazard import HazardModel
 from training.labels import STAYED
 from training.lifetime import Terms
-from training.targets import LEFT, LOST, WON
+from training.targets import LEFT, WON
 
-DEALS: Final = "deals"
 REASON_DAYS: Final = 30.0
 """The horizon of the reasons where none is asked for."""
 YEAR: Final = Terms()
@@ -122,7 +119,7 @@ def score_clients(
     those of `serving.reason_columns`, for p_leaves at the organisation's client horizon. Under contract p_leaves is P(cancelled
     or not renewed by then), which rises with the horizon; for clients who order it is P(no order until then), which falls.
     """
-    _refuse_hindsight(bundle, as_of)
+    refuse_hindsight(bundle, as_of)
     snapshot = Snapshot(dataset, as_of)
     regimes = (clients.CONTRACTS, clients.ORDERS)
     parts = [_scored_clients(snapshot, bundle, regime, horizons, terms, reasons=reasons) for regime in regimes]
@@ -157,52 +154,26 @@ def _scored_deals(
     reasons: bool,
     worded: bool = True,
 ) -> pd.DataFrame:
-    as_of = snapshot.as_of
-    _refuse_hindsight(bundle, as_of)
-    model = bundle.models[DEALS]
-    curves = curves_of(model, signals, as_of)
+    scored = ScoredDeals.of(snapshot, bundle, signals)
     question = Question(max(horizons, default=REASON_DAYS), WON)
-    columns: dict[str, Any] = {"deal_id": signals.index.to_numpy(dtype=object), "as_of": as_of}
+    columns: dict[str, Any] = {"deal_id": scored.ids, "as_of": snapshot.as_of}
     for horizon in horizons:
-        columns[f"p_won_{horizon:g}d"] = curves.by(horizon, WON)
-        columns[f"p_lost_{horizon:g}d"] = curves.by(horizon, LOST)
-    columns |= {"p_won": curves.by(np.inf, WON), "p_lost": curves.by(np.inf, LOST)}
-    columns |= _quarters(snapshot, curves)
-    columns["predicted_close_on"] = _local_dates(snapshot, curves.median_days(WON))
-    columns["extrapolated"] = bool(max(horizons, default=0.0) > curves.extrapolated)
-    columns["life_table_weight"] = model.life_table_weight
+        columns[f"p_won_{horizon:g}d"], columns[f"p_lost_{horizon:g}d"] = scored.within(horizon)
+    common = scored.columns()
+    reason = common.pop("reason")
+    columns |= {**common, "extrapolated": scored.extrapolated(horizons)}
     columns |= {"warnings": warning_column(snapshot, bundle, signals)} if worded else {}
     columns |= reason_columns(snapshot, bundle, DEALS, signals, question) if reasons else {}
-    columns["reason"] = None
+    columns["reason"] = reason
     table = pd.DataFrame(columns).astype({"deal_id": "str", "reason": "str"})
-    return table if _has_closed_deals(bundle) else _without_closed_deals(table, snapshot)
+    return table if scored.learned else _without_reasons(table)
 
 
-def _has_closed_deals(bundle: Bundle) -> bool:
-    counted = bundle.meta["regimes"][DEALS]
-    return int(counted["n_won"]) + int(counted["n_lost"]) > 0
-
-
-def _without_closed_deals(table: pd.DataFrame, snapshot: Snapshot) -> pd.DataFrame:
-    """Before the first close there is nothing to learn from: the CRM's own probability, marked as such, or no number at all."""
-    own = pd.Series(snapshot.values("crm_probability"), index=snapshot.dataset.deals["deal_id"]).reindex(table["deal_id"])
-    blank = [name for name in map(str, table) if name.startswith(("p_", "reason", "reference")) or name == "predicted_close_on"]
+def _without_reasons(table: pd.DataFrame) -> pd.DataFrame:
+    """Reasons explain what was learned; before the first close they are blank."""
+    blank = [name for name in map(str, table) if name.startswith(("reason_", "reasons", "reference"))]
     table[blank] = table[blank].mask(np.ones((len(table), len(blank)), dtype=bool))
-    reason = np.where(own.notna().to_numpy(), "crm_probability", "no_closed_deals")
-    return table.assign(p_won=own.to_numpy(), reason=pd.Series(reason, dtype="str"))
-
-
-def _quarters(snapshot: Snapshot, curves: Curves) -> dict[str, Any]:
-    calendar = snapshot.dataset.organisation.calendar
-    ends = [clock.micros(calendar.quarter(snapshot.as_of, ahead).end) for ahead in (0, 1)]
-    this, by_next = (curves.by((end - snapshot.at) / clock.MICROS_PER_DAY, WON) for end in ends)
-    return {"p_won_this_quarter": this, "p_won_next_quarter": by_next - this}
-
-
-def _local_dates(snapshot: Snapshot, days: clock.Floats) -> pd.Series:
-    moments = clock.to_series(snapshot.at + (days * clock.MICROS_PER_DAY).astype(np.int64))
-    local: pd.Series = moments.dt.tz_convert(snapshot.dataset.organisation.timezone).dt.tz_localize(None).dt.normalize()
-    return local
+    return table
 
 
 def _scored_clients(
@@ -230,19 +201,6 @@ def _scored_clients(
 def leaving(regime: str, days: float) -> Question:
     """Under contract the event is leaving; for clients who order it is the next order, and leaving is its absence."""
     return Question(days, LEFT if regime == clients.CONTRACTS else STAYED)
-
-
-def curves_of(model: HazardModel, signals: pd.DataFrame, as_of: pd.Timestamp) -> Curves:
-    """The curves of the rows with these signals."""
-    return model.curves(signals, np.full(len(signals), clock.micros(as_of), dtype=np.int64))
-
-
-def _refuse_hindsight(bundle: Bundle, as_of: pd.Timestamp) -> None:
-    if clock.micros(bundle.trained_as_of) > clock.micros(as_of):
-        raise UsageError(
-            f"the champion for {bundle.target} (version {bundle.version}) was trained as of {bundle.trained_as_of:%Y-%m-%d}; "
-            f"scoring as of {as_of:%Y-%m-%d} would let it look ahead. Train with an earlier --as-of, or score a later date"
-        )
 
 
 def _described(snapshot: Snapshot) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from features.clock import Floats
+from features.history import Rows
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,12 @@ class Curves:
         """P(still there `days` after as_of), (rows,)."""
         return np.asarray(self._at(days)[0])
 
-    def _at(self, days: float | Floats) -> tuple[Floats, Floats]:
-        rows = np.arange(len(self.hazards))
+    def ended(self, days: float | Floats, rows: Rows) -> Floats:
+        """P(ended by each cause) of some of the rows, each within its own number of days, (len(rows), causes)."""
+        return self._at(days, rows)[1]
+
+    def _at(self, days: float | Floats, some: Rows | None = None) -> tuple[Floats, Floats]:
+        rows = np.arange(len(self.hazards)) if some is None else some
         day = np.broadcast_to(np.clip(np.asarray(days, dtype=np.float64), 0.0, self.edges[-1]), rows.shape)
         bucket = np.clip(np.searchsorted(self.edges, day, side="right") - 1, 0, len(self.edges) - 2)
         fraction = (day - self.edges[bucket]) / (self.edges[bucket + 1] - self.edges[bucket])

@@ -18,6 +18,7 @@ the season until three were.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -81,6 +82,11 @@ class Encoding:
         """The columns that come from signals, without the bucket's."""
         return [*self.numbers, *(name for name, _ in self.categories)]
 
+    @cached_property
+    def _texts(self) -> "dict[str, pd.Index[Any]]":
+        """The texts of each category, in the order of their codes, indexed once."""
+        return {name: pd.Index(texts, dtype=object) for name, texts in self.categories}
+
     @property
     def names(self) -> list[str]:
         return [*self.signal_names, *self.bucket]
@@ -97,9 +103,10 @@ class Encoding:
         absent = [name for name in self.signal_names if name not in signals]
         if absent:
             raise UsageError(f"the model was trained with signals that are not here: {', '.join(absent)}")
-        coded = [signals[name].to_numpy(dtype=np.float32) for name in self.numbers]
-        coded += [_codes(signals[name], texts) for name, texts in self.categories]
-        return np.column_stack(coded) if coded else np.empty((len(signals), 0), dtype=np.float32)
+        # One look at the whole block of numbers: a column at a time takes longer than the model itself for a single deal.
+        numbers = signals[list(self.numbers)].to_numpy(dtype=np.float32)
+        coded = [_codes(signals[name], texts) for name, texts in self._texts.items()]
+        return np.column_stack([numbers, *coded])
 
     def to_json(self) -> dict[str, Any]:
         # A list of pairs, not an object: the order of columns has to survive a JSON writer that sorts its keys.
@@ -146,8 +153,8 @@ def _reasons_against(signals: pd.DataFrame, as_of: Micros, texts: Mapping[str, t
     numeric = [name for name in left if name not in reasons and name not in texts]
     dated = share_of_date(signals[numeric], as_of)
     reasons |= {name: DATED for name in numeric if dated[name] > MAX_SHARE_OF_DATE}
-    textual = [name for name in left if name not in reasons and name in texts]
-    return reasons | {name: RARE for name in textual if len(np.unique(_codes(signals[name], texts[name]))) <= 1}
+    textual = {name: pd.Index(texts[name], dtype=object) for name in left if name not in reasons and name in texts}
+    return reasons | {name: RARE for name, known in textual.items() if len(np.unique(_codes(signals[name], known))) <= 1}
 
 
 def share_of_date(signals: pd.DataFrame, as_of: Micros) -> dict[str, float]:
@@ -169,10 +176,11 @@ def _in_use(values: pd.Series) -> tuple[str, ...]:
     return tuple(sorted(str(text) for text in frequent.index[frequent]))
 
 
-def _codes(values: pd.Series, texts: tuple[str, ...]) -> npt.NDArray[np.float32]:
-    found = pd.Index(texts, dtype=object).get_indexer(pd.Index(values.to_numpy(dtype=object)))
+def _codes(values: pd.Series, texts: "pd.Index[Any]") -> npt.NDArray[np.float32]:
+    there = values.to_numpy(dtype=object)
+    found = texts.get_indexer(there)
     coded = np.where(found >= 0, found, len(texts)).astype(np.float32)
-    return np.where(values.isna().to_numpy(), np.float32(np.nan), coded)
+    return np.where(pd.isna(there), np.float32(np.nan), coded)
 
 
 def with_buckets(

@@ -26,6 +26,8 @@ from training.pace import Pace
 
 LIFE_TABLE: Final = "life_table"
 BG_NBD: Final = "bg_nbd"
+ALONE: Final = 4096
+"""Rows of a matrix that one thread is quick enough with."""
 
 
 class Start(Protocol):
@@ -125,7 +127,9 @@ class HazardModel:
         """Log hazards, up to a constant for each bucket, before calibration; shapes as in `hazards`."""
         if self.booster is None or not len(matrix):
             return offset
-        raw = np.asarray(self.booster.predict(matrix, raw_score=True, num_threads=self.threads), dtype=np.float64)
+        # For few rows, threads take longer to wake up than one of them takes to answer.
+        threads = self.threads if len(matrix) > ALONE else 1
+        raw = np.asarray(self.booster.predict(matrix, raw_score=True, num_threads=threads), dtype=np.float64)
         return np.asarray(offset + raw.reshape(offset.shape))
 
     def matrix(self, signals: pd.DataFrame, as_of: Micros, n_buckets: int) -> npt.NDArray[np.float32]:

@@ -6,6 +6,7 @@ weighs as much as its parent when it has seen `PRIOR_UNITS` different deals or c
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -34,6 +35,10 @@ class Cells:
     kinds: tuple[str, ...]
     age_cuts: tuple[float, ...]
 
+    @cached_property
+    def _index(self) -> "pd.Index[Any]":
+        return pd.Index(self.kinds, dtype=object)
+
     @property
     def shape(self) -> tuple[int, int]:
         return len(self.kinds) + 1, len(self.age_cuts) + 2
@@ -56,7 +61,7 @@ class Cells:
         kind = np.full(n, len(self.kinds), dtype=np.int64)
         age_bin = np.full(n, len(self.age_cuts) + 1, dtype=np.int64)
         if self.kind_signal in signals:
-            found = pd.Index(self.kinds, dtype=object).get_indexer(pd.Index(signals[self.kind_signal].to_numpy(dtype=object)))
+            found = self._index.get_indexer(signals[self.kind_signal].to_numpy(dtype=object))
             kind = np.where(found >= 0, found, len(self.kinds))
         if self.age_signal in signals:
             age = signals[self.age_signal].to_numpy(dtype=np.float64)

@@ -15,7 +15,7 @@ its bucket from day 7 to day 14 covers seven fast days and gets 1.9 times the ha
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -34,6 +34,7 @@ N_COLUMNS: Final = 7 + 2 * WEEKS
 AROUND_DAYS: Final = 91
 PRIOR_SD: Final = 0.5
 MIN_ENDS: Final = 30
+MOST_REMEMBERED: Final = 64
 MIN_QUARTER_DAYS: Final = 400
 """A shorter history has seen each end of a quarter too few times to tell a rush from one good month; weekdays it has seen."""
 
@@ -66,8 +67,22 @@ class Pace:
         moments, place = np.unique(as_of, return_inverse=True)
         if not len(moments):
             return np.ones((*np.broadcast_shapes(row.shape, bucket.shape), len(self.weights)))
-        passed = np.stack([self._passed(int(moment), edges) for moment in moments])
+        passed = np.stack([self._remembered(int(moment), edges) for moment in moments])
         return np.asarray((np.diff(passed, axis=1) / np.diff(edges)[:, None])[place[row], bucket])
+
+    @cached_property
+    def _memory(self) -> dict[tuple[int, bytes], Floats]:
+        return {}
+
+    def _remembered(self, as_of: int, edges: Floats) -> Floats:
+        """As `_passed`; deals that are posted one after the other mostly ask as of the same moment."""
+        key = (as_of, edges.tobytes())
+        found = self._memory.get(key)
+        if found is None:
+            if len(self._memory) >= MOST_REMEMBERED:
+                self._memory.clear()
+            found = self._memory[key] = self._passed(as_of, edges)
+        return found
 
     def _passed(self, as_of: int, edges: Floats) -> Floats:
         """(edges, causes) paced days from as_of to each edge."""

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -5,9 +6,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from serving.answers import find_deal
+from serving.batching import OverloadedError
 from serving.errors import ProblemError
 from serving.list_queries import DealPart, DealSort
 from serving.runtime import Runtime
+from serving.schemas import ScoreAnswer
 from tests.serving.test_posted import ACTIVITY, CHANGE, DEAL
 
 STAMP = {"model_version": "1", "as_of": "2026-10-01T00:00:00Z", "data_ends_at": "2026-10-01T00:00:00Z", "currency": "EUR"}
@@ -184,6 +187,36 @@ def test_a_deal_that_cannot_be_scored_gets_a_reason_and_no_number(client: TestCl
     assert unscored["reason"] == "not_open"
     assert unscored["p_won"] is None
     assert unscored["horizons"] == []
+
+
+def test_a_deal_that_cannot_be_read_has_its_errors_in_place_of_its_score(client: TestClient) -> None:
+    deals = [{**DEAL, "deal_id": "N-1"}, {**DEAL, "deal_id": "N-2", "amount": "much"}, {**DEAL, "deal_id": "N-3"}, 17]
+    results = client.post("/v1/score", json={"deals": deals}).json()["results"]
+    assert [(result["index"], result["deal_id"]) for result in results] == [(0, "N-1"), (1, "N-2"), (2, "N-3"), (3, None)]
+    assert [result["reason"] for result in results] == [None, "invalid", None, "invalid"]
+    assert results[1]["errors"][0]["pointer"] == "/body/deals/1/amount"
+    assert results[0]["p_won"] == results[2]["p_won"]
+
+
+def test_a_new_client_is_scored_and_said_to_be_new(client: TestClient) -> None:
+    (result,) = client.post("/v1/score", json={"deals": {**DEAL, "account_id": "A-new"}}).json()["results"]
+    assert result["p_won"] is not None
+    assert ("unknown_account", "account_id") in [(each.get("code"), each.get("field")) for each in result["warnings"]]
+
+
+def test_what_is_written_is_what_the_schema_says(client: TestClient) -> None:
+    deals = [DEAL, {"deal_id": "N-2"}, {**DEAL, "deal_id": "later", "created_at": "2026-11-03T09:15:00Z"}]
+    answer = client.post("/v1/score", json={"deals": deals, "reasons": True})
+    assert json.loads(ScoreAnswer.model_validate_json(answer.content).model_dump_json()) == answer.json()
+
+
+def test_more_than_can_be_done_in_time_is_refused_with_when_to_come_again(client: TestClient) -> None:
+    def refuse(_: object) -> None:
+        raise OverloadedError(4)
+
+    client.app.state.deal_scores.answer = refuse  # type: ignore[attr-defined]
+    answer = client.post("/v1/score", json={"deals": DEAL})
+    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "overloaded", "4")
 
 
 def test_scoring_before_the_models_training_is_refused(client: TestClient) -> None:

@@ -51,23 +51,14 @@ HOSTILE = {
     "utf-16": BODY.encode("utf-16"),
     "nan": BODY.replace("42000", "NaN").encode(),
     "infinity": BODY.replace("42000", "-Infinity").encode(),
-    "1e999": BODY.replace("42000", "1e999").encode(),
-    "huge integer": BODY.replace("42000", "9" * 400).encode(),
     "integer of 5000 digits": BODY.replace("42000", "9" * 5000).encode(),
-    "lone surrogate": BODY.replace("Proposal", "\\ud800").encode(),
-    "lone surrogate as a key": BODY.replace('"stage"', '"\\ud800"').encode(),
-    "nul": BODY.replace("Proposal", "a\\u0000b").encode(),
-    "nul in the id": BODY.replace("D-1", "\\u0000").encode(),
     "key twice": BODY.replace('"stage"', '"stage": "x", "stage"').encode(),
     "deep nesting": b"[" * 100_000,
-    "deep but closed": b'{"deals":' + b"[" * 500 + b"]" * 500 + b"}",
     "a list": b"[]",
     "a text": f'"{CANARY}"'.encode(),
     "no deals": b'{"deals": []}',
-    "unknown field": BODY.replace('"stage"', f'"{CANARY}": 1, "stage"').encode(),
-    "text for a number": BODY.replace("42000", f'"{CANARY}"').encode(),
-    "unknown currency": BODY.replace('"stage"', '"currency": "XXQ", "stage"').encode(),
-    "blank stage": BODY.replace("Proposal", " ").encode(),
+    "deals that are no list": f'{{"deals": "{CANARY}"}}'.encode(),
+    "unknown field beside the deals": BODY.replace('"deals"', f'"{CANARY}": 1, "deals"').encode(),
     "too many": json.dumps({"deals": [{**DEAL, "deal_id": str(n)} for n in range(1001)]}).encode(),
 }
 
@@ -78,6 +69,35 @@ def test_hostile_bodies_are_refused_and_never_echoed(client: TestClient, body: b
     found = check_problem(answer, 400, 422)
     assert len(answer.content) < 10_000
     assert len(found.errors) <= 20
+
+
+HOSTILE_ITEMS = {
+    "1e999": BODY.replace("42000", "1e999").encode(),
+    "huge integer": BODY.replace("42000", "9" * 400).encode(),
+    "lone surrogate": BODY.replace("Proposal", "\\ud800").encode(),
+    "lone surrogate as a key": BODY.replace('"stage"', '"\\ud800"').encode(),
+    "lone surrogate as a custom column": BODY.replace('"stage"', '"custom": {"\\ud800": 1}, "stage"').encode(),
+    "nul": BODY.replace("Proposal", "a\\u0000b").encode(),
+    "nul in the id": BODY.replace("D-1", "\\u0000").encode(),
+    "deep but closed": b'{"deals":' + b"[" * 500 + b"]" * 500 + b"}",
+    "no object": b'{"deals": [17]}',
+    "unknown field": BODY.replace('"stage"', f'"{CANARY}": 1, "stage"').encode(),
+    "text for a number": BODY.replace("42000", f'"{CANARY}"').encode(),
+    "unknown currency": BODY.replace('"stage"', '"currency": "XXQ", "stage"').encode(),
+    "undeclared column": BODY.replace('"stage"', f'"custom": {{"{CANARY}": 1}}, "stage"').encode(),
+    "blank stage": BODY.replace("Proposal", " ").encode(),
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE_ITEMS.values(), ids=HOSTILE_ITEMS)
+def test_a_hostile_deal_gets_its_errors_and_is_not_echoed(client: TestClient, body: bytes) -> None:
+    answer = client.post("/v1/score", content=body, headers={"content-type": "application/json"})
+    (result,) = answer.json()["results"]
+    assert (answer.status_code, result["reason"], result["index"]) == (200, "invalid", 0)
+    assert result["deal_id"] in ("D-1", None)
+    assert 0 < len(result["errors"]) <= 20
+    assert CANARY not in answer.text
+    assert len(answer.content) < 10_000
 
 
 def test_text_that_is_merely_unusual_is_no_error(client: TestClient) -> None:

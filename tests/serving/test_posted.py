@@ -70,7 +70,7 @@ def test_one_deal_alone_is_a_list_of_one() -> None:
 )
 def test_what_does_not_fit_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        ScoreRequest.model_validate({"deals": [deal(**broken)]})
+        PostedDeal.model_validate(deal(**broken))
 
 
 OWN = (
@@ -116,21 +116,10 @@ def test_an_id_is_stripped_and_blank_ones_are_refused() -> None:
         PostedDeal.model_validate(deal(stage="  "))
 
 
-def test_one_activity_twice_is_refused() -> None:
-    twice = [{**ACTIVITY, "activity_id": "E1"}] * 2
-    with pytest.raises(ValidationError, match="activity_id E1"):
-        ScoreRequest.model_validate({"deals": deal(activities=twice)})
-
-
 @pytest.mark.parametrize("value", ["-12.5", "1e6", None])
 def test_a_change_of_a_number_carries_a_number(value: str | None) -> None:
     change = {**CHANGE, "field": "amount", "old_value": "1", "new_value": value}
     assert PostedDeal.model_validate(deal(changes=[change])).changes[0].new_value == value
-
-
-def test_the_same_id_twice_is_refused_with_both_places() -> None:
-    with pytest.raises(ValidationError, match="Deals 0 and 2"):
-        ScoreRequest.model_validate({"deals": [DEAL, deal(deal_id="D-2"), DEAL]})
 
 
 def test_more_deals_than_the_limit_are_refused() -> None:
