@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -17,6 +18,7 @@ from features.errors import NotReadyError
 from features.store import connect
 from serving import (
     call_page,
+    background,
     calls_api,
     clients_api,
     deals_api,
@@ -55,6 +57,9 @@ DESCRIPTION = """Win-by-date curves of open deals and the clients at risk, from 
 Probabilities lie in [0, 1], durations are days, instants carry an offset. Every answer names the model's version and the instant
 as of which it was given. Every error is RFC 9457 `application/problem+json` with a stable `code`."""
 
+UPGRADE_SECONDS: Final = 5.0
+"""How long a start waits for the database; the journal tries again until it is there."""
+
 log = logging.getLogger("dealcast")
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -79,7 +84,8 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(_bring_up_to_date, app.state.database)
+        upgrade = background.start(partial(_bring_up_to_date, app.state.database))
+        await asyncio.wait([asyncio.wrap_future(upgrade)], timeout=UPGRADE_SECONDS)
         app.state.journal.start()
         jobs = [runtime.watch(held, settings), runtime.watch_registry(held, settings)] if watching else []
         tasks = [asyncio.create_task(job) for job in jobs]

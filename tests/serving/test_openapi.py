@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 OPERATIONS = {
     "get_health",
+    "get_metrics",
     "get_readiness",
     "list_deals",
     "get_deal",
