@@ -82,7 +82,8 @@ class LastGood:
         """The outcome of a call, unless it takes too long or another one still does. Raises NotReadyError."""
         if self._pending is not None and not self._pending.done():
             raise NotReadyError("the store has not answered an earlier question yet")
-        asked = self._pending = background.start(call)
+        asked = background.start(call)
+        self._pending = asked
         try:
             return asked.result(patience)
         except TooLateError:
