@@ -51,6 +51,7 @@ from serving.overload import RateLimit, Shedding
 from serving.runtime import Runtime
 from serving.sessions import Sessions
 from serving.settings import Settings
+from serving.traces import Traced
 
 DESCRIPTION = """Win-by-date curves of open deals and the clients at risk, from a CRM's history.
 
@@ -124,6 +125,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.add_middleware(KeyGate, settings=settings, ring=ring)
     if settings.rate_limit:
         app.add_middleware(RateLimit, buckets=Buckets(settings.rate_limit, settings.rate_burst, held.buckets))
+    app.add_middleware(Traced)
     app.add_middleware(Observed)
     app.add_middleware(limits.StrictHeaders)
     return app

@@ -27,7 +27,7 @@ from features.errors import NotReadyError
 from features.excerpt import prepare
 from features.rates import Rates, of_the_day
 from features.snapshot import Snapshot
-from serving import background, metrics, metrics_watch, registry_watch, run_folder, score
+from serving import background, metrics, metrics_watch, registry_watch, run_folder, score, traces
 from serving.champions import Champions
 from serving.one_deal import OneDeal, curve_table, look_up
 from serving.people import people_of
@@ -231,7 +231,10 @@ class Runtime:
 
     def _dataset(self, revision: int) -> Dataset:
         held = self._held
-        return self.source.load() if held is None or held.revision != revision else held.dataset
+        if held is not None and held.revision == revision:
+            return held.dataset
+        with traces.span("store.load", revision=revision):
+            return self.source.load()
 
     def _take_up(self, revision: int, versions: Mapping[str, str]) -> bool:
         """Compute what is served next; whether it is anything else than before."""
@@ -282,7 +285,8 @@ def build(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> Ser
 
 def _pipeline(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> pd.DataFrame:
     """The scored open deals with their signals; overdue once the whole day of the expected close has passed."""
-    deals = score.pipeline(dataset, champion, as_of)
+    with traces.span("score.pipeline", version=champion.version):
+        deals = score.pipeline(dataset, champion, as_of)
     midnight = clock.dates_to_micros(deals["expected_close_on"], dataset.organisation.timezone)
     days = clock.days_between(clock.micros(as_of), midnight)
     return deals.drop(columns="as_of").assign(days_to_expected_close=days, overdue=days <= -1)
@@ -290,7 +294,8 @@ def _pipeline(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> pd.Dat
 
 def _clients(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> Ranking:
     days = dataset.organisation.client_horizon_days
-    scored = score.score_clients(dataset, champion, as_of, [days], reasons=False)
+    with traces.span("score.clients", version=champion.version):
+        scored = score.score_clients(dataset, champion, as_of, [days], reasons=False)
     named = scored.assign(account_name=scored["account_id"].map(_names(dataset)), p_leaves=scored[f"p_leaves_{days}d"])
     return Ranking.of(named.drop(columns="as_of"), by=("value_at_risk", "p_leaves"), key="account_id")
 

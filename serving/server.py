@@ -17,6 +17,7 @@ from typing import Final
 
 import uvicorn
 
+from serving import traces
 from serving.api import create_app
 from serving.champions import Champions
 from serving.last_good import LastGood
@@ -77,6 +78,7 @@ class Server(uvicorn.Server):
 
 def run(held: Runtime, settings: Settings, listener: socket.socket, parent: int | None = None) -> None:
     """Serve until a signal ends it, or the process that watches over this one is gone; what is being answered is finished."""
+    traces.configure(settings)
     config = uvicorn.Config(
         create_app(held, settings),
         log_config=None,

@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     rate_burst             requests that it may make at once after a silence
     at_once                requests that a worker answers at once; others wait for a moment, then get 503
     scoring_at_once        the same for posted deals, which are answered together
+    otel_endpoint          where traces are sent, as OTLP over HTTP; none are made without it (needs the extra `otel`)
     log_level              debug, info, warning or error
     log_style              json: one object a line; text: readable; auto: text where stderr is a terminal
     language               of the page, where the browser asks for neither English nor Russian
@@ -95,6 +96,7 @@ class Settings(BaseSettings):
     rate_burst: int = Field(default=2000, ge=1, le=1_000_000)
     at_once: int = Field(default=8, ge=1, le=1000)
     scoring_at_once: int = Field(default=64, ge=1, le=10_000)
+    otel_endpoint: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_style: Literal["auto", "json", "text"] = "auto"
     language: Language = "en"

@@ -10,7 +10,6 @@ from starlette.testclient import TestClient
 
 OPERATIONS = {
     "get_health",
-    "get_metrics",
     "get_readiness",
     "list_deals",
     "get_deal",
