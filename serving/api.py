@@ -17,8 +17,8 @@ from fastapi import APIRouter, FastAPI
 from features.errors import NotReadyError
 from features.store import connect
 from serving import (
-    call_page,
     background,
+    call_page,
     calls_api,
     clients_api,
     deals_api,

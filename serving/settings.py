@@ -182,6 +182,17 @@ def _text(value: Any) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
+def origins(settings: Settings) -> dict[str, str]:
+    """Where each setting that is not left at its default comes from: the environment, or dealcast.toml."""
+    variables = {name.upper() for name in os.environ}
+    found = {}
+    for name in sorted(settings.model_fields_set):
+        variable = f"DEALCAST_{name.upper()}"
+        where = next((each for each in (variable, f"{variable}_FILE") if each in variables), "dealcast.toml")
+        found[name] = where
+    return found
+
+
 def check_servable(settings: Settings, has_admin: Callable[[], bool] = lambda: False) -> None:
     """Refuse to serve data to whoever asks. Raises UsageError.
 
