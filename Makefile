@@ -19,11 +19,13 @@ demo: $(INSTALLED) ## Make data, train, register and serve with the dashboard
 test: $(INSTALLED) ## Run everything that CI runs but the linters
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
-lint: $(INSTALLED) ## Run ruff, mypy and import-linter
+lint: $(INSTALLED) ## Run ruff, mypy, import-linter, and the checks of Dockerfile and compose file
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint --no-color Dockerfile
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 format: $(INSTALLED) ## Format the code
 	@$(BIN)/ruff format .

@@ -31,6 +31,7 @@ from serving import runtime
 from serving.api import create_app
 from serving.champions import Champions
 from serving.ranking import Ranking
+from serving.registry_watch import State
 from serving.runtime import Runtime, Served
 from serving.settings import Settings
 from training.run import fit
@@ -49,6 +50,8 @@ QUERIES: Mapping[str, Mapping[str, Any]] = {
 
 class Nowhere:
     """A source of data that is never asked."""
+
+    state: State = "unknown"
 
     def revision(self) -> int:
         return 0

@@ -16,17 +16,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from features import merging, sqltables
+from features import merging
 from features.dataset import Dataset
 from features.errors import NotReadyError, UsageError
 from features.sources.result import IngestReport, SourceData
 from features.sqltables import OPENINGS, sql_tables
-from features.store_state import STATE, StoreState, fresh_state, load_copy, read_state, save_copy
+from features.store_copy import dataset_of, load_copy, save_copy
+from features.store_state import STATE, StoreState, fresh_state, read_state
+
+CONNECT_SECONDS: Final = 10
+"""How long a PostgreSQL server may take to accept a connection."""
 
 
 class Store:
@@ -78,17 +82,7 @@ class Store:
             if state.extracted_at is None:
                 raise NotReadyError("the store holds no data yet; run: dealcast ingest SOURCE")
             stored = self._stored(connection, state)
-        tables = {name: sqltables.decode(name, stored[name], state.custom) for name in state.columns}
-        return Dataset.of(
-            tables,
-            state.organisation,
-            static=state.static,
-            tracked_since=state.tracked(tables),
-            extracted_at=state.extracted_at,
-            openings=sqltables.decode_openings(stored[OPENINGS], state.custom),
-            begins=state.begins(tables),
-            custom=state.custom,
-        )
+        return dataset_of(state, stored)
 
     def _stored(self, connection: sa.Connection, state: StoreState) -> dict[str, pa.Table]:
         copied = load_copy(self._cache, state) if self._cache else None
@@ -96,7 +90,7 @@ class Store:
             return copied
         stored = {name: merging.stored(connection, state, name) for name in (*state.columns, OPENINGS)}
         if self._cache:
-            save_copy(self._cache, state, stored)
+            save_copy(self._cache, self.engine.url.render_as_string(), state, stored)
         return stored
 
     @contextmanager
@@ -116,7 +110,9 @@ class Store:
                     connection.execution_options(isolation_level="REPEATABLE READ")
                 with connection.begin():
                     yield connection
-        except sa.exc.OperationalError as error:
+        except sa.exc.DatabaseError as error:
+            if not isinstance(error, sa.exc.OperationalError) and type(error) is not sa.exc.DatabaseError:
+                raise  # a statement that is wrong, and not a database that is
             reason = str(error.orig).splitlines()[0]
             raise NotReadyError(f"the store {self.engine.url.render_as_string()} does not answer: {reason}") from error
 
@@ -129,7 +125,8 @@ def connect(url: str) -> sa.Engine:
         raise UsageError(f"'{url}' is not a database URL; write for instance sqlite:///dealcast.db") from None
     backend = parsed.get_backend_name()
     if backend == "postgresql":
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        patience = {} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_SECONDS}
+        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=patience)
     if backend != "sqlite":
         raise UsageError(f"the store is SQLite or PostgreSQL, not {backend}")
     if parsed.database and parsed.database != ":memory:":

@@ -1,16 +1,12 @@
-"""What the store remembers beside its rows, and the Parquet copy of one revision."""
+"""What the store remembers beside its rows."""
 
 import json
-import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet
 import sqlalchemy as sa
 
 from features import clock, contracts
@@ -152,6 +148,11 @@ def read_state(connection: sa.Connection) -> StoreState:
     store_id, form, revision, text = connection.execute(sa.select(STATE)).one()
     if form != FORMAT:
         raise NotReadyError(f"the store has format {form}, this version reads {FORMAT}; ingest into a new one")
+    return state_of(store_id, revision, text)
+
+
+def state_of(store_id: str, revision: int, text: str) -> StoreState:
+    """What `StoreState.facts` wrote, with id and revision."""
     facts = json.loads(text)
     return StoreState(
         store_id,
@@ -164,24 +165,3 @@ def read_state(connection: sa.Connection) -> StoreState:
         tuple(Column(name, Kind(kind), revealed_by) for name, kind, revealed_by in facts["custom"]),
         {name: clock.instant(since) for name, since in facts["watched"].items()},
     )
-
-
-def load_copy(folder: Path, state: StoreState) -> dict[str, pa.Table] | None:
-    """The tables of this revision from the Parquet copy, None where there is none."""
-    place = folder / f"{state.store_id}-{state.revision}"
-    if not place.is_dir():
-        return None
-    return {file.stem: pyarrow.parquet.read_table(file) for file in sorted(place.glob("*.parquet"))}
-
-
-def save_copy(folder: Path, state: StoreState, tables: Mapping[str, pa.Table]) -> None:
-    """Copy the tables of this revision, whole or not at all, and remove the copies of others."""
-    place = folder / f"{state.store_id}-{state.revision}"
-    unfinished = folder / f"{place.name}.{uuid.uuid4().hex}"
-    unfinished.mkdir(parents=True)
-    for name, table in tables.items():
-        pyarrow.parquet.write_table(table, unfinished / f"{name}.parquet")
-    stale = [old for old in folder.glob(f"{state.store_id}-*") if old != unfinished]
-    for old in stale:
-        shutil.rmtree(old, ignore_errors=True)
-    unfinished.rename(place)

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -17,6 +18,7 @@ from fastapi import APIRouter, FastAPI
 from features.errors import NotReadyError
 from features.store import connect
 from serving import (
+    background,
     call_page,
     calls_api,
     clients_api,
@@ -52,11 +54,15 @@ from serving.overload import RateLimit, Shedding
 from serving.runtime import Runtime
 from serving.sessions import Sessions
 from serving.settings import Settings
+from serving.traces import Traced
 
 DESCRIPTION = """Win-by-date curves of open deals and the clients at risk, from a CRM's history.
 
 Probabilities lie in [0, 1], durations are days, instants carry an offset. Every answer names the model's version and the instant
 as of which it was given. Every error is RFC 9457 `application/problem+json` with a stable `code`."""
+
+UPGRADE_SECONDS: Final = 5.0
+"""How long a start waits for the database; the journal tries again until it is there."""
 
 log = logging.getLogger("dealcast")
 
@@ -82,7 +88,8 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(_bring_up_to_date, app.state.database)
+        upgrade = background.start(partial(_bring_up_to_date, app.state.database))
+        await asyncio.wait([asyncio.wrap_future(upgrade)], timeout=UPGRADE_SECONDS)
         app.state.journal.start()
         jobs = [runtime.watch(held, settings), runtime.watch_registry(held, settings)] if watching else []
         tasks = [asyncio.create_task(job) for job in jobs]
@@ -123,6 +130,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.add_middleware(KeyGate, settings=settings, ring=ring)
     if settings.rate_limit:
         app.add_middleware(RateLimit, buckets=Buckets(settings.rate_limit, settings.rate_burst, held.buckets))
+    app.add_middleware(Traced)
     app.add_middleware(Observed)
     app.add_middleware(limits.StrictHeaders)
     return app

@@ -2,13 +2,17 @@
 
 A child process (`training.fetch`) asks the registry, checks the files against their hashes, loads the model once to see that it
 loads, and puts it into the cache below `home`. The server reads the cache alone. When the child fails, because the registry is
-down or the model is damaged, the last good champion stays where it is and goes on serving.
+down or the model is damaged, the last good champion stays where it is and goes on serving. A champion that is damaged in the
+cache itself is refused too: the child copies it again, and meanwhile the one before it answers.
 """
 
 import asyncio
+import logging
 import os
+import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -21,12 +25,16 @@ if TYPE_CHECKING:
 
 TARGETS: Final = ("deals", "clients")
 FETCH_SECONDS: Final = 120.0
+VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 CONNECT_SECONDS: Final = 3.0
 
 
 def cache_below(home: Path) -> Path:
     """Where the verified champions are kept."""
     return home / "cache" / "champions"
+
+
+log = logging.getLogger("dealcast")
 
 
 class Champions:
@@ -53,11 +61,23 @@ class Champions:
 
         return bundle.load(self.folder / target / version)
 
+    def last_good(self, target: str) -> "Bundle | None":
+        """The newest version in the cache that is as it was stored; None where there is none."""
+        from training.bundle import DamagedBundleError
+
+        folders = [folder for folder in (self.folder / target).glob("*") if folder.is_dir() and VERSION.fullmatch(folder.name)]
+        for folder in sorted(folders, key=lambda each: each.stat().st_mtime, reverse=True):
+            with suppress(DamagedBundleError):
+                return self.load(target, folder.name)
+        return None
+
     def _current(self, target: str) -> str:
+        """Empty where there is none, or where what stands there is no version."""
         try:
-            return (self.folder / target / "current").read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
+            found = (self.folder / target / "current").read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
             return ""
+        return found if VERSION.fullmatch(found) else ""
 
 
 async def fetch_champions(settings: Settings) -> bool:
@@ -71,17 +91,33 @@ async def fetch_champions(settings: Settings) -> bool:
     targets = [part for target in TARGETS for part in ("--target", target)]
     command = [sys.executable, "-m", "training.fetch", "--home", str(settings.home), "--tracking-uri", settings.tracking_uri]
     process = await asyncio.create_subprocess_exec(
-        *command, *targets, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, env=quiet_environment()
+        *command,
+        *targets,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env=quiet_environment(),
     )
     try:
         async with asyncio.timeout(FETCH_SECONDS):
-            return await process.wait() == 0
+            _, said = await process.communicate()
     except TimeoutError:
         return False
+    else:
+        return _succeeded(process, said)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+def _succeeded(process: asyncio.subprocess.Process, said: bytes) -> bool:
+    """Whether the child ended well; if not, the log has what it said last."""
+    if process.returncode == 0:
+        return True
+    last = said.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
+    log.warning("no champion could be fetched", extra={"why": last, "exit_code": process.returncode})
+    return False
 
 
 async def _somebody_listens(uri: str) -> bool:

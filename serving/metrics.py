@@ -70,8 +70,9 @@ _REFRESH: Final = Histogram(
     "refresh_duration_seconds", "Taking up new data or a new champion.", registry=_ALL, buckets=REFRESH_SECONDS
 )
 _REFRESH_FAILURES: Final = Counter("refresh_failures", "How often that failed.", registry=_ALL)
-_BACKLOG: Final = Gauge(
-    "journal_backlog", "Entries that wait to be written to the database.", registry=_ALL, multiprocess_mode="livesum"
+_QUEUED: Final = Gauge("journal_queued", "Appends that wait for the writer.", registry=_ALL, multiprocess_mode="livesum")
+_SPOOLED: Final = Gauge(
+    "journal_backlog", "Entries on disk that wait for the database.", registry=_ALL, multiprocess_mode="livemostrecent"
 )
 
 
@@ -144,6 +145,7 @@ def refresh_failed() -> None:
     _REFRESH_FAILURES.inc()
 
 
-def journal_backlog(entries: int) -> None:
-    """How many entries of this process wait."""
-    _BACKLOG.set(entries)
+def journal(queued: int, spooled: int) -> None:
+    """How far the journal is behind: appends of this process that wait, and entries of all that lie in the spool."""
+    _QUEUED.set(queued)
+    _SPOOLED.set(spooled)

@@ -1,6 +1,6 @@
 """`/metrics`, for Prometheus: for those who may read. Give it a key of its own, which can be taken back."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from serving import metrics
@@ -16,6 +16,8 @@ router = APIRouter(tags=["health"], dependencies=[needs(Scope.READ)], responses=
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-def get_metrics() -> Response:
+def get_metrics(request: Request) -> Response:
     """Counts and states of all workers, in the text format of Prometheus; route templates, never ids."""
+    backlog = request.app.state.journal.backlog()
+    metrics.journal(backlog.queued, backlog.spooled_rows)
     return Response(metrics.text(), headers={"content-type": metrics.MEDIA_TYPE})

@@ -25,5 +25,11 @@ async def get_readiness(held: Held) -> schemas.Ready:
         raise NotReadyError("The server is stopping; another one, or the next one, answers.")
     served = held.served()
     return schemas.Ready.model_validate(
-        {**stamp(served, "deals"), "status": "ready", "registry": held.registry.state, "n_deals": len(served.deals)}
+        {
+            **stamp(served, "deals"),
+            "status": "ready",
+            "registry": held.registry.state,
+            "store": held.source.state,
+            "n_deals": len(served.deals),
+        }
     )

@@ -27,15 +27,15 @@ from features.errors import NotReadyError
 from features.excerpt import prepare
 from features.rates import Rates, of_the_day
 from features.snapshot import Snapshot
-from serving import metrics, metrics_watch, registry_watch, run_folder, score
+from serving import background, metrics, metrics_watch, registry_watch, run_folder, score, traces
 from serving.champions import Champions
 from serving.one_deal import OneDeal, curve_table, look_up
 from serving.people import people_of
 from serving.ranking import Ranking
 from serving.reason_columns import Words, words_of
-from serving.registry_watch import Registry
+from serving.registry_watch import Registry, State
 from serving.settings import Settings
-from training.bundle import Bundle
+from training.bundle import Bundle, DamagedBundleError
 from training.similar import PastDeals, past_deals
 
 OLDEST_DAYS: Final = 1 / 24
@@ -43,11 +43,12 @@ OLDEST_DAYS: Final = 1 / 24
 MOST_KEPT: Final = 2000
 """Single deals whose signals and curves are kept."""
 
-Lack = Literal["starting", "no_data", "no_champion"]
+Lack = Literal["starting", "no_data", "no_champion", "damaged_champion"]
 
 ADVICE: Final[Mapping[Lack, str]] = {
     "starting": "The server is starting: data and champion are being loaded.",
     "no_data": "There is no data yet. Load some with 'dealcast ingest SOURCE', or run 'dealcast demo'.",
+    "damaged_champion": "The champion for deals is damaged, and there is no other. It is being fetched again.",
     "no_champion": "There is no champion for deals yet. Train one with 'dealcast train', or run 'dealcast demo'.",
 }
 
@@ -57,6 +58,8 @@ log = logging.getLogger("dealcast")
 class Source(Protocol):
     """Where the data comes from; `features.store.Store` is one."""
 
+    @property
+    def state(self) -> State: ...
     def revision(self) -> int: ...
     def load(self) -> Dataset: ...
 
@@ -152,6 +155,7 @@ class Runtime:
         self.folder: Path | None = None
         self._held: Loaded | None = None
         self._versions: Mapping[str, str] = {}
+        self._rejected: dict[str, str] = {}
         self._one_at_a_time = threading.Lock()
 
     def served(self) -> Served:
@@ -190,9 +194,7 @@ class Runtime:
                 return False
             if self._held is None:
                 self._load(revision)  # KPIs do not wait for scores
-            self._held = self._next(revision, versions)
-            self._versions = versions
-            return True
+            return self._take_up(revision, versions)
 
     def _load(self, revision: int) -> bool:
         """Take up data alone. Scores stay what they were where there were any."""
@@ -209,9 +211,13 @@ class Runtime:
             if self.refresh():
                 metrics.refreshed(time.monotonic() - begun)
                 log.info("serving", extra={"revision": self.loaded().revision, "versions": dict(self._versions)})
+        except NotReadyError as error:
+            metrics.refresh_failed()
+            log.warning("refresh failed; what was loaded before is served on", extra={"why": str(error)})
         except Exception:
             metrics.refresh_failed()
             log.exception("refresh failed; what was loaded before is served on")
+        metrics.store(answered=self.source.state == "fresh")
         if self._held is not None:
             metrics.data(self._held.revision, self._held.age_days * 86_400)
             metrics.serving(self._versions, before, time.time())
@@ -225,14 +231,47 @@ class Runtime:
 
     def _dataset(self, revision: int) -> Dataset:
         held = self._held
-        return self.source.load() if held is None or held.revision != revision else held.dataset
+        if held is not None and held.revision == revision:
+            return held.dataset
+        with traces.span("store.load", revision=revision):
+            return self.source.load()
 
-    def _next(self, revision: int, versions: Mapping[str, str]) -> Served:
-        before, dataset = self._held, self._dataset(revision)
-        had = before.bundles if isinstance(before, Served) else {}
-        kept = {target: each for target, each in had.items() if self._versions.get(target) == versions.get(target)}
-        bundles = {target: kept.get(target) or self.champions.load(target, version) for target, version in versions.items()}
-        return build(dataset, revision, bundles)
+    def _take_up(self, revision: int, versions: Mapping[str, str]) -> bool:
+        """Compute what is served next; whether it is anything else than before."""
+        before, bundles = self._held, self._bundles(versions)
+        if "deals" not in bundles:
+            self.lacks = "damaged_champion"
+            return False
+        same = isinstance(before, Served) and before.revision == revision and _identical(before.bundles, bundles)
+        if same and not self._outdated(revision, self._versions):
+            return False
+        self._held = build(self._dataset(revision), revision, bundles)
+        self._versions = {target: each.version for target, each in bundles.items()}
+        return True
+
+    def _bundles(self, versions: Mapping[str, str]) -> dict[str, Bundle]:
+        """The champion of each target; the one before it where it is damaged."""
+        had = self._held.bundles if isinstance(self._held, Served) else {}
+        found = {target: self._bundle(target, version, had.get(target)) for target, version in versions.items()}
+        return {target: each for target, each in found.items() if each is not None}
+
+    def _bundle(self, target: str, version: str, before: Bundle | None) -> Bundle | None:
+        if before is not None and before.version == version:
+            return before
+        try:
+            loaded = self.champions.load(target, version)
+        except DamagedBundleError as error:
+            if self._rejected.get(target) != version:
+                metrics.model_rejected(target)
+                log.error("model rejected", extra={"target": target, "version": version, "why": str(error)})
+            self._rejected[target] = version
+            return before or self.champions.last_good(target)
+        self._rejected.pop(target, None)
+        return loaded
+
+
+def _identical(before: Mapping[str, Bundle], after: Mapping[str, Bundle]) -> bool:
+    return before.keys() == after.keys() and all(after[target] is each for target, each in before.items())
 
 
 def build(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> Served:
@@ -246,7 +285,8 @@ def build(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> Ser
 
 def _pipeline(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> pd.DataFrame:
     """The scored open deals with their signals; overdue once the whole day of the expected close has passed."""
-    deals = score.pipeline(dataset, champion, as_of)
+    with traces.span("score.pipeline", version=champion.version):
+        deals = score.pipeline(dataset, champion, as_of)
     midnight = clock.dates_to_micros(deals["expected_close_on"], dataset.organisation.timezone)
     days = clock.days_between(clock.micros(as_of), midnight)
     return deals.drop(columns="as_of").assign(days_to_expected_close=days, overdue=days <= -1)
@@ -254,7 +294,8 @@ def _pipeline(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> pd.Dat
 
 def _clients(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> Ranking:
     days = dataset.organisation.client_horizon_days
-    scored = score.score_clients(dataset, champion, as_of, [days], reasons=False)
+    with traces.span("score.clients", version=champion.version):
+        scored = score.score_clients(dataset, champion, as_of, [days], reasons=False)
     named = scored.assign(account_name=scored["account_id"].map(_names(dataset)), p_leaves=scored[f"p_leaves_{days}d"])
     return Ranking.of(named.drop(columns="as_of"), by=("value_at_risk", "p_leaves"), key="account_id")
 
@@ -269,7 +310,7 @@ def _names(dataset: Dataset) -> Mapping[str, str]:
 async def watch(runtime: Runtime, settings: Settings) -> None:
     """Refresh whenever something changed, until cancelled."""
     while True:
-        await asyncio.to_thread(runtime.try_refresh)
+        await asyncio.wrap_future(background.start(runtime.try_refresh))
         if runtime.ready and runtime.folder is not None:
             run_folder.ready_file(runtime.folder).touch()
         await asyncio.sleep(settings.poll_seconds)

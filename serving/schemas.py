@@ -242,4 +242,7 @@ class Ready(Stamped):
         description="fresh: the registry answered when last asked; stale: it did not, the last good champion serves; "
         "unknown: not asked yet."
     )
+    store: Literal["fresh", "stale", "unknown"] = Field(
+        description="The same of the store: while it is stale, the last good copy of its data serves."
+    )
     n_deals: int = Field(description="Open deals in the pipeline, 0 or more.")

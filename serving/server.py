@@ -17,9 +17,10 @@ from typing import Final
 
 import uvicorn
 
-from features.store import Store
+from serving import traces
 from serving.api import create_app
 from serving.champions import Champions
+from serving.last_good import LastGood
 from serving.runtime import Runtime
 from serving.settings import Settings
 
@@ -30,7 +31,7 @@ log = logging.getLogger("dealcast")
 
 def open_runtime(settings: Settings) -> Runtime:
     """The runtime on the store and the cached champions of these settings; nothing is loaded yet."""
-    return Runtime(Store(settings.store_url, settings.store_cache), Champions(settings.home))
+    return Runtime(LastGood(settings.store_url, settings.store_cache), Champions(settings.home))
 
 
 class Server(uvicorn.Server):
@@ -77,6 +78,7 @@ class Server(uvicorn.Server):
 
 def run(held: Runtime, settings: Settings, listener: socket.socket, parent: int | None = None) -> None:
     """Serve until a signal ends it, or the process that watches over this one is gone; what is being answered is finished."""
+    traces.configure(settings)
     config = uvicorn.Config(
         create_app(held, settings),
         log_config=None,

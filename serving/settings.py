@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     rate_burst             requests that it may make at once after a silence
     at_once                requests that a worker answers at once; others wait for a moment, then get 503
     scoring_at_once        the same for posted deals, which are answered together
+    otel_endpoint          where traces are sent, as OTLP over HTTP; none are made without it (needs the extra `otel`)
     log_level              debug, info, warning or error
     log_style              json: one object a line; text: readable; auto: text where stderr is a terminal
     language               of the page, where the browser asks for neither English nor Russian
@@ -95,6 +96,7 @@ class Settings(BaseSettings):
     rate_burst: int = Field(default=2000, ge=1, le=1_000_000)
     at_once: int = Field(default=8, ge=1, le=1000)
     scoring_at_once: int = Field(default=64, ge=1, le=10_000)
+    otel_endpoint: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_style: Literal["auto", "json", "text"] = "auto"
     language: Language = "en"
@@ -178,6 +180,17 @@ def password_of(url: str) -> str:
 
 def _text(value: Any) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def origins(settings: Settings) -> dict[str, str]:
+    """Where each setting that is not left at its default comes from: the environment, or dealcast.toml."""
+    variables = {name.upper() for name in os.environ}
+    found = {}
+    for name in sorted(settings.model_fields_set):
+        variable = f"DEALCAST_{name.upper()}"
+        where = next((each for each in (variable, f"{variable}_FILE") if each in variables), "dealcast.toml")
+        found[name] = where
+    return found
 
 
 def check_servable(settings: Settings, has_admin: Callable[[], bool] = lambda: False) -> None:

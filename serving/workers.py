@@ -108,7 +108,7 @@ class Workers:
             *("--listener", str(self.listener.fileno()), "--folder", str(self.folder), "--parent", str(os.getpid())),
             *(["--join"] if joins else []),
             stdin=asyncio.subprocess.DEVNULL,
-            env=os.environ | as_environment(self.settings),
+            env=_environment(self.settings),
             pass_fds=[self.listener.fileno()],
             process_group=0,  # Ctrl+C in a terminal reaches this process alone, which passes it on
         )
@@ -151,6 +151,12 @@ class Workers:
 def _send(process: asyncio.subprocess.Process, number: int) -> None:
     with suppress(ProcessLookupError):
         process.send_signal(number)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """A worker reads what this process read, even where a file with a secret has changed since."""
+    given = {name: value for name, value in os.environ.items() if not (name.startswith("DEALCAST_") and name.endswith("_FILE"))}
+    return given | as_environment(settings)
 
 
 def _counts() -> ModuleType:

@@ -22,13 +22,21 @@ def fetch(registry: Registry, target: str, cache: Path) -> str | None:
     if champion is None:
         return None
     folder = cache / target
-    if not (folder / champion.version / "bundle.json").exists():
+    if not _is_good(folder / champion.version):
         _copy_whole(champion, folder)
-    bundle.verify(bundle.load(folder / champion.version))
     temporary = folder / "current.tmp"
     temporary.write_text(champion.version, encoding="utf-8")
     temporary.replace(folder / "current")
     return champion.version
+
+
+def _is_good(folder: Path) -> bool:
+    """Whether there is a bundle as it was stored, which gives the predictions stored with it."""
+    try:
+        bundle.verify(bundle.load(folder))
+    except bundle.DamagedBundleError:
+        return False
+    return True
 
 
 def _copy_whole(champion: Champion, folder: Path) -> None:
@@ -36,7 +44,7 @@ def _copy_whole(champion: Champion, folder: Path) -> None:
     temporary = folder / f"{champion.version}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.copytree(champion.path, temporary)
-    bundle.load(temporary)
+    bundle.verify(bundle.load(temporary))
     shutil.rmtree(folder / champion.version, ignore_errors=True)
     temporary.replace(folder / champion.version)
 

@@ -20,6 +20,7 @@ from serving.api import create_app
 from serving.audit_log import Origin
 from serving.auth import Scope
 from serving.champions import TARGETS, Champions, cache_below
+from serving.registry_watch import State
 from serving.runtime import Runtime
 from serving.settings import Settings
 from training import bundle
@@ -30,6 +31,8 @@ KEY = "0123456789-abcdefghij"
 
 class MemorySource:
     """A store that holds one Dataset in memory; `put` is an ingest."""
+
+    state: State = "fresh"
 
     def __init__(self, dataset: Dataset | None = None) -> None:
         self.dataset = dataset

@@ -19,6 +19,7 @@ COMMANDS = (
     "bridge",
     "calls",
     "demo",
+    "doctor",
     "evaluate",
     "forecast",
     "funnel",
