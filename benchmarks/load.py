@@ -158,11 +158,11 @@ def _throughput(targets: Sequence[Target], options: Any) -> None:
             for target in targets:
                 found = closed(target.port, target.path, target.bodies, connections, options.seconds)
                 seen[target.name].append(found)
-        speed = {name: _median(found, lambda each: each.per_second) for name, found in seen.items()}
-        for name, found in seen.items():
+        speed = {name: _median(runs, lambda each: each.per_second) for name, runs in seen.items()}
+        for name, runs in seen.items():
             ratios = [f"{speed[name] / speed[base]:>8.2f}" if base in speed else " " * 8 for base in (MLFLOW, EMPTY)]
-            times = [_median(found, lambda each: each.p50), _median(found, lambda each: each.p99)]
-            refused = sum(each.refused for each in found)
+            times = [_median(runs, lambda each: each.p50), _median(runs, lambda each: each.p99)]
+            refused = sum(each.refused for each in runs)
             figures = f"{connections:>11} {speed[name]:>11.0f} {times[0]:>8.1f} {times[1]:>8.1f} {refused:>9}"
             print(f"{name:<22} {figures}  {'  '.join(ratios)}", flush=True)
 

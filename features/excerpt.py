@@ -263,6 +263,16 @@ def _of_deals(dataset: Dataset, table: str) -> Grouped:
     return found
 
 
+def rows_of_clients(dataset: Dataset, table: str, clients: Rows) -> Rows:
+    """The rows of a table that belong to some clients (rows of `Dataset.client_ids`), ascending; a client of -1 has none."""
+    return _of_clients(dataset, table).of_groups(clients)
+
+
+def rows_of_deals(dataset: Dataset, table: str, deals: Rows) -> Rows:
+    """The rows of a table that belong to some stored deals, ascending."""
+    return _of_deals(dataset, table).of_groups(deals)
+
+
 def _leads_of(dataset: Dataset, deal_ids: Texts) -> Rows:
     """The leads that name one of these deals, whether or not the deal is stored."""
     if not dataset.arrays.has("leads", "deal_id"):

@@ -1,7 +1,7 @@
 """The HTTP API: the application put together from its routers, each in a module of its own.
 
 Lists come straight from the ranking; what computes (a single deal, reasons, forecasts, KPIs) is a plain function, which the
-server runs in its thread pool. Posted records go to the one thread that scores (`batching`). The others are coroutines and never
+server runs in its thread pool. Posted records go to a thread that scores (`batching`). The others are coroutines and never
 wait.
 """
 
@@ -21,6 +21,7 @@ from serving import (
     background,
     call_page,
     calls_api,
+    client_batch,
     clients_api,
     deal_batch,
     deals_api,
@@ -94,7 +95,8 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
         jobs = [runtime.watch(held, settings), runtime.watch_registry(held, settings)] if watching else []
         tasks = [asyncio.create_task(job) for job in jobs]
         yield
-        await asyncio.to_thread(app.state.deal_scores.close)
+        for batcher in (app.state.deal_scores, app.state.client_scores):
+            await asyncio.to_thread(batcher.close)
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -112,7 +114,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
         lifespan=lifespan,
     )
     app.state.runtime, app.state.settings = held, settings
-    app.state.deal_scores = Batcher(*deal_batch.stages())
+    app.state.deal_scores, app.state.client_scores = Batcher(*deal_batch.stages()), Batcher(client_batch.stage())
     app.state.database = Database(connect(settings.store_url))
     app.state.journal = open_journal(app.state.database, settings)
     ring = KeyRing(app.state.database, settings)

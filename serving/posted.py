@@ -57,7 +57,7 @@ def _composed(value: str) -> str:
     return unicodedata.normalize("NFC", value)
 
 
-def _one_or_many(value: Any) -> Any:
+def one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
 
@@ -191,7 +191,7 @@ class ScoreRequest(Posted):
         list[Any],
         Field(min_length=1, max_length=MOST_DEALS),
         BeforeValidator(
-            _one_or_many,
+            one_or_many,
             json_schema_input_type=PostedDeal | Annotated[list[PostedDeal], Field(min_length=1, max_length=MOST_DEALS)],
         ),
     ] = Field(

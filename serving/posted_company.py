@@ -44,6 +44,10 @@ _SAID: Final[Mapping[str, tuple[str, str]]] = {
         "the value is not in the data: the company's averages stand in",
         "такого значения нет в данных: взяты средние по компании",
     ),
+    "unused_rows": (
+        "the company's data has no such table, so these rows say nothing to the model",
+        "в данных компании нет такой таблицы, поэтому эти строки ничего не говорят модели",
+    ),
     "history_gap": (
         "a change does not begin with the value that the one before it left: a change is missing",
         "изменение начинается не с того значения, которое осталось от предыдущего: одного изменения не хватает",
@@ -80,9 +84,7 @@ def own_ids(deal: PostedDeal) -> Iterator[tuple[str, tuple[str | int, ...]]]:
 
 def unknowns(dataset: Dataset, deal: PostedDeal, as_of: int) -> list[dict[str, str]]:
     """Warnings about what of a deal the data did not know before as_of, as in the HTTP API's `warnings`."""
-    found = []
-    if deal.account_id and not _known(accounts_known(dataset), deal.account_id, as_of):
-        found.append(warning("unknown_account", "account_id"))
+    found = unknown_account(dataset, deal.account_id, as_of) if deal.account_id else []
     if deal.stage not in _stages(dataset) and not _known(texts_known(dataset, "stage"), deal.stage, as_of):
         found.append(warning("unknown_stage", "stage"))
     for field in ("owner_id", *CATEGORIES):
@@ -90,6 +92,11 @@ def unknowns(dataset: Dataset, deal: PostedDeal, as_of: int) -> list[dict[str, s
         if value and dataset.arrays.has("deals", field) and not _known(texts_known(dataset, field), value, as_of):
             found.append(warning("unknown_owner" if field == "owner_id" else "unknown_category", field))
     return [*found, *(warning("history_gap", "changes") for _ in range(_has_gap(deal)))]
+
+
+def unknown_account(dataset: Dataset, account_id: str, as_of: int) -> list[dict[str, str]]:
+    """The warning that the data did not know an account before as_of; none where it did."""
+    return [] if _known(accounts_known(dataset), account_id, as_of) else [warning("unknown_account", "account_id")]
 
 
 def warning(code: str, field: str) -> dict[str, str]:

@@ -30,9 +30,9 @@ def tables_of(deals: Iterable[PostedDeal], custom: Sequence[Column] = ()) -> Map
     changes = [(deal, change) for deal in posted for change in deal.changes]
     activities = [(deal, index, activity) for deal in posted for index, activity in enumerate(deal.activities)]
     tables = {
-        "deals": _table("deals", [vars(deal) for deal in posted]),
-        "deal_changes": _table("deal_changes", [{"deal_id": deal.deal_id, **vars(change)} for deal, change in changes]),
-        "activities": _table("activities", [_activity(deal, index, activity) for deal, index, activity in activities]),
+        "deals": table_of("deals", [vars(deal) for deal in posted]),
+        "deal_changes": table_of("deal_changes", [{"deal_id": deal.deal_id, **vars(change)} for deal, change in changes]),
+        "activities": table_of("activities", [_activity(deal, index, activity) for deal, index, activity in activities]),
     }
     tables["deals"] = tables["deals"].assign(**_custom_columns(posted, custom))
     _check_fields(tables["deal_changes"], custom)
@@ -45,7 +45,8 @@ def _activity(deal: PostedDeal, index: int, activity: Any) -> dict[str, Any]:
     return {**vars(activity), **own, "activity_id": activity.activity_id or f"{deal.deal_id}/{index}"}
 
 
-def _table(name: str, records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def table_of(name: str, records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Records that a schema has read as a table of the contract, with the columns that the first of them has."""
     columns = [column for column in TABLES[name].columns if not records or column.name in records[0]]
     return pd.DataFrame({column.name: _column([record[column.name] for record in records], column.kind) for column in columns})
 

@@ -140,7 +140,7 @@ class DealAnswer(Stamped):
 class InputWarning(Said):
     """What the data does not know of a posted record, and what stands in for it."""
 
-    code: Literal["unknown_account", "unknown_stage", "unknown_owner", "unknown_category", "history_gap"] = Field(
+    code: Literal["unknown_account", "unknown_stage", "unknown_owner", "unknown_category", "history_gap", "unused_rows"] = Field(
         description="Which warning it is, for programs."
     )
     field: str = Field(description="The field that it is about.", examples=["account_id"])
@@ -208,6 +208,59 @@ class LeavingPoint(BaseModel):
         "then), which falls."
     )
     extrapolated: bool = Field(description="Whether that day lies beyond what the model could observe.")
+
+
+class LeavingAtHorizon(BaseModel):
+    """P(the client leaves) at one horizon."""
+
+    days: float = Field(description="Horizon in days after as_of.", examples=[90])
+    p_leaves: Probability | None = Field(description="P(the client leaves within the horizon), 0 to 1.")
+
+
+class ScoredClient(BaseModel):
+    """The score of one posted client. One that cannot be scored has a `reason` and null everywhere else."""
+
+    index: int = Field(description="Its place in the request, counted from 0.", examples=[0])
+    account_id: str = Field(description="The client's id.", examples=["A-7"])
+    regime: Literal["contracts", "orders"] | None = Field(
+        description="contracts: leaving is a cancellation or an end without a successor; orders: it is silence."
+    )
+    p_leaves: Probability | None = Field(description="P(the client leaves within the organisation's `horizon_days`), 0 to 1.")
+    horizons: list[LeavingAtHorizon] = Field(description="P(leaves) at the horizons asked for; empty where there is no score.")
+    value_at_risk: float | None = Field(
+        description="p_leaves x expected value of the next `value_days` if the client does not leave, in money."
+    )
+    ltv: float | None = Field(description="Expected value of the next `value_days`, in the organisation's currency.")
+    ltv_low: float | None = Field(description="Lower end of its interval: one chance in ten of less.")
+    ltv_high: float | None = Field(description="Upper end of its interval: one chance in ten of more.")
+    life_table_weight: Probability | None = Field(
+        description="What boosting has left of the way from the base rates, (1 - learning rate) ^ rounds; 1: base rates alone."
+    )
+    reason: str | None = Field(
+        description="Why there is no score, null where there is one. not_active: no contract in force and no recent order.",
+        examples=["not_active"],
+    )
+    reasons: Reasons | None = Field(description="Why p_leaves is what it is; null where not asked for.")
+    warnings: list[InputWarning] = Field(description="What of the posted client the data does not know.")
+
+
+class InvalidClient(BaseModel):
+    """Stands in the place of a posted client that cannot be read; the other clients of the request are scored."""
+
+    index: int = Field(description="Its place in the request, counted from 0.", examples=[1])
+    account_id: str | None = Field(description="The id as sent, null where it cannot be read.", examples=["A-8"])
+    reason: Literal["invalid"] = Field(description="Always invalid.")
+    errors: list[FieldError] = Field(description=f"The first {SHOWN_ERRORS} rules that the client breaks, and where.")
+
+
+class ScoreClientsAnswer(Stamped):
+    """One result for each posted client, in the order of the request."""
+
+    horizon_days: int = Field(description="The organisation's horizon, that of `p_leaves`, in days.", examples=[90])
+    value_days: int = Field(description="Over how many days the values are counted.", examples=[365])
+    results: list[ScoredClient | InvalidClient] = Field(
+        description="One result for each client, in the order of the request; one that cannot be read has the reason `invalid`."
+    )
 
 
 class ClientsAnswer(Stamped):

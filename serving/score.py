@@ -25,6 +25,7 @@ from training.bundle import Bundle
 from training.explain import Question
 from training.labels import STAYED
 from training.lifetime import Terms
+from training.spending import GammaGamma
 from training.targets import LEFT, WON
 
 REASON_DAYS: Final = 30.0
@@ -110,8 +111,9 @@ def score_clients(
     terms: Terms = YEAR,
     *,
     reasons: bool = True,
+    spending: GammaGamma | None = None,
 ) -> pd.DataFrame:
-    """One row for each active client, ordered by account_id.
+    """One row for each active client, ordered by account_id; `spending` as in `serving.client_value.value_columns`.
 
     Columns: account_id, as_of, regime, p_leaves_{h}d, ltv_days (the days over which the next four count, `terms.days`), ltv
     (expected value), ltv_low and ltv_high (ends of its interval), value_at_risk (p_leaves at the organisation's client horizon x
@@ -122,7 +124,7 @@ def score_clients(
     refuse_hindsight(bundle, as_of)
     snapshot = Snapshot(dataset, as_of)
     regimes = (clients.CONTRACTS, clients.ORDERS)
-    parts = [_scored_clients(snapshot, bundle, regime, horizons, terms, reasons=reasons) for regime in regimes]
+    parts = [_scored_clients(snapshot, bundle, regime, horizons, terms, spending, reasons=reasons) for regime in regimes]
     return pd.concat([part for part in parts if len(part)] or parts[:1]).sort_values("account_id", ignore_index=True)
 
 
@@ -177,7 +179,14 @@ def _without_reasons(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scored_clients(
-    snapshot: Snapshot, bundle: Bundle, regime: str, horizons: Sequence[float], terms: Terms, *, reasons: bool
+    snapshot: Snapshot,
+    bundle: Bundle,
+    regime: str,
+    horizons: Sequence[float],
+    terms: Terms,
+    spending: GammaGamma | None,
+    *,
+    reasons: bool,
 ) -> pd.DataFrame:
     rows = clients.cohort(snapshot, regime)
     signals = clients.client_signals(snapshot, rows)
@@ -190,7 +199,7 @@ def _scored_clients(
     table |= {"ltv_days": terms.days, **dict.fromkeys(VALUES, np.nan)}
     if model is not None and curves is not None:
         leaving_then = leaving(regime, own_horizon).answer(curves)
-        table |= value_columns(regime, model, curves, signals, leaving_then, own_horizon, terms)
+        table |= value_columns(regime, model, curves, signals, leaving_then, own_horizon, terms, spending)
     table["life_table_weight"] = np.nan if model is None else model.life_table_weight
     if reasons and curves is not None:
         table |= reason_columns(snapshot, bundle, regime, signals, leaving(regime, own_horizon))

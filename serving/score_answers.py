@@ -1,23 +1,29 @@
 """Answers about posted records: items read one by one, scored by the batcher, and put back into the order of the request."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
 import pandas as pd
+from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.responses import Response
 
 from serving import posted_company, posted_items, schemas
-from serving.answers import stamp
+from serving.answers import clients_of, stamp
 from serving.batching import Batcher, OverloadedError
+from serving.client_batch import ClientJob
 from serving.deal_batch import Answered, DealJob
 from serving.errors import ProblemError
 from serving.posted import PostedDeal, ScoreRequest
+from serving.posted_clients import PostedClient, ScoreClientsRequest, own_ids
 from serving.runtime import Served
+from serving.score import YEAR
 
 T = TypeVar("T")
+P = TypeVar("P", bound=BaseModel)
 
 QUICK_BYTES: Final = 65_536
 """A body up to this size is read where it arrives, within a millisecond or two; reading a larger one would hold up the others."""
@@ -28,21 +34,46 @@ _BLANK_DEAL: Final[dict[str, Any]] = {
     "reasons": None,
     "warnings": [],
 }
+_BLANK_CLIENT: Final[dict[str, Any]] = {**dict.fromkeys(schemas.ScoredClient.model_fields), "horizons": [], "warnings": []}
+CLIENTS: Final = posted_items.Kind("clients", "account_id", PostedClient, own_ids, lambda _: ())
 
 
 async def deals(served: Served, asked: ScoreRequest, body: bytes, batcher: Batcher) -> Response:
     """One result for each posted deal. Raises ProblemError where too much work waits, UsageError for an as_of before training."""
     kind = _kind_of_deals(served)
     items = await _read(body, lambda: posted_items.read(kind, asked.deals))
-    as_of = None if asked.as_of is None else pd.Timestamp(asked.as_of).tz_convert("UTC").as_unit("us")
     fit = tuple(item.posted for item in items if item.posted is not None)
-    answered: Answered = await _answer(batcher, DealJob(served, fit, tuple(asked.horizons), as_of, asked.wants_reasons, body))
+    job = DealJob(served, fit, tuple(asked.horizons), _moment(asked.as_of), asked.wants_reasons, body)
+    answered: Answered = await _answer(batcher, job)
+    results = _in_place(kind, items, answered, _BLANK_DEAL)
+    return _respond({**stamp(served, "deals"), "as_of": answered.as_of, "results": results})
+
+
+async def clients(served: Served, asked: ScoreClientsRequest, body: bytes, batcher: Batcher) -> Response:
+    """One result for each posted client. Raises NotReadyError without a champion for clients; else as `deals`."""
+    clients_of(served)
+    items = await _read(body, lambda: posted_items.read(CLIENTS, asked.clients))
+    fit = tuple(item.posted for item in items if item.posted is not None)
+    job = ClientJob(served, fit, tuple(asked.horizons), _moment(asked.as_of), asked.wants_reasons)
+    answered: Answered = await _answer(batcher, job)
+    own = {"horizon_days": served.dataset.organisation.client_horizon_days, "value_days": int(YEAR.days)}
+    results = _in_place(CLIENTS, items, answered, _BLANK_CLIENT)
+    return _respond({**stamp(served, "clients"), **own, "as_of": answered.as_of, "results": results})
+
+
+def _moment(as_of: datetime | None) -> pd.Timestamp | None:
+    return None if as_of is None else pd.Timestamp(as_of).tz_convert("UTC").as_unit("us")
+
+
+def _in_place(
+    kind: posted_items.Kind[P], items: Sequence[posted_items.Item[P]], answered: Answered, blank: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """A result for each item, refused or answered, in the order of the request."""
     rows = iter(answered.rows)
-    results = [
-        posted_items.refused(kind, item) if item.posted is None else {**_BLANK_DEAL, "index": item.index, **next(rows)}
+    return [
+        posted_items.refused(kind, item) if item.posted is None else {**blank, "index": item.index, **next(rows)}
         for item in items
     ]
-    return _respond({**stamp(served, "deals"), "as_of": answered.as_of, "results": results})
 
 
 def _kind_of_deals(served: Served) -> posted_items.Kind[PostedDeal]:

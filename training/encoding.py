@@ -178,7 +178,7 @@ def _in_use(values: pd.Series) -> tuple[str, ...]:
 
 def _codes(values: pd.Series, texts: "pd.Index[Any]") -> npt.NDArray[np.float32]:
     there = values.to_numpy(dtype=object)
-    found = texts.get_indexer(there)
+    found = texts.get_indexer(pd.Index(there, dtype=object))
     coded = np.where(found >= 0, found, len(texts)).astype(np.float32)
     return np.where(pd.isna(there), np.float32(np.nan), coded)
 

@@ -61,7 +61,7 @@ class Cells:
         kind = np.full(n, len(self.kinds), dtype=np.int64)
         age_bin = np.full(n, len(self.age_cuts) + 1, dtype=np.int64)
         if self.kind_signal in signals:
-            found = self._index.get_indexer(signals[self.kind_signal].to_numpy(dtype=object))
+            found = self._index.get_indexer(pd.Index(signals[self.kind_signal].to_numpy(dtype=object), dtype=object))
             kind = np.where(found >= 0, found, len(self.kinds))
         if self.age_signal in signals:
             age = signals[self.age_signal].to_numpy(dtype=np.float64)

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from features.clock import Floats
 from training.bg_nbd import BgNbd, Purchases
+from training.chance import Words, generators, streams, uniforms
 from training.curves import Curves
 from training.spending import GammaGamma, Spent
 
@@ -105,35 +106,40 @@ def _paid(days: Floats, terms: Terms) -> Floats:
 
 @dataclass(frozen=True)
 class Ordering:
-    """Clients who order: their curves, what they bought before and what they spent on it."""
+    """Clients who order: their curves, what they bought before, what they spent on it, and a number for each to draw by."""
 
     curves: Curves
     past: Purchases
     spent: Spent
+    keys: Words
 
     def take(self, rows: Rows) -> "Ordering":
         """Some of the clients."""
         curves = Curves(self.curves.edges, self.curves.hazards[rows], self.curves.extrapolated)
         past = Purchases(self.past.x[rows], self.past.t_x[rows], self.past.T[rows])
-        return Ordering(curves, past, Spent(self.spent.n[rows], self.spent.mean[rows]))
+        return Ordering(curves, past, Spent(self.spent.n[rows], self.spent.mean[rows]), self.keys[rows])
 
 
 def order_lifetimes(clients: Ordering, model: BgNbd, spending: GammaGamma, horizon: float, terms: Terms) -> Lifetimes:
-    """Clients who order: leaving is to have no order within the horizon. Simulated with the seed of `terms`."""
-    rng, n = np.random.default_rng(terms.seed), len(clients.past.x)
+    """Clients who order: leaving is to have no order within the horizon.
+
+    Simulated with the seed of `terms`; what a client draws does not depend on the clients beside it.
+    """
+    n = len(clients.past.x)
     chunks = [clients.take(np.arange(start, min(start + CHUNK, n))) for start in range(0, n, CHUNK)]
-    parts = [_simulated(chunk, model, spending, horizon, terms, rng) for chunk in chunks]
+    parts = [_simulated(chunk, model, spending, horizon, terms) for chunk in chunks]
     return Lifetimes(*(np.concatenate([np.empty(0), *(getattr(part, name) for part in parts)]) for name in COLUMNS))
 
 
-def _simulated(
-    clients: Ordering, model: BgNbd, spending: GammaGamma, horizon: float, terms: Terms, rng: np.random.Generator
-) -> Lifetimes:
+def _simulated(clients: Ordering, model: BgNbd, spending: GammaGamma, horizon: float, terms: Terms) -> Lifetimes:
     orders_at_all = 1.0 - clients.curves.still(terms.days)
-    strata = (np.arange(terms.draws) + rng.random((len(orders_at_all), terms.draws))) / terms.draws
+    own = streams(clients.keys, terms.seed, terms.draws)
+    strata = (np.arange(terms.draws) + uniforms(own, 0)) / terms.draws
     first = clients.curves.days_until_still(np.clip(1.0 - strata * orders_at_all[:, None], np.finfo(np.float64).tiny, 1.0))
-    n_orders, worth = simulate_orders(model, clients.past, first, _pace(clients, model, terms), terms, rng)
-    value = spending.draw_totals(clients.spent, n_orders, rng) * worth / np.maximum(n_orders, 1.0)
+    n_orders, worth = simulate_orders(model, clients.past, first, _pace(clients, model, terms), terms, own)
+    value = (
+        spending.draw_totals(clients.spent, n_orders, generators(clients.keys, terms.seed)) * worth / np.maximum(n_orders, 1.0)
+    )
     # Drawn amounts have heavy tails; their mean is known, and so is used where a mean is asked for.
     mean = worth * spending.expected(clients.spent)[:, None]
     kept = first < min(horizon, terms.days)
@@ -143,11 +149,12 @@ def _simulated(
 
 
 def simulate_orders(
-    model: BgNbd, past: Purchases, first: Floats, pace: Floats, terms: Terms, rng: np.random.Generator
+    model: BgNbd, past: Purchases, first: Floats, pace: Floats, terms: Terms, own_streams: Words
 ) -> tuple[Floats, Floats]:
     """Orders within the days asked for, the first of each draw being given: their number, and the sum of their discounts.
 
-    `first` is (clients, draws), in days; `pace` divides the gaps after it, one a client. After each order the client leaves with
+    `first` is (clients, draws), in days; `pace` divides the gaps after it, one a client; `own_streams` are
+    the random numbers of each draw, of which the first is spent. After each order the client leaves with
     probability a / (a + b + x - 1); if it stays, the gap to the next has a closed form, because its rate is gamma distributed
     with shape r + x and rate alpha + T.
     """
@@ -155,21 +162,22 @@ def simulate_orders(
     count, worth = np.zeros(time.size), np.zeros(time.size)
     x, age, own = (np.repeat(values, first.shape[1]) for values in (past.x, past.T, pace))
     going = np.flatnonzero(np.isfinite(time))
-    for _ in range(MOST_ORDERS):
+    streams_of = own_streams.ravel()
+    for order in range(MOST_ORDERS):
         if not len(going):
             break
         count[going] += 1.0
         worth[going] += terms.discounted(time[going])
         x[going] += 1.0
-        time[going] += _gaps(model, x[going], age[going] + time[going], rng) / own[going]
+        time[going] += _gaps(model, x[going], age[going] + time[going], streams_of[going], order) / own[going]
         going = going[time[going] < terms.days]
     return count.reshape(first.shape), worth.reshape(first.shape)
 
 
-def _gaps(model: BgNbd, x: Floats, age: Floats, rng: np.random.Generator) -> Floats:
-    """Days to the next order just after one at this age, infinite where the client has left."""
-    leaves = rng.random(len(x)) < model.a / (model.a + model.b + x - 1.0)
-    waits = (model.alpha + age) * np.expm1(rng.standard_exponential(len(x)) / (model.r + x))
+def _gaps(model: BgNbd, x: Floats, age: Floats, own: Words, order: int) -> Floats:
+    """Days to the next order just after one at this age, infinite where the client has left; the order-th of each stream."""
+    leaves = uniforms(own, 2 * order + 1) < model.a / (model.a + model.b + x - 1.0)
+    waits = (model.alpha + age) * np.expm1(-np.log1p(-uniforms(own, 2 * order + 2)) / (model.r + x))
     return np.where(leaves, np.inf, waits)
 
 

@@ -9,6 +9,7 @@ Example: purchases are worth 300 on average, and a client has made one of 3,000.
 expected of its next one; where a client's purchases are all alike, nearly 3,000.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,11 +61,17 @@ class GammaGamma:
         """The mean amount of a client's next purchases: a weighted mean of its own and everybody's."""
         return np.asarray(self.p * (self.gamma + spent.n * spent.mean) / (self.p * spent.n + self.q - 1.0))
 
-    def draw_totals(self, spent: Spent, n_purchases: Floats, rng: np.random.Generator) -> Floats:
-        """What `n_purchases` (clients, draws) of each client add up to, its own rate drawn too; 0 for no purchase."""
+    def draw_totals(self, spent: Spent, n_purchases: Floats, chance: Iterable[np.random.Generator]) -> Floats:
+        """What `n_purchases` (clients, draws) of each client add up to, its own rate drawn too; 0 for no purchase.
+
+        `chance` is a generator for each client.
+        """
         shape, rate = self.q + self.p * spent.n, self.gamma + spent.n * spent.mean
-        own = rng.standard_gamma(shape[:, None], n_purchases.shape) / rate[:, None]
-        return np.asarray(rng.standard_gamma(self.p * n_purchases) / own)
+        totals = np.empty(n_purchases.shape)
+        for row, rng in enumerate(chance):
+            own = rng.standard_gamma(shape[row], n_purchases.shape[1]) / rate[row]
+            totals[row] = rng.standard_gamma(self.p * n_purchases[row]) / own
+        return totals
 
 
 def fit_gamma_gamma(spent: Spent) -> GammaGamma:

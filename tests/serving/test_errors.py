@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from serving.errors import Problem, field_errors, problem
-from serving.limits import LARGEST_BODY
+from serving.limits import LARGEST_BODY, LARGEST_RECORDS
 from serving.runtime import Runtime
 from tests.serving.test_posted import DEAL
 
@@ -107,8 +107,9 @@ def test_text_that_is_merely_unusual_is_no_error(client: TestClient) -> None:
     assert client.post("/v1/score", content=bom, headers={"content-type": "application/json"}).status_code == 200
 
 
-def test_a_body_beyond_two_mebibytes_is_refused(client: TestClient) -> None:
-    check_problem(client.post("/v1/score", content=b" " * (LARGEST_BODY + 1)), 413)
+def test_a_body_beyond_what_its_address_takes_is_refused(client: TestClient) -> None:
+    check_problem(client.post("/v1/score", content=b" " * (LARGEST_RECORDS + 1)), 413)
+    check_problem(client.post("/v1/forecast/what-if", content=b" " * (LARGEST_BODY + 1)), 413)
 
 
 def test_a_body_of_another_type_is_refused(client: TestClient) -> None:

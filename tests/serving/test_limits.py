@@ -14,7 +14,9 @@ async def _echo(_: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": f"{len(body['body'])} {after['type']}".encode()})
 
 
-def exchange(app: Any, parts: Iterable[bytes], headers: dict[str, str] | None = None) -> tuple[int, bytes, dict[bytes, bytes]]:
+def exchange(
+    app: Any, parts: Iterable[bytes], headers: dict[str, str] | None = None, path: str = "/"
+) -> tuple[int, bytes, dict[bytes, bytes]]:
     """Send a body in parts, as a chunked request; an empty part ends it, without one the connection falls silent."""
     pending = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
     sent: list[dict[str, Any]] = []
@@ -31,7 +33,7 @@ def exchange(app: Any, parts: Iterable[bytes], headers: dict[str, str] | None = 
         pending += [{"type": "http.disconnect"}]
         pending[-2]["more_body"] = False
     raw = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-    asyncio.run(app({"type": "http", "headers": raw, "method": "POST", "path": "/"}, receive, send))
+    asyncio.run(app({"type": "http", "headers": raw, "method": "POST", "path": path}, receive, send))
     return sent[0]["status"], sent[1]["body"], dict(sent[0]["headers"])
 
 
@@ -43,6 +45,21 @@ def test_a_chunked_body_beyond_the_limit_is_refused() -> None:
     status, body, headers = exchange(BodyLimit(_echo, largest=10), [b"12345", b"678901"])
     assert (status, headers[b"connection"]) == (413, b"close")
     assert b"body_too_large" in body
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/score", 200),
+        ("/v1/score-clients", 200),
+        ("/v1/records/deals", 200),
+        ("/v1/scores", 413),
+        ("/v1/forecast/what-if", 413),
+    ],
+)
+def test_addresses_that_take_records_take_larger_bodies(path: str, status: int) -> None:
+    app = BodyLimit(_echo, largest=4, largest_records=10)
+    assert exchange(app, [b"1234567890", b""], path=path)[0] == status
 
 
 @pytest.mark.parametrize("announced", ["11", "9" * 400])

@@ -27,7 +27,9 @@ def never(n: int) -> Spent:
 
 def worth(model: BgNbd, past: Purchases, terms: Terms, horizon: float = 90.0) -> Lifetimes:
     curves = Curves(EDGES, model.hazards(past, EDGES), 730.0)
-    return order_lifetimes(Ordering(curves, past, never(len(past.x))), model, ALIKE, horizon, terms)
+    return order_lifetimes(
+        Ordering(curves, past, never(len(past.x)), np.arange(len(past.x), dtype=np.uint64)), model, ALIKE, horizon, terms
+    )
 
 
 def pasts(n: int) -> Purchases:

@@ -6,6 +6,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import gamma
 
+from training.chance import generators
 from training.spending import GammaGamma, Spent, fit_gamma_gamma
 
 MODEL = GammaGamma(p=6.0, q=4.0, gamma=150.0)
@@ -49,7 +50,7 @@ def test_one_purchase_leans_on_the_others_and_fifty_on_themselves() -> None:
 def test_drawn_totals_have_the_expected_mean_and_nothing_bought_is_nothing() -> None:
     spent = Spent(np.array([4.0]), np.array([80.0]))
     bought = np.tile([0.0, 2.0], 40_000)[None, :]
-    totals = MODEL.draw_totals(spent, bought, np.random.default_rng(1))
+    totals = MODEL.draw_totals(spent, bought, generators(np.arange(len(bought), dtype=np.uint64), 1))
     assert not totals[bought == 0].any()
     assert totals[bought == 2].mean() == pytest.approx(2 * MODEL.expected(spent)[0], rel=0.02)
 
