@@ -1,7 +1,7 @@
 """Requests that arrive while others are being answered are answered together, by one thread.
 
-A pass over fifty deals costs little more than one over a single deal. So nothing waits on purpose: while the thread is idle a
-job starts at once, alone; what arrives meanwhile is collected, and the next pass takes all of it. Under load passes grow by
+A pass over fifty deals costs little more than one over a single deal. But nothing waits on purpose: while the thread is idle a
+job starts at once, with what has arrived already; what arrives meanwhile is collected, and the next pass takes all of it. Under load passes grow by
 themselves until they hold as much as `largest` allows.
 
 Work is done in stages, each with a queue of its own. A job ends at a stage or goes on to the next, and the thread takes turns: a
@@ -111,20 +111,26 @@ class Batcher:
         with self._changed:
             self._admit()
             self.stages[0].waiting.append(asked)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="scoring", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+        # What has arrived already is taken along: it is in the loop's queue, and costs no waiting.
+        loop.call_soon(loop.call_soon, self._wake)
         return await asked.answer
 
     def close(self) -> None:
         """Answer what waits, then end the thread."""
+        self._wake()
         with self._changed:
             self._closed = True
             self._changed.notify()
             thread, self._thread = self._thread, None
         if thread is not None:
             thread.join()
+
+    def _wake(self) -> None:
+        with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="scoring", daemon=True)
+                self._thread.start()
+            self._changed.notify()
 
     def _admit(self) -> None:
         wait = sum(stage.ahead() for stage in self.stages)

@@ -24,7 +24,7 @@ from serving import errors, metrics
 from serving.buckets import Buckets
 
 OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-SCORING: Final = "/v1/score"
+SCORING: Final = frozenset({"/v1/score", "/v1/score-clients"})
 PROGRAMS: Final = "/v1/"
 
 BURST_SECONDS: Final = 0.25
@@ -108,7 +108,7 @@ class Shedding:
             lane.leave()
 
     def _lane(self, path: str) -> Lane:
-        if path == SCORING:
+        if path in SCORING:
             return self.scoring
         return self.programs if path.startswith(PROGRAMS) else self.pages
 

@@ -31,6 +31,15 @@ SHOWN: Final = 3
 SHOWN_OF_CURVES: Final = 6
 
 
+CLIENT: Final = {
+    "account_id": "A-new",
+    "orders": [
+        {"order_id": f"O-{month}", "ordered_at": f"2026-{month:02}-15T09:00:00Z", "amount": 800 + 50 * month}
+        for month in (2, 4, 6, 8)
+    ],
+}
+
+
 @dataclass(frozen=True)
 class Asked:
     """One request. `{deal}` and `{client}` in the path stand for the first of each list."""
@@ -46,6 +55,7 @@ ASKED: Final = {
     "list_deals": Asked("/v1/deals", {"limit": 2, "p_won_min": 0.2}),
     "get_deal": Asked("/v1/deals/{deal}", {"horizons": [30, 60]}),
     "score_deals": Asked("/v1/score", body={"deals": [DEAL], "horizons": [30, 90]}),
+    "score_clients": Asked("/v1/score-clients", body={"clients": [CLIENT]}),
     "list_clients": Asked("/v1/clients", {"limit": 2}),
     "get_client": Asked("/v1/clients/{client}"),
     "list_kpis": Asked("/v1/kpis", {"kpi": ["win_rate"], "by": "team"}),

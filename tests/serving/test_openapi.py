@@ -14,6 +14,7 @@ OPERATIONS = {
     "list_deals",
     "get_deal",
     "score_deals",
+    "score_clients",
     "list_clients",
     "get_client",
     "get_forecast",

@@ -98,7 +98,7 @@ def test_posted_deals_have_turns_of_their_own() -> None:
         await asyncio.sleep(0.01)
         held.go.set()
         held.go.clear()
-        scored = asyncio.create_task(ask(app, overload.SCORING))
+        scored = asyncio.create_task(ask(app, "/v1/score"))
         await asyncio.sleep(0.01)
         held.go.set()
         await stuck
