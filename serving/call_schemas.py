@@ -9,7 +9,7 @@ from serving.calls import Measure, Scope
 from serving.forecast_schemas import PERIOD
 from serving.posted import Day, Posted, Text
 from serving.posted import Label as Name
-from serving.schemas import Label, Request
+from serving.schemas import Flag, Label, Request
 
 
 class CallRequest(Posted):
@@ -52,7 +52,7 @@ class CallsQuery(Request):
     scope: Scope | None = Field(default=None, description="Only calls on deals, or on nodes of a kind.")
     scope_id: Label | None = Field(default=None, description="Only calls on this deal or node.")
     period: Label | None = Field(default=None, description="Only calls for the period with this label, such as 2026Q4.")
-    history: bool = Field(default=False, description="Also calls that a later one stands in for, or that were taken back.")
+    history: Flag = Field(default=False, description="Also calls that a later one stands in for, or that were taken back.")
 
 
 class CallAnswer(BaseModel):

@@ -8,21 +8,28 @@
 that echoes its input turns a 50 MB mistake into a 200 MB answer, and a lone surrogate into a second error.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from features.errors import DataError, DealcastError, NotReadyError
 
 SHOWN_ERRORS: Final = 20
 MEDIA_TYPE: Final = "application/problem+json"
 
+FREE_NAMES: Final = frozenset({"custom", "rate"})
+"""Fields of requests whose inner names the sender chooses."""
+
+_QUOTED: Final = re.compile(r"'(.*)' (?=is |lies |has )", re.DOTALL)
 _DETAILS: Final[Mapping[int, tuple[str, str]]] = {
     400: ("malformed_request", "The request cannot be read: its body has to be JSON in UTF-8."),
     401: ("key_required", "Send the key as 'Authorization: Bearer …' or as 'X-API-Key: …'."),
@@ -32,6 +39,7 @@ _DETAILS: Final[Mapping[int, tuple[str, str]]] = {
     408: ("request_timeout", "The body did not arrive in time."),
     413: ("body_too_large", "The body is larger than 16 MiB for records, or 64 KiB elsewhere; send fewer in one request."),
     415: ("unsupported_encoding", "Send the body as plain JSON, without a Content-Encoding."),
+    422: ("invalid_request", "The request does not match the schema."),
     421: ("misdirected_request", "In demo mode the server answers to 127.0.0.1 and localhost only."),
     429: ("rate_limited", "This key asks faster than it may; come again when Retry-After says."),
     500: ("internal_error", "The server failed to answer this request; its log says why."),
@@ -105,8 +113,8 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
         place, text = list(error["loc"]), str(error["msg"])
         if error["type"] == "extra_forbidden":
             place, text = place[:-1], "There is a field here that is not part of the schema"
-        if error["type"] == "json_invalid":
-            place, text = ["body"], "The body is not valid JSON"
+        place, made_up = _declared(place)
+        text = "A name or value here, which the sender chose, breaks a rule" if made_up else text
         found.append(FieldError(pointer=pointer(place), code=str(error["type"]), detail=text))
     return found
 
@@ -127,8 +135,9 @@ async def _on_problem(_: Request, error: Exception) -> Response:
 
 async def _on_invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = field_errors(error.errors())
-    return respond(problem(422, "invalid_request", "The request does not match the schema.", found))
+    if any(each["type"] == "json_invalid" for each in error.errors()):
+        return respond(problem(400))
+    return respond(problem(422, errors=field_errors(error.errors())))
 
 
 async def _on_dealcast(_: Request, error: Exception) -> Response:
@@ -137,16 +146,38 @@ async def _on_dealcast(_: Request, error: Exception) -> Response:
     if isinstance(error, DataError):
         place = f"{error.table}.{error.column}" if error.column else error.table
         return respond(problem(422, "invalid_data", f"{place}: {error.rule}; {error.advice}"))
-    return respond(problem(422, "unusable_request", str(error)))
+    return respond(problem(422, "unusable_request", _without_input(str(error))))
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
+def _without_input(text: str) -> str:
+    """A message that begins with what was sent, as those of the command line do: in place of it, "The value"."""
+    if found := _QUOTED.match(text):
+        return "The value " + text[found.end() :].replace(found[1] or "''", "…")
+    return text
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return respond(problem(error.status_code), error.headers)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return respond(problem(error.status_code), headers)
+
+
+def _allowed(request: Request) -> str:
+    """All methods of the address: it may have several routes, and the framework names those of the first."""
+    scope = {name: request.scope[name] for name in ("type", "path", "method")}
+    routes = [each.original_route for each in iter_route_contexts(request.app.routes)]
+    matching = [route for route in routes if route.matches(dict(scope))[0] != Match.NONE]
+    return ", ".join(sorted({method for route in matching for method in getattr(route, "methods", None) or ()}))
 
 
 async def _on_failure(_: Request, __: Exception) -> Response:
     return respond(problem(500))
+
+
+def _declared(place: list[Any]) -> tuple[list[Any], bool]:
+    """The place as far as the schema names it, and whether it went on below a name that the sender chose."""
+    free = next((at for at, part in enumerate(place) if part in FREE_NAMES), len(place))
+    return place[: free + 1], free + 1 < len(place)
 
 
 def pointer(place: Iterable[str | int]) -> str:

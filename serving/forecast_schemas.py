@@ -44,11 +44,13 @@ class WhatIfRequest(Request):
     period: Label | None = Field(default=None, description=PERIOD)
     by: By = Field(default="company", description="What the forecast is split by.")
     close: list[Label] = Field(default=[], max_length=1000, description="Ids of open deals that are won inside the period.")
-    rate: dict[Label, Annotated[float, Field(ge=-100, le=100)]] = Field(
+    rate: dict[Label, Annotated[float, Field(strict=True, ge=-100, le=100)]] = Field(
         default={}, max_length=100, description="Stage -> points by which the chance of its deals rises, -100 to 100."
     )
     leaves: list[Label] = Field(default=[], max_length=1000, description="Ids of people who leave.")
-    kept: Probability = Field(default=KEPT_SHARE, ge=0, le=1, description="Share of a leaver's business that remains, 0 to 1.")
+    kept: float = Field(
+        default=KEPT_SHARE, strict=True, ge=0, le=1, description="Share of a leaver's business that remains, 0 to 1."
+    )
 
 
 class Interval(BaseModel):

@@ -21,6 +21,7 @@ from serving.goal_chances import chances
 from serving.kpi_queries import FunnelQuery, GoalsQuery, KpisQuery, TeamQuery
 from serving.kpi_schemas import FunnelAnswer, GoalsAnswer, KpisAnswer, TeamAnswer
 from serving.runtime import Served
+from serving.strict import StrictRoute
 
 CSV = "text/csv"
 
@@ -45,7 +46,11 @@ def get_dataset(loaded: current.Known) -> Dataset:
 Known = Annotated[Dataset, Depends(get_dataset)]
 
 router = APIRouter(
-    prefix="/v1", tags=["kpis"], dependencies=[needs(Scope.READ)], responses=declared(401, 403, 421, 422, 500, 503)
+    prefix="/v1",
+    tags=["kpis"],
+    route_class=StrictRoute,
+    dependencies=[needs(Scope.READ)],
+    responses=declared(401, 403, 421, 422, 500, 503),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from features.kpis.options import AS_KNOWN, TODAY, Options
-from serving.schemas import Label, Request
+from serving.schemas import Flag, Label, Request
 from serving.settings import Language
 
 MOST_PERIODS: Final = 40
@@ -84,4 +84,4 @@ class GoalsQuery(Asked):
     )
     scope_id: Label | None = Field(default=None, description="Only goals of this team or person.")
     kpi: Label | None = Field(default=None, description="Only goals of this KPI.")
-    over: bool = Field(default=False, description="Also goals whose period is over.")
+    over: Flag = Field(default=False, description="Also goals whose period is over.")

@@ -10,22 +10,14 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from serving.schemas import Label, Page, Request
+from serving.schemas import Flag, Label, Page, Request
 
 MOST_VALUES: Final = 200
 MOST_HORIZONS: Final = 20
 FARTHEST_DAYS: Final = 3650
 DATES: Final = ("expected_close_on", "predicted_close_on")
 
-_TRUTH: Final = {"true": True, "false": False, True: True, False: False}
-_NOT_TRUTH: Final = PydanticCustomError("bool_type", "Input should be true or false")
 _NOT_ISO: Final = PydanticCustomError("iso_date", "Input should be a date such as 2026-04-01")
-
-
-def _truth(value: Any) -> bool:
-    if not isinstance(value, str | bool) or value not in _TRUTH:
-        raise _NOT_TRUTH
-    return _TRUTH[value]
 
 
 def _iso(value: Any) -> Any:
@@ -44,7 +36,6 @@ def _different(values: list[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
-Flag = Annotated[bool, BeforeValidator(_truth)]
 Day = Annotated[date, BeforeValidator(_iso)]
 Text = Annotated[Label, AfterValidator(_composed)]
 Id = Annotated[Text, Field(min_length=1)]

@@ -48,6 +48,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         used = {tag for operation in operations(found) for tag in operation["tags"]}
         found["tags"] = [{"name": name, "description": text} for name, text in TAGS.items() if name in used]
         found["servers"] = [{"url": "/", "description": "This server."}]
+        _closed(found["components"]["schemas"])
         for operation in operations(found):
             _without_null(operation.get("parameters", []))
             _illustrate(operation)
@@ -80,6 +81,16 @@ def _without_null(parameters: list[dict[str, Any]]) -> None:
         if len(kinds) == 1 and len(schema["anyOf"]) == 2:
             del schema["anyOf"]
             schema |= kinds[0]
+
+
+def _closed(part: Any) -> None:
+    """An object whose names follow a pattern has no others; pydantic says so only of those that do."""
+    for each in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _closed(each)
+    if isinstance(part, dict) and len(part.get("patternProperties", {})) == 1 and "additionalProperties" not in part:
+        ((pattern, schema),) = part.pop("patternProperties").items()
+        names = {"pattern": pattern, **part.get("propertyNames", {})}
+        part |= {"propertyNames": names, "additionalProperties": schema}
 
 
 def _illustrate(operation: dict[str, Any]) -> None:

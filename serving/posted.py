@@ -67,8 +67,9 @@ Id = Annotated[
 Label = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=PLAIN), AfterValidator(_composed)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000, pattern=PLAIN), AfterValidator(_composed)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e15, le=1e15)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_iso)]
-Day = Annotated[date, BeforeValidator(_iso)]
+_SANE: Final = {"pattern": "^(19[7-9][0-9]|2[01][0-9]{2})-"}  # EARLIEST_YEAR to LATEST_YEAR, for those who read the schema
+Instant = Annotated[AwareDatetime, BeforeValidator(_iso), Field(json_schema_extra=_SANE)]
+Day = Annotated[date, BeforeValidator(_iso), Field(json_schema_extra=_SANE)]
 Horizon = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=FARTHEST_DAYS)]
 Horizons: TypeAlias = Annotated[
     list[Horizon],
@@ -143,7 +144,9 @@ class PostedDeal(Posted):
         default=None, description="The CRM's own probability, 0 to 1."
     )
     custom: Annotated[dict[Id, Text | Number | StrictBool | None], Field(max_length=MOST_CUSTOM)] = Field(
-        default={}, description="The deal's values of custom columns, by the names that the mapping declares; dates as text."
+        default={},
+        description="The deal's values of custom columns, by the names that the mapping declares; dates as text.",
+        json_schema_extra={"propertyNames": {"minLength": 1, "maxLength": 200}},
     )
     changes: Annotated[list[PostedChange], Field(max_length=MOST_EVENTS)] = Field(
         default=[], description="The deal's change history."

@@ -5,9 +5,10 @@ number beside a currency. What is posted stands in `posted`, what lists are aske
 """
 
 from datetime import date, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from serving.errors import SHOWN_ERRORS, FieldError
 from serving.reason_schemas import DataGap, DealWarning, Probability, Reasons, Said, SimilarDeal
@@ -15,6 +16,18 @@ from serving.reason_schemas import DataGap, DealWarning, Probability, Reasons, S
 LARGEST_PAGE: Final = 200
 PLAIN: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
+_TRUTH: Final = {"true": True, "false": False, True: True, False: False}
+_NOT_TRUTH: Final = PydanticCustomError("bool_type", "Input should be true or false")
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, str | bool) or value not in _TRUTH:
+        raise _NOT_TRUTH
+    return _TRUTH[value]
+
+
+Flag = Annotated[bool, BeforeValidator(_truth)]
+"""A flag in an address: true or false, and not also yes, on, 1 …"""
 Label = Annotated[str, Field(max_length=200, pattern=PLAIN)]
 
 

@@ -4,11 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from starlette.testclient import TestClient
 
+from serving import errors, schemas
 from serving.errors import Problem, field_errors, problem
 from serving.limits import LARGEST_BODY, LARGEST_RECORDS
 from serving.runtime import Runtime
+from tests.serving.conftest import KEY
 from tests.serving.test_posted import DEAL
 
 CANARY = "canary-7f3a"
@@ -140,3 +143,47 @@ def test_every_status_has_words(status: int) -> None:
     found = problem(status)
     assert found.title
     assert found.detail
+
+
+def free_names(model: type[BaseModel]) -> set[str]:
+    """The fields of a model whose inner names a sender chooses."""
+    return {name for name, info in model.model_fields.items() if "dict[" in str(info.annotation)}
+
+
+def below(model: type[BaseModel]) -> set[type[BaseModel]]:
+    return {model}.union(*(below(each) for each in model.__subclasses__()))
+
+
+def test_every_field_with_free_names_is_known_to_the_errors() -> None:
+    assert set().union(*(free_names(model) for model in below(schemas.Request))) <= errors.FREE_NAMES
+
+
+def test_a_name_that_the_sender_made_up_is_not_repeated(client: TestClient) -> None:
+    sent = {**DEAL, "custom": {"secret\u0001name": [1]}}
+    answer = client.post("/v1/score", json={"deals": [sent]})
+    assert "secret" not in answer.text
+
+
+def test_an_address_says_all_the_methods_it_answers_to(keyed: TestClient) -> None:
+    answer = keyed.put("/v1/calls", headers={"X-API-Key": KEY})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=1&limit=2", "limit=1&limit=2&sercet=1&sercet=2", "overdue=yes", "overdue=1", "overdue=True"]
+)
+def test_an_address_is_read_strictly(client: TestClient, query: str) -> None:
+    answer = client.get(f"/v1/deals?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "sercet" not in answer.text
+
+
+@pytest.mark.parametrize("query", ["period=it's it' is no", "as_of=it' has 'lies", "as_of=2026-10-01T09:00", "kpi=it's"])
+def test_what_is_unusable_is_not_repeated_either(client: TestClient, query: str) -> None:
+    answer = client.get(f"/v1/kpis?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "unusable_request")
+    assert query.split("=")[1] not in answer.json()["detail"].replace("2026-04-01T09:00", "")
+
+
+def test_a_filter_may_stand_several_times(client: TestClient) -> None:
+    assert client.get("/v1/deals?stage=a&stage=b").status_code == 200

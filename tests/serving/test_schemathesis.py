@@ -1,0 +1,88 @@
+"""The whole contract against generated requests: every operation, valid and broken data, chains of calls, all checks.
+
+In CI the examples are few and always the same. A deeper run, over HTTP and with chance, is a command of its own; see docs/api.md.
+"""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import Status, events, from_schema
+from starlette.types import ASGIApp
+
+from serving.api import create_app
+from serving.champions import cache_below
+from serving.runtime import Runtime
+from serving.settings import Settings
+from tests.serving.conftest import KEY
+
+CONFIG: dict[str, Any] = {
+    "seed": 7,
+    "auth": {"openapi": {"HTTPBearer": {"bearer": KEY}, "APIKeyHeader": {"api_key": KEY}}},
+    "generation": {"max-examples": 5, "deterministic": True, "database": "none"},
+    "checks": {
+        "enabled": True,
+        # A schema says what is well formed, not what exists: a period that is over and a cursor of another list are refused as
+        # unusable. `unusable_at_most` sees to it that nothing well formed is called malformed.
+        "positive_data_acceptance": {"expected-statuses": ["2xx", "401", "404", "422"]},
+    },
+}
+UNUSABLE = {"unusable_request", "invalid_data"}
+RELATIONS = {"duplicate_id", "untracked_field", "change_value"}
+"""Rules between fields, which a schema cannot state."""
+
+
+@schemathesis.check
+def unusable_at_most(ctx: Any, response: Any, case: Any) -> None:
+    """A request that keeps the schema may be unusable, but never breaks a rule that the schema does not state."""
+    del ctx
+    if case.meta and case.meta.generation.mode.is_positive and response.status_code == 422:
+        problem = response.json()
+        beyond_a_schema = {each["code"] for each in problem["errors"]} <= RELATIONS
+        assert problem["code"] in UNUSABLE or beyond_a_schema, f"valid by the schema, and refused: {response.text}"
+
+
+@pytest.fixture
+def app(runtime: Runtime, trained_home: Path, tmp_path: Path) -> ASGIApp:
+    """The app as in production, with a key, on a database of its own."""
+    shutil.copytree(cache_below(trained_home), cache_below(tmp_path))
+    made = create_app(runtime, Settings(home=tmp_path, api_key=KEY, rate_limit=0), watching=False)
+    made.state.database.upgrade()
+    return made
+
+
+def failures(app: ASGIApp) -> tuple[Counter[str], list[str]]:
+    """How many cases each phase tried, and what each failure said."""
+    schema: Any = schemathesis.openapi.from_asgi("/openapi.json", app, config=SchemathesisConfig.from_dict(CONFIG))
+    tried: Counter[str] = Counter()
+    found: list[str] = []
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            tried[event.phase.name] += len(event.recorder.cases)
+            found += said(event.recorder)
+        elif isinstance(event, events.NonFatalError):
+            found.append(repr(event.value))
+        elif isinstance(event, events.FatalError):
+            found.append(repr(event.exception))
+    return tried, found
+
+
+def said(recorder: Any) -> list[str]:
+    """Each failed check of a scenario in words, with the request that shows it."""
+    failed = [check for checks in recorder.checks.values() for check in checks if check.status == Status.FAILURE]
+    return [
+        f"{recorder.label}: {check.name}: {check.failure_info.failure.message}\n{check.failure_info.code_sample}"
+        for check in failed
+    ]
+
+
+def test_the_server_keeps_its_contract(app: ASGIApp) -> None:
+    tried, found = failures(app)
+    assert found == []
+    assert tried["COVERAGE"] > 1000
+    assert tried["FUZZING"] > 50
+    assert tried["STATEFUL_TESTING"] > 10
