@@ -15,6 +15,7 @@ import asyncio
 import math
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -53,7 +54,11 @@ class Lane:
         """Take a turn, which has to be given back with `leave`; False where there is none."""
         if self._running < self.at_once:
             self._running += 1
-            await asyncio.sleep(0)  # requests that arrived together are all counted before the first of them runs
+            try:
+                await asyncio.sleep(0)  # requests that arrived together are all counted before the first of them runs
+            except asyncio.CancelledError:
+                self.leave()
+                raise
             return True
         if not self._waiting:
             self._empty_at = time.monotonic()
@@ -78,9 +83,20 @@ class Lane:
             async with asyncio.timeout(self.moment if stands else self.patience):
                 await turn
         except TimeoutError:
-            self._waiting.remove(turn)
-            return False
+            return self._came(turn)
+        except asyncio.CancelledError:
+            if self._came(turn):
+                self.leave()
+            raise
         return True
+
+    def _came(self, turn: "asyncio.Future[None]") -> bool:
+        """Whether the turn was given in the very moment in which the waiting ended; if not, it is not waited for any more."""
+        if turn.done() and not turn.cancelled():
+            return True
+        with suppress(ValueError):
+            self._waiting.remove(turn)
+        return False
 
 
 class Shedding:

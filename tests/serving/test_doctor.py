@@ -151,7 +151,7 @@ def test_a_check_that_never_ends_is_given_up(home: Path, monkeypatch: pytest.Mon
     import time
 
     monkeypatch.setattr(doctor, "PATIENCE", 0.05)
-    check = doctor._checked("x", lambda: time.sleep(1))  # type: ignore[arg-type, func-returns-value]
+    check = doctor._checked("x", lambda: ("ok", str(time.sleep(1)), ""))  # type: ignore[func-returns-value]
     assert (check.state, "no answer" in check.found) == ("error", True)
     assert settings_of(home)
 

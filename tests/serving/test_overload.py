@@ -1,6 +1,7 @@
 """Shedding and rate limits around a small application whose work can be held."""
 
 import asyncio
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -138,3 +139,32 @@ def test_who_asks_too_fast_is_told_when_to_come_again_and_others_are_not_held_up
     (first, _), (second, headers), (other, _), (probe, _) = asyncio.run(scenario())
     assert (first, second, other, probe) == (200, 429, 200, 200)
     assert headers[b"retry-after"] == b"3"
+
+
+def test_no_turn_is_ever_lost_or_given_twice() -> None:
+    """Turns come, patience ends and callers leave in the same moments, again and again."""
+
+    async def scenario() -> tuple[int, int]:
+        lane, running, most = Lane(3, 0.002, 0.001), 0, 0
+        chance = random.Random(7)
+
+        async def caller() -> None:
+            nonlocal running, most
+            if not await lane.enter():
+                return
+            running += 1
+            most = max(most, running)
+            try:
+                await asyncio.sleep(chance.choice([0.0, 0.001, 0.002]))
+            finally:
+                running -= 1
+                lane.leave()
+
+        for _ in range(60):
+            tasks = [asyncio.create_task(caller()) for _ in range(20)]
+            await asyncio.sleep(0.002)
+            chance.choice(tasks).cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return lane._running, most
+
+    assert asyncio.run(scenario()) == (0, 3)
