@@ -57,19 +57,28 @@ class Client:
         self.open = 0
 
     async def ask(self, seen: Seen, due: float) -> None:
+        """A kept connection may have been closed meanwhile; then the request goes out once more."""
+        kept = bool(self.idle)
         try:
-            pair = self.idle.pop() if self.idle else await self._connect()
-            reader, writer = pair
-            writer.write(self.request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            found = HEAD.match(head)
-            assert found
-            await reader.readexactly(int(found[2]))
+            status, says_when = await self._exchange(self.idle.pop() if kept else await self._connect())
         except (OSError, asyncio.IncompleteReadError):
-            seen.failed += 1
+            if kept:
+                await self.ask(seen, due)
+            else:
+                seen.failed += 1
             return
-        seen.note(int(found[1]), (time.perf_counter() - due) * 1000, says_when=bool(RETRY.search(head)))
+        seen.note(status, (time.perf_counter() - due) * 1000, says_when=says_when)
+
+    async def _exchange(self, pair: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> tuple[int, bool]:
+        """The status, and whether the answer says when to come again."""
+        reader, writer = pair
+        writer.write(self.request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        found = HEAD.match(head)
+        assert found, head
+        await reader.readexactly(int(found[2]))
         self.idle.append(pair)
+        return int(found[1]), bool(RETRY.search(head))
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         self.open += 1
