@@ -32,7 +32,12 @@ TRENDS: Final[Mapping[str, Text]] = {
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of a KPI in the window: its mean, 80 % limits, and the probability of the plan; None: not said."""
+    """What the model says of a KPI at the end of the window, in the KPI's unit.
+
+    value      the median of what may come; what is expected, where the model gives no distribution
+    low, high  80 % limits; None: not said
+    p_plan     P(plan is reached); None: not said
+    """
 
     value: float
     low: float | None = None

@@ -80,18 +80,19 @@ def _groups(asked: Asked, lent: Rates) -> Iterator[Columns]:
 
 
 def _matrix(groups: Iterable[Columns], signals: Sequence[Signal], index: "pd.Index[Any]") -> pd.DataFrame:
-    """The signals' columns. Numbers go into one block as each group gives them, and are not copied again."""
+    """The signals' columns. Numbers go into one block as each group gives them, each let go of as soon as it is in."""
     place = {signal.name: row for row, signal in enumerate(each for each in signals if not each.is_category)}
     numbers = np.empty((len(place), len(index)))
     others: dict[str, Any] = {}
     missing = set(place)
     for columns in groups:
-        for name, values in columns.items():
+        missing -= columns.keys()
+        while columns:
+            name, values = columns.popitem()
             if name in place:
                 numbers[place[name]] = np.asarray(values, dtype=np.float64)
             else:
                 others[name] = values
-        missing -= columns.keys()
     if missing:
         raise KeyError(f"no group gives {', '.join(sorted(missing))}")
     matrix = pd.DataFrame(numbers.T, index=index, columns=list(place), copy=False)

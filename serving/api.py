@@ -50,6 +50,7 @@ from serving.gate import KeyGate
 from serving.identity import KeyHolders
 from serving.journal import open_journal
 from serving.keyring import KeyRing
+from serving.newest import Answers
 from serving.observe import Observed
 from serving.overload import RateLimit, Shedding
 from serving.runtime import Runtime
@@ -120,7 +121,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     ring = KeyRing(app.state.database, settings)
     app.state.keys, app.state.people, app.state.attempts = ring, KeyHolders(ring), Attempts()
     app.state.cookies = Cookies(Sessions(app.state.database, app.state.people))
-    app.state.forecasts = Forecasts(settings.home, settings.threads)
+    app.state.forecasts, app.state.answers = Forecasts(settings.home, settings.threads), Answers()
     for router in ROUTERS:
         app.include_router(guarded(router))
     web.install(app)

@@ -6,6 +6,7 @@ What is slow to import is imported inside the commands: help is instant.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from features.dataset import Dataset
+    from serving.forecaster import Forecaster
+    from serving.goal_answers import Chances
+    from serving.kpi_answers import Foresight
     from serving.kpi_queries import Asked
     from serving.kpi_tables import Sheet
     from serving.language import Tongue
@@ -64,6 +68,8 @@ def kpis(
     cost_lag_months: Annotated[int, typer.Option(help="Months from costs to the clients that they won.")] = 0,
     lifetime_months: Annotated[float, typer.Option(help="The longest lifetime of a client, in months.")] = 120.0,
     trailing_days: Annotated[int, typer.Option(help="Days behind the sales velocity.")] = 365,
+    forecast_lead: Annotated[float, typer.Option(help="Days before a period's end by which a judged forecast was made.")] = 0.0,
+    predict: Annotated[bool, typer.Option("--predict", help="Also what the champion says of periods that are not over.")] = False,
     as_of: AsOf = None,
     language: Spoken = Language.EN,
     written: Written = Format.TABLE,
@@ -79,11 +85,13 @@ def kpis(
         "teams": teams,
     }
     asked |= {"cost_lag_months": cost_lag_months, "lifetime_months": lifetime_months, "trailing_days": trailing_days}
+    asked |= {"forecast_lead": forecast_lead, "predict": predict}
     from serving import kpi_answers, kpi_tables
     from serving.kpi_queries import KpisQuery
 
     query = _query(KpisQuery, {**asked, "as_of": as_of, "language": language})
-    answer = kpi_answers.kpis(_opened()[1], query)
+    settings, dataset = _opened()
+    answer = kpi_answers.kpis(dataset, query, _foresight(settings, dataset, predict=predict))
     _write(answer, answer.values, lambda tongue: kpi_tables.of_kpis(answer, tongue), query, written)
 
 
@@ -142,7 +150,7 @@ def goals(
     asked = {"scope": scope, "scope_id": scope_id, "kpi": kpi, "over": over, "as_of": as_of, "language": language}
     query = _query(GoalsQuery, asked)
     settings, dataset = _opened()
-    answer = goal_answers.goals(dataset, query, file or settings.goals_file)
+    answer = goal_answers.goals(dataset, query, file or settings.goals_file, _chances(settings, dataset))
     _write(answer, answer.items, lambda tongue: kpi_tables.of_goals(answer, tongue), query, written)
 
 
@@ -166,6 +174,43 @@ def _opened() -> tuple["Settings", "Dataset"]:
     settings.home.mkdir(parents=True, exist_ok=True)
     with closing(Store(settings.store_url, settings.store_cache)) as store:
         return settings, store.load()
+
+
+def _foresight(settings: "Settings", dataset: "Dataset", *, predict: bool) -> "Foresight":
+    """What models add: predictions where they are asked for, and past forecasts where a backtest is kept."""
+    from serving.kpi_answers import BLIND
+
+    if not predict and not (settings.home / "backtests").is_dir():
+        return BLIND
+    from serving.predictions import Foresight
+
+    return Foresight(_forecaster(settings, dataset) if predict else None, settings.home)
+
+
+def _chances(settings: "Settings", dataset: "Dataset") -> "Chances":
+    """P(goal) from the champion's forecast; nothing where there is none."""
+    from serving.goal_answers import no_chances
+
+    forecaster = _forecaster(settings, dataset)
+    if forecaster is None:
+        return no_chances
+    from serving.goal_chances import chances
+
+    return partial(chances, forecaster)
+
+
+def _forecaster(settings: "Settings", dataset: "Dataset") -> "Forecaster | None":
+    """What forecasts are made from; None where there is no champion for deals."""
+    from features import clock
+    from features.errors import NotReadyError
+    from serving.forecaster import Forecaster
+    from serving.opened import Opened
+
+    try:
+        bundles = Opened(settings, dataset).champions()
+    except NotReadyError:
+        return None
+    return Forecaster(dataset, bundles, clock.now(dataset.ends_at), settings.home, settings.threads)
 
 
 def _write(

@@ -7,12 +7,10 @@
 A model that learned from days after the as_of would look ahead, so it is refused, and the message says what to do instead.
 """
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
@@ -24,6 +22,7 @@ from features.kpis.value import Window
 from features.snapshot import Snapshot
 from serving import backtests
 from serving.backtests import Kept
+from serving.newest import Newest
 from serving.runtime import Served
 from training.births import Births, fit_births
 from training.bundle import Bundle
@@ -63,24 +62,6 @@ class Made:
     backtest: Kept | None
 
 
-@dataclass
-class _Cache:
-    """The newest answers by key; one is computed at a time, so that two that ask the same wait for one computation."""
-
-    size: int
-    held: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
-    one_at_a_time: threading.RLock = field(default_factory=threading.RLock)
-
-    def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        with self.one_at_a_time:
-            if key not in self.held:
-                self.held[key] = compute()
-                while len(self.held) > self.size:
-                    self.held.popitem(last=False)
-            self.held.move_to_end(key)
-            return self.held[key]
-
-
 class Forecaster:
     """What forecasts of one state of the data are made from.
 
@@ -93,7 +74,7 @@ class Forecaster:
         self, dataset: Dataset, bundles: Mapping[str, Bundle], as_of: pd.Timestamp, home: Path, threads: int = 2
     ) -> None:
         self.dataset, self.bundles, self.as_of, self.home, self.threads = dataset, bundles, as_of, home, threads
-        self._moments, self._made = _Cache(KEPT_MOMENTS), _Cache(KEPT_FORECASTS)
+        self._moments, self._made = Newest(KEPT_MOMENTS), Newest(KEPT_FORECASTS)
 
     def window(self, text: str | None, as_of: pd.Timestamp | None = None) -> Window:
         """A period from its text, the running quarter where there is none. Raises UsageError, also for one too far ahead."""

@@ -6,11 +6,12 @@ a UsageError that says what to do.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import pandas as pd
 
 from features import clock
+from features.balance import Prediction
 from features.dataset import Dataset
 from features.errors import UsageError
 from features.funnel import texts
@@ -21,10 +22,12 @@ from features.kpis.texts import BESIDE, FLAGS
 from features.kpis.value import Kpi, Node, Text, Value, Window
 from features.snapshot import Snapshot
 from serving.kpi_queries import Asked, KpisQuery, Periodic
-from serving.kpi_schemas import Beside, Counted, KpiDefinition, KpisAnswer, KpiValue, Limits, Named, Said, Span
+from serving.kpi_schemas import Beside, Counted, KpiDefinition, KpisAnswer, KpiValue, Limits, Named, Predicted, Said, Span
 from serving.settings import Language
 
 MOST_VALUES: Final = 50_000
+PREDICTED: Final = {"attainment": "prorated", "churn": "all", "retention": "all", "lost_clients": "all"}
+"""The variant that is predicted, where there are several."""
 LONGEST_DAYS: Final = 100 * 366
 
 
@@ -77,26 +80,51 @@ class Question:
         return [Counted(code=code, n=n, text=self.worded(texts.EXCLUSIONS, code)) for code, n in excluded.items()]
 
 
-def kpis(dataset: Dataset, asked: KpisQuery) -> KpisAnswer:
+class Foresight(Protocol):
+    """What the models add to an answer about KPIs; see `serving.predictions`."""
+
+    def predictions(self, window: Window, by: str, as_of: pd.Timestamp) -> Mapping[str | None, Mapping[str, Prediction]]:
+        """Node -> KPI -> what is predicted; nothing for a period that is over."""
+
+    def past_forecasts(self, dataset: Dataset, window: Window, as_of: pd.Timestamp) -> pd.DataFrame | None:
+        """Forecasts that were made before, to be judged by what came; None where there are none."""
+
+
+class NoForesight:
+    """Where there is no model to ask."""
+
+    def predictions(self, *_: object) -> Mapping[str | None, Mapping[str, Prediction]]:
+        return {}
+
+    def past_forecasts(self, *_: object) -> None:
+        return None
+
+
+BLIND: Final[Foresight] = NoForesight()
+
+
+def kpis(dataset: Dataset, asked: KpisQuery, foresight: Foresight = BLIND) -> KpisAnswer:
     """The KPIs that were asked for. Raises UsageError."""
     question = Question.of(dataset, asked)
-    card = asked_card(question, asked)
+    card = asked_card(question, asked, foresight)
+    seer = foresight if asked.predict else BLIND
     return KpisAnswer.model_validate(
         {
             **question.stamp,
             "options": vars(card.options),
             "kpis": [definition(question, answer.kpi, answer.variant) for answer in card.answers.values()],
-            "values": list(values(question, card)),
+            "values": list(values(question, card, seer)),
         }
     )
 
 
-def asked_card(question: Question, asked: KpisQuery) -> Scorecard:
+def asked_card(question: Question, asked: KpisQuery, foresight: Foresight = BLIND) -> Scorecard:
     """The engine's scorecard for a question. Raises UsageError where it would be too large."""
     snapshot = question.snapshot
     names = asked.kpi or all_kpis(snapshot)
     every = question.windows(asked, asked.periods)
-    card = scorecard(snapshot, names, every, asked.by, asked.compare, asked.options, where=_where(asked))
+    told = foresight.past_forecasts(snapshot.dataset, every[-1], snapshot.as_of)
+    card = scorecard(snapshot, names, every, asked.by, asked.compare, asked.options, told, _where(asked))
     size = len(card.answers) * len(every) * len(card.nodes)
     if size > MOST_VALUES:
         raise UsageError(f"that would be {size:,} values, and {MOST_VALUES:,} is the most; choose fewer KPIs or periods")
@@ -126,16 +154,20 @@ def definition(question: Question, kpi: Kpi, variant: str) -> KpiDefinition:
     )
 
 
-def values(question: Question, card: Scorecard) -> Iterator[KpiValue]:
+def values(question: Question, card: Scorecard, foresight: Foresight = BLIND) -> Iterator[KpiValue]:
     """Every value; of what belongs to nobody only where something does."""
     nobody = {node for node in card.nodes if node.id is None}
+    by = card.nodes[-1].dimension
+    foretold = {window: foresight.predictions(window, by, card.as_of) for window in card.windows[: card.n_asked]}
     for found in card.values():
         if found.node in nobody and not found.n:
             continue
-        yield value(question, card.answers[found.kpi, found.variant].kpi, found)
+        own = foretold[found.window].get(found.node.id, {})
+        prediction = own.get(found.kpi) if PREDICTED.get(found.kpi, found.variant) == found.variant else None
+        yield value(question, card.answers[found.kpi, found.variant].kpi, found, prediction)
 
 
-def value(question: Question, kpi: Kpi, found: Value) -> KpiValue:
+def value(question: Question, kpi: Kpi, found: Value, prediction: Prediction | None = None) -> KpiValue:
     """One value in words."""
     said = question.said
     return KpiValue(
@@ -158,6 +190,7 @@ def value(question: Question, kpi: Kpi, found: Value) -> KpiValue:
         flags=[Said(code=code, text=question.worded(FLAGS, code)) for code in found.flags],
         beside=[Beside(name=name, value=each, text=question.worded(BESIDE, name)) for name, each in found.beside.items()],
         against=dict(found.against),
+        prediction=None if prediction is None else Predicted(**vars(prediction)),
     )
 
 

@@ -1,13 +1,16 @@
 """`/v1/kpis`, `/v1/funnel`, `/v1/team` and `/v1/goals`: thin routes over the answers about KPIs.
 
-They need no model, so they answer from the data before there is a champion; only P(goal) waits for one. They compute, so they are
-plain functions, which the server runs in its thread pool. With `format=csv` the KPIs come as a table in
+They need no model, so they answer from the data before there is a champion; only predictions and P(goal) wait for one. They
+compute, so they are plain functions, which the server runs in its thread pool; each question is answered once for each state of
+the data. With `format=csv` the KPIs come as a table in
 which no cell is a formula to a spreadsheet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
@@ -18,10 +21,15 @@ from serving import auth, current, forecast_api, goal_answers, kpi_answers, kpi_
 from serving.auth import Scope, needs
 from serving.errors import declared
 from serving.goal_chances import chances
-from serving.kpi_queries import FunnelQuery, GoalsQuery, KpisQuery, TeamQuery
+from serving.kpi_queries import Asked, FunnelQuery, GoalsQuery, KpisQuery, TeamQuery
 from serving.kpi_schemas import FunnelAnswer, GoalsAnswer, KpisAnswer, TeamAnswer
-from serving.runtime import Served
+from serving.newest import Newest
+from serving.predictions import Foresight
+from serving.runtime import Loaded, Served
 from serving.strict import StrictRoute
+
+Question = TypeVar("Question", bound=Asked)
+Answer = TypeVar("Answer")
 
 CSV = "text/csv"
 
@@ -32,18 +40,52 @@ class KpisFormat(KpisQuery):
     format: Literal["json", "csv"] = Field(default="json", description="json, or csv: one row a value.")
 
 
-def get_chances(request: Request, loaded: current.Known) -> goal_answers.Chances:
-    """What goals are asked about: the forecast, and nothing where there is no champion to make one."""
-    if not isinstance(loaded, Served):
-        return goal_answers.no_chances
-    return partial(chances, forecast_api.forecaster_of(request, loaded))
+@dataclass(frozen=True)
+class Desk:
+    """What questions about KPIs are answered from: one state of the data, what the models add, and what was answered already.
+
+    chances  P(goal) from the forecast; nothing where there is no champion to make one
+    """
+
+    loaded: Loaded
+    foresight: Foresight
+    chances: goal_answers.Chances
+    goals_file: Path | None
+    kept: Newest
+
+    @property
+    def dataset(self) -> Dataset:
+        return self.loaded.dataset
+
+    def answer(self, query: Question, compute: Callable[[Question], Answer]) -> Answer:
+        """The answer to a query, computed once; a query that names no moment is about that of the scores."""
+        asked = query if query.as_of else query.model_copy(update={"as_of": self.loaded.as_of.isoformat()})
+        return self.remembered((type(asked).__name__, asked.model_dump_json()), lambda: compute(asked))
+
+    def remembered(self, key: Hashable, compute: Callable[[], Answer]) -> Answer:
+        """What was computed from this state, and from the files that stand beside it: the backtests, and the goals."""
+        found: Answer = self.kept.get((key, *map(_changed, (*self.foresight.files, self.goals_file))), compute)
+        return found
 
 
-def get_dataset(loaded: current.Known) -> Dataset:
-    return loaded.dataset
+def desk_of(request: Request, loaded: Loaded) -> Desk:
+    """That of one request."""
+    settings, answers = auth.settings_of(request), request.app.state.answers
+    forecaster = forecast_api.forecaster_of(request, loaded) if isinstance(loaded, Served) else None
+    asking = goal_answers.no_chances if forecaster is None else partial(chances, forecaster)
+    return Desk(loaded, Foresight(forecaster, settings.home), asking, settings.goals_file, answers.of(loaded))
 
 
-Known = Annotated[Dataset, Depends(get_dataset)]
+def get_desk(request: Request, loaded: current.Known) -> Desk:
+    return desk_of(request, loaded)
+
+
+def _changed(file: Path | None) -> int | None:
+    """When a file last changed; None where there is none."""
+    return file.stat().st_mtime_ns if file and file.exists() else None
+
+
+Known = Annotated[Desk, Depends(get_desk)]
 
 router = APIRouter(
     prefix="/v1",
@@ -60,9 +102,9 @@ router = APIRouter(
     response_model=KpisAnswer,
     responses={200: {"content": {CSV: {"schema": {"type": "string"}}}}},
 )
-def list_kpis(dataset: Known, query: Annotated[KpisFormat, Query()]) -> KpisAnswer | Response:
+def list_kpis(desk: Known, query: Annotated[KpisFormat, Query()]) -> KpisAnswer | Response:
     """KPIs by period and slice, each with numerator, denominator, interval, and the reason where there is no value."""
-    answer = kpi_answers.kpis(dataset, query)
+    answer = desk.answer(query, lambda asked: kpi_answers.kpis(desk.dataset, asked, desk.foresight))
     if query.format == "json":
         return answer
     return csv_file("kpis.csv", answer.values)
@@ -74,23 +116,18 @@ def csv_file(name: str, items: Sequence[BaseModel]) -> Response:
 
 
 @router.get("/funnel", operation_id="get_funnel")
-def get_funnel(dataset: Known, query: Annotated[FunnelQuery, Query()]) -> FunnelAnswer:
+def get_funnel(desk: Known, query: Annotated[FunnelQuery, Query()]) -> FunnelAnswer:
     """What became of the leads and deals that began in a period, and where a better step would pay most."""
-    return team_answers.funnel(dataset, query)
+    return desk.answer(query, lambda asked: team_answers.funnel(desk.dataset, asked))
 
 
 @router.get("/team", operation_id="get_team")
-def get_team(dataset: Known, query: Annotated[TeamQuery, Query()]) -> TeamAnswer:
+def get_team(desk: Known, query: Annotated[TeamQuery, Query()]) -> TeamAnswer:
     """What the people of a team did in a period, and which of them the data can tell apart."""
-    return team_answers.team(dataset, query)
+    return desk.answer(query, lambda asked: team_answers.team(desk.dataset, asked))
 
 
 @router.get("/goals", operation_id="list_goals")
-def list_goals(
-    request: Request,
-    dataset: Known,
-    asking: Annotated[goal_answers.Chances, Depends(get_chances)],
-    query: Annotated[GoalsQuery, Query()],
-) -> GoalsAnswer:
-    """Goals with their progress, and what is wrong with them."""
-    return goal_answers.goals(dataset, query, auth.settings_of(request).goals_file, asking)
+def list_goals(desk: Known, query: Annotated[GoalsQuery, Query()]) -> GoalsAnswer:
+    """Goals with their progress, how likely they are to be reached, and what is wrong with them."""
+    return desk.answer(query, lambda asked: goal_answers.goals(desk.dataset, asked, desk.goals_file, desk.chances))

@@ -52,6 +52,13 @@ class KpisQuery(Periodic):
     lifetime_months: float = Field(default=120.0, gt=0, le=1200, description="The longest lifetime of a client, in months.")
     trailing_days: int = Field(default=365, ge=1, le=3650, description="Days behind the sales velocity.")
 
+    forecast_lead: float = Field(
+        default=0.0, ge=0, le=3650, description="Days before the end of its period by which a forecast that is judged was made."
+    )
+    predict: bool = Field(
+        default=False, description="Also what the forecast says of periods that are not over, beside the values."
+    )
+
     @property
     def options(self) -> Options:
         return Options(
@@ -59,6 +66,7 @@ class KpisQuery(Periodic):
             cost_lag_months=self.cost_lag_months,
             lifetime_months=self.lifetime_months,
             trailing_days=self.trailing_days,
+            forecast_lead=self.forecast_lead,
         )
 
 

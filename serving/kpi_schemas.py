@@ -1,4 +1,4 @@
-"""Answers about KPIs: each field with its unit and range. No model takes part in them, so none is named."""
+"""Answers about KPIs: each field with its unit and range. No model takes part in the values; what one predicts stands apart."""
 
 from datetime import datetime
 from typing import Literal
@@ -76,6 +76,15 @@ class KpiDefinition(BaseModel):
     perspective: str = Field(description="Of the balanced scorecard: finance, client, process or people.")
 
 
+class Predicted(BaseModel):
+    """What the forecast says of a KPI at the end of a period that is not over, in the unit of the value."""
+
+    value: float = Field(description="The median of the draws; what is expected where there are none.")
+    low: float | None = Field(description="Lower end of the 80 % interval, null where there is none.")
+    high: float | None = Field(description="Upper end of the 80 % interval, null where there is none.")
+    p_plan: Probability | None = Field(description="P(plan is reached), 0 to 1; null without a plan, or where it is not said.")
+
+
 class KpiValue(BaseModel):
     """One KPI of one node in one window."""
 
@@ -98,6 +107,9 @@ class KpiValue(BaseModel):
     flags: list[Said] = Field(description="What a reader has to know.")
     beside: list[Beside] = Field(description="Other figures that belong beside the value.")
     against: dict[str, float | None] = Field(description="plan, previous, last_year -> what was asked to compare with.")
+    prediction: Predicted | None = Field(
+        description="Where `predict` asked for it and a model can tell; never part of the value."
+    )
 
 
 class KpisAnswer(Stamp):

@@ -57,6 +57,9 @@ def _joined(part: Any) -> str:
     return str(getattr(part, name)) + ("" if second is None or value == "text" else f"={second}")
 
 
+PREDICTED: Final = ("predicted", "span", "p_plan")
+
+
 @dataclass(frozen=True)
 class Sheet:
     """A table for people: columns whose names begin with > are numbers."""
@@ -100,7 +103,8 @@ def of_kpis(answer: KpisAnswer, tongue: Tongue) -> Sheet:
     columns = [text("kpis.kpi")]
     columns += [text("kpis.node")] * sliced + [text("kpis.period")] * periods
     columns += [f">{text('kpis.value')}", f">{text('kpis.interval')}", f">{text('kpis.n')}"]
-    columns += [f">{text(f'kpis.{name}')}" for name in compared] + [text("kpis.note")]
+    predicted = any(each.prediction for each in answer.values)
+    columns += [f">{text(f'kpis.{name}')}" for name in (*compared, *(PREDICTED if predicted else ()))] + [text("kpis.note")]
     rows = []
     for each in answer.values:
         row = [titles[each.kpi, each.variant]] + [each.node.title] * sliced + [each.window.label] * periods
@@ -109,7 +113,8 @@ def of_kpis(answer: KpisAnswer, tongue: Tongue) -> Sheet:
             interval(tongue, each, answer.currency),
             tongue.number(each.n),
         ]
-        row += [_figure(tongue, each, each.against[name], answer.currency) for name in compared] + [note(tongue, each)]
+        row += [_figure(tongue, each, each.against[name], answer.currency) for name in compared]
+        row += [*_prediction(tongue, each, answer.currency), note(tongue, each)] if predicted else [note(tongue, each)]
         rows.append(tuple(row))
     first = answer.values[0].window.label if answer.values else EMPTY
     told = () if periods else (text("kpis.of_period", period=first, when=tongue.instant(answer.as_of)),)
@@ -118,6 +123,15 @@ def of_kpis(answer: KpisAnswer, tongue: Tongue) -> Sheet:
 
 def _figure(tongue: Tongue, value: KpiValue, number: float | None, currency: str) -> str:
     return figure(tongue, number, value.unit, currency)
+
+
+def _prediction(tongue: Tongue, value: KpiValue, currency: str) -> tuple[str, str, str]:
+    """What is predicted, its interval, and P(plan)."""
+    found = value.prediction
+    if found is None:
+        return EMPTY, EMPTY, EMPTY
+    span = EMPTY if found.low is None or found.high is None else limits(tongue, found.low, found.high, value.unit, currency)
+    return figure(tongue, found.value, value.unit, currency), span, tongue.percent(found.p_plan)
 
 
 def interval(tongue: Tongue, value: KpiValue, currency: str) -> str:
@@ -208,7 +222,7 @@ def of_team(answer: TeamAnswer, tongue: Tongue) -> Sheet:
 def of_goals(answer: GoalsAnswer, tongue: Tongue) -> Sheet:
     """Goal by goal, with what is wrong."""
     text = tongue.text
-    names = (">target", ">value", ">share", ">elapsed", ">days_left", "pace")
+    names = (">target", ">value", ">share", ">elapsed", ">days_left", "pace", ">probability")
     columns = (
         text("goals.goal"),
         text("goals.scope"),
@@ -227,6 +241,7 @@ def of_goals(answer: GoalsAnswer, tongue: Tongue) -> Sheet:
             percentage(tongue, each.elapsed),
             tongue.number(each.days_left),
             tongue.text(f"goals.{pace(each.met, each.on_pace)}"),
+            tongue.percent(each.probability),
             "; ".join(finding.text for finding in each.findings),
         )
         for each in answer.items

@@ -19,15 +19,16 @@ from features.kpis.options import TODAY
 from features.kpis.scorecard import all_kpis, scorecard
 from features.kpis.slices import slicing
 from features.kpis.value import COMPANY, Node, Window
-from serving import auth, goal_answers, kpi_answers, team_answers
+from serving import goal_answers, kpi_answers, team_answers
 from serving.auth import Scope, needs_login
 from serving.figures import figure, percentage
 from serving.kpi_answers import Question
-from serving.kpi_api import csv_file
+from serving.kpi_api import Desk, csv_file, desk_of
 from serving.kpi_queries import FunnelQuery, GoalsQuery, KpisQuery, TeamQuery
 from serving.kpi_schemas import FunnelAnswer, GoalsAnswer, TeamAnswer
 from serving.kpi_tables import funnel_sentence, pace
 from serving.language import Tongue
+from serving.predictions import Foresight
 from serving.scorecard_rows import Row, rows
 from serving.sparkline import HEIGHT, WIDTH
 from serving.view import KnownView, known_view
@@ -63,21 +64,15 @@ class Chosen:
 def scorecard_page(view: Full) -> Response:
     """The scorecard of who and when the address says."""
     chosen, tongue = _chosen(view), view.tongue
-    funnel, currency = _funnel(view, chosen), view.served.dataset.organisation.currency
+    currency = view.served.dataset.organisation.currency
+    desk = desk_of(view.request, view.served)
+    key = ("scorecard", chosen.node, chosen.window, chosen.before, tongue.language)
     return view.render(
         "scorecard.html",
         chosen=chosen,
-        who=kpi_answers.named(chosen.question, chosen.node).title,
-        period=_named(tongue, chosen.window.label),
-        periods=[(label, _named(tongue, label)) for label in _offered(chosen)],
-        people=_people(chosen.question),
+        **desk.remembered(key, lambda: _content(tongue, chosen, desk)),
         comparisons=(PREVIOUS, LAST_YEAR),
-        perspectives=_perspectives(tongue, chosen),
         size=(WIDTH, HEIGHT),
-        funnel=funnel,
-        bottleneck=funnel_sentence(funnel, tongue),
-        team=_team(view, chosen),
-        goals=_goals(view, chosen),
         figure=lambda value, unit: figure(tongue, value, unit, currency),
         percentage=lambda value: percentage(tongue, value),
         pace=pace,
@@ -85,12 +80,30 @@ def scorecard_page(view: Full) -> Response:
     )
 
 
+def _content(tongue: Tongue, chosen: Chosen, desk: Desk) -> dict[str, Any]:
+    """All that is computed for the page."""
+    funnel, perspectives = _funnel(desk, chosen), _perspectives(tongue, chosen, desk.foresight)
+    return {
+        "who": kpi_answers.named(chosen.question, chosen.node).title,
+        "period": _named(tongue, chosen.window.label),
+        "periods": [(label, _named(tongue, label)) for label in _offered(chosen)],
+        "people": _people(chosen.question),
+        "perspectives": perspectives,
+        "predicted": any(row.predicted for _, rows in perspectives for row in rows),
+        "funnel": funnel,
+        "bottleneck": funnel_sentence(funnel, tongue),
+        "team": _team(desk, chosen),
+        "goals": _goals(desk, chosen),
+    }
+
+
 @pages.get("/scorecard.csv")
 def scorecard_file(view: Full) -> Response:
     """The values of the page, with all that they carry, as a table for spreadsheets."""
     chosen = _chosen(view)
-    given = {"by": chosen.node.dimension, "period": chosen.window.label, "compare": [PLAN, chosen.before]}
-    answer = kpi_answers.kpis(view.served.dataset, KpisQuery.model_validate({**given, **chosen.moment}))
+    given = {"by": chosen.node.dimension, "period": chosen.window.label, "compare": [PLAN, chosen.before], "predict": True}
+    desk = desk_of(view.request, view.served)
+    answer = kpi_answers.kpis(desk.dataset, KpisQuery.model_validate({**given, **chosen.moment}), desk.foresight)
     return csv_file("scorecard.csv", [each for each in answer.values if each.node.id == chosen.node.id])
 
 
@@ -117,47 +130,49 @@ def _periods(question: Question, period: str | None) -> tuple[Window, ...]:
         return question.windows(KpisQuery(), PERIODS)
 
 
-def _perspectives(tongue: Tongue, chosen: Chosen) -> list[tuple[str, list[Row]]]:
-    snapshot = chosen.question.snapshot
-    compare = [PLAN, chosen.before]
-    card = scorecard(snapshot, all_kpis(snapshot), chosen.periods, chosen.node.dimension, compare)
-    found = balanced(card, node=chosen.node.id, before=chosen.before)
-    told = ((each.title, list(rows(tongue, chosen.question, each.lines, chosen.periods))) for each in found.perspectives)
-    return [(chosen.question.said(title), lines) for title, lines in told if lines]
+def _perspectives(tongue: Tongue, chosen: Chosen, foresight: Foresight) -> list[tuple[str, list[Row]]]:
+    snapshot, by = chosen.question.snapshot, chosen.node.dimension
+    told = foresight.past_forecasts(snapshot.dataset, chosen.window, snapshot.as_of)
+    card = scorecard(snapshot, all_kpis(snapshot), chosen.periods, by, [PLAN, chosen.before], forecasts=told)
+    predicted = foresight.predictions(chosen.window, by, snapshot.as_of).get(chosen.node.id)
+    found = balanced(card, predicted, node=chosen.node.id, before=chosen.before)
+    lines = ((each.title, list(rows(tongue, chosen.question, each.lines, chosen.periods))) for each in found.perspectives)
+    return [(chosen.question.said(title), told) for title, told in lines if told]
 
 
-def _funnel(view: KnownView, chosen: Chosen) -> FunnelAnswer:
+def _funnel(desk: Desk, chosen: Chosen) -> FunnelAnswer:
     whose = {"team": "team", "owner": "owner_id"}.get(chosen.node.dimension)
     narrowed = {whose: chosen.node.id} if whose else {}
     asked = FunnelQuery.model_validate({"period": chosen.window.label, **narrowed, **chosen.moment})
-    return team_answers.funnel(view.served.dataset, asked)
+    return team_answers.funnel(desk.dataset, asked)
 
 
-def _team(view: KnownView, chosen: Chosen) -> TeamAnswer | None:
+def _team(desk: Desk, chosen: Chosen) -> TeamAnswer | None:
     """The people of the team or company; None for one person, and for more people than can be compared."""
     if chosen.node.dimension == "owner":
         return None
     team = chosen.node.id or None
     try:
         asked = TeamQuery.model_validate({"period": chosen.window.label, "team": team, **chosen.moment})
-        return team_answers.team(view.served.dataset, asked)
+        return team_answers.team(desk.dataset, asked)
     except UsageError:
         return None
 
 
-def _goals(view: KnownView, chosen: Chosen) -> GoalsAnswer:
+def _goals(desk: Desk, chosen: Chosen) -> GoalsAnswer:
     asked = {"scope": SCOPES[chosen.node.dimension], "scope_id": chosen.node.id or None, **chosen.moment}
-    file = auth.settings_of(view.request).goals_file
-    return goal_answers.goals(view.served.dataset, GoalsQuery.model_validate(asked), file)
+    return goal_answers.goals(desk.dataset, GoalsQuery.model_validate(asked), desk.goals_file, desk.chances)
 
 
 def _offered(chosen: Chosen) -> list[str]:
-    """The periods that can be chosen: the last quarters and years, and the one that is shown."""
-    calendar = chosen.question.snapshot.dataset.organisation.calendar
-    newest = clock.instant(chosen.question.snapshot.at - 1)
+    """The periods that can be chosen: the next and the running quarter, the last quarters and years, and the one shown."""
+    snapshot = chosen.question.snapshot
+    calendar, newest = snapshot.dataset.organisation.calendar, clock.instant(snapshot.at - 1)
+    running = windows.quarter(snapshot.as_of, calendar)
+    ahead = (windows.quarter(running.end, calendar), running)
     quarters = windows.series(windows.quarter(newest, calendar), PERIODS, calendar)[::-1]
     years = windows.series(windows.year(newest, calendar), 2, calendar)[::-1]
-    return list(dict.fromkeys(each.label for each in (*quarters, *years, chosen.window)))
+    return list(dict.fromkeys(each.label for each in (*ahead, *quarters, *years, chosen.window)))
 
 
 def _named(tongue: Tongue, label: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from features.balance import BETTER, TRENDS, WORSE, Line
 from features.kpis.value import Window
 from serving import kpi_answers
-from serving.figures import figure, percentage
+from serving.figures import figure, limits, percentage
 from serving.kpi_answers import Question
 from serving.kpi_tables import interval, note
 from serving.language import EMPTY, Tongue
@@ -15,7 +15,11 @@ from serving.sparkline import Sparkline, sparkline
 
 @dataclass(frozen=True)
 class Row:
-    """One KPI as the page shows it; `mood` is better, worse or neither, where the difference is more than chance."""
+    """One KPI as the page shows it, empty where there is nothing to show.
+
+    mood            better, worse or neither, where the difference is more than chance
+    predicted       for the end of the period, with its 80 % interval, and the chance of the plan
+    """
 
     title: str
     meaning: str
@@ -26,6 +30,9 @@ class Row:
     before: str
     trend: str
     mood: str
+    predicted: str
+    predicted_span: str
+    p_plan: str
     spark: Sparkline | None
     spark_text: str
     note: str
@@ -55,10 +62,20 @@ def _row(tongue: Tongue, question: Question, line: Line, windows: Sequence[Windo
         before=written(line.previous),
         trend=_trend(tongue, question, line),
         mood=line.trend if line.trend in (BETTER, WORSE) and line.clear is not False and not _early(line) else "",
+        predicted="" if line.prediction is None else written(line.prediction.value),
+        predicted_span=_span(tongue, line, currency),
+        p_plan="" if line.prediction is None or line.prediction.p_plan is None else tongue.percent(line.prediction.p_plan),
         spark=sparkline(line.series),
         spark_text=_course(tongue, [written(value) for value in line.series], line, windows),
         note=note(tongue, told),
     )
+
+
+def _span(tongue: Tongue, line: Line, currency: str) -> str:
+    found = line.prediction
+    if found is None or found.low is None or found.high is None:
+        return ""
+    return limits(tongue, found.low, found.high, line.kpi.unit_of(line.value.variant), currency)
 
 
 def _early(line: Line) -> bool:

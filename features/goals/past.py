@@ -5,13 +5,15 @@ eight quarters before it that are over. A quarter that begins before the data, o
 Where there are fewer than three, nothing is said.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Final, TypeAlias
 
 import numpy as np
+import pandas as pd
 
 from features import clock
-from features.clock import FiscalCalendar, Floats
+from features.clock import Floats
 from features.goals.goal import USER, Goal
 from features.goals.progress import Best
 from features.goals.standing import DIMENSIONS, measurable, node_of
@@ -23,6 +25,9 @@ from features.kpis.scorecard import scorecard
 from features.kpis.value import LESS, NEITHER, Window
 from features.snapshot import Snapshot
 
+Back: TypeAlias = Callable[[pd.Timestamp, pd.Timestamp], tuple[Window, ...]]
+"""The periods of the same length before one, from its start and end."""
+
 PERIODS: Final = 8
 FEWEST: Final = 3
 FARTHEST: Final = 40
@@ -32,7 +37,9 @@ FARTHEST: Final = 40
 def best_past(snapshot: Snapshot, goals: Sequence[Goal]) -> tuple[Best | None, ...]:
     """For each goal the best of its comparable periods; None where there are too few, or no direction is better."""
     calendar = snapshot.dataset.organisation.calendar
-    before = [_before(goal, calendar, snapshot.at) for goal in goals]
+    # Most goals of a plan have the same few periods.
+    back = cache(lambda start, end: windows.series(windows.between(start, end, calendar), FARTHEST, calendar)[:-1])
+    before = [_before(goal, back, snapshot.at) for goal in goals]
     cards = {scope: _card(snapshot, goals, before, scope) for scope in {goal.scope for goal in goals}}
     since = _hired(snapshot)
     return tuple(
@@ -55,15 +62,14 @@ def _employed(goal: Goal, periods: tuple[Window, ...], since: Mapping[str, int])
     return tuple(each for each in periods if not clock.is_known(clock.micros(each.start), hired))
 
 
-def _before(goal: Goal, calendar: FiscalCalendar, as_of: int) -> tuple[Window, ...]:
+def _before(goal: Goal, back: Back, as_of: int) -> tuple[Window, ...]:
     """The last periods before a goal's own that were over, the oldest first; nothing for a goal that is over itself."""
     if goal.start is None or goal.end is None or goal.target is None or goal.kpi not in KPIS:
         return ()
     ends = clock.micros(goal.end)
     if not clock.is_known(as_of, ends):
         return ()
-    back = windows.series(windows.between(goal.start, goal.end, calendar), FARTHEST, calendar)[:-1]
-    over = [each for each in back if clock.is_known(clock.micros(each.end), as_of + 1)]
+    over = [each for each in back(goal.start, goal.end) if clock.is_known(clock.micros(each.end), as_of + 1)]
     return tuple(over[-PERIODS:])
 
 

@@ -67,8 +67,8 @@ def _kpi(name: str) -> Kpi:
 
 def _card(snapshot: Snapshot, goals: Sequence[Goal], scope: str) -> Scorecard | None:
     """One scorecard for all goals of a scope, None where none of them can be measured."""
-    there = known(snapshot)
-    asked = [goal for goal in goals if goal.scope == scope and _window(goal) and (goal.kpi in KPIS or goal.kpi in there.measured)]
+    there = {kpi for kpi in {goal.kpi for goal in goals} if measurable(snapshot, kpi)}
+    asked = [goal for goal in goals if goal.scope == scope and _window(goal) and goal.kpi in there]
     windows = list(dict.fromkeys(window for goal in asked if (window := _window(goal))))
     kpis = list(dict.fromkeys(goal.kpi for goal in asked))
     return scorecard(snapshot, kpis, windows, DIMENSIONS[scope], compare=[PREVIOUS]) if windows else None

@@ -46,8 +46,7 @@ class DealFacts:
 def deal_facts(snapshot: Snapshot) -> DealFacts:
     """The deals of a Snapshot."""
     dataset, state = snapshot.dataset, snapshot.state
-    given = snapshot.values("amount")
-    amount = snapshot.converted(given, dataset.deals["currency"]) if "currency" in dataset.deals else given
+    given, amount = snapshot.values("amount"), snapshot.deal_amounts
     closed = np.where(state == OPEN, clock.UNKNOWN, snapshot.state_since)
     cycle = clock.days_between(dataset.deal_created, closed)
     return DealFacts(

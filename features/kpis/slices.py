@@ -129,8 +129,14 @@ def _users(snapshot: Snapshot, teams: str) -> pd.DataFrame:
 
 def _owners(snapshot: Snapshot) -> list[str]:
     """Everybody who was ever known to own a deal or a lead."""
-    leads = snapshot.frame("leads") if snapshot.has("leads") else pd.DataFrame()
-    return [*_ever(snapshot, "owner_id"), *(leads["owner_id"].dropna().unique() if "owner_id" in leads else ())]
+    return [*_ever(snapshot, "owner_id"), *_of_leads(snapshot, "owner_id")]
+
+
+def _of_leads(snapshot: Snapshot, column: str) -> list[str]:
+    """The values that a column of the leads on record has; it is known as soon as the lead is."""
+    if not snapshot.has("leads") or column not in snapshot.dataset.tables["leads"]:
+        return []
+    return list(snapshot.dataset.tables["leads"][column][snapshot.known_rows("leads")].dropna().unique())
 
 
 def _ever(snapshot: Snapshot, field: str) -> Texts:
@@ -164,11 +170,7 @@ def _distinct(node: Rows, leaf: Rows) -> Rows:
 
 
 def _of_deals(snapshot: Snapshot, dimension: str) -> list[str]:
-    found = set(_ever(snapshot, dimension))
-    if dimension == "source" and snapshot.has("leads"):
-        leads = snapshot.frame("leads")
-        found |= set(leads["source"].dropna()) if "source" in leads else set()
-    return sorted(found)
+    return sorted({*_ever(snapshot, dimension), *(_of_leads(snapshot, dimension) if dimension == "source" else ())})
 
 
 def _of_clients(snapshot: Snapshot, dimension: str) -> list[str]:

@@ -1,13 +1,17 @@
 """`dealcast kpis`, `funnel`, `team`, `goals` over the ten-deal company."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from features.dataset import Dataset
+from serving import backtests
 from serving.cli import app
 from tests.serving.kpi_company import stored, ten_deals
+from tests.serving.test_backtests import AS_OF, made_up
 
 GOALS = """
 [[goal]]
@@ -98,3 +102,34 @@ def test_a_question_that_cannot_be_answered_is_refused_without_a_traceback(
 def test_without_data_the_command_says_what_to_do(tmp_path: Path) -> None:
     result = dealcast(tmp_path, "kpis")
     assert (result.exit_code, "dealcast ingest" in result.stderr) == (4, True)
+
+
+@pytest.fixture(scope="module")
+def with_champions(company: Dataset, trained_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose store holds the company that its champions learned from."""
+    home = tmp_path_factory.mktemp("champions")
+    shutil.copytree(trained_home, home, dirs_exist_ok=True)
+    return stored(company, home)
+
+
+def test_goals_have_the_chances_of_the_forecast(with_champions: Path) -> None:
+    shown = dealcast(with_champions, "goals", "--scope", "company", "--format", "json")
+    chances = [each["probability"] for each in json.loads(shown.stdout)["items"] if each["period"] == "2026Q4"]
+    assert chances
+    assert all(0 <= each <= 1 for each in chances)
+
+
+def test_kpis_are_predicted_on_request(with_champions: Path) -> None:
+    asked = ("kpis", "--period", "2026Q4", "--kpi", "bookings", "--compare", "plan")
+    shown = dealcast(with_champions, *asked, "--predict")
+    assert shown.exit_code == 0, shown.output
+    assert "P(plan)" in shown.stdout
+    assert "P(plan)" not in dealcast(with_champions, *asked).stdout
+
+
+def test_forecasts_of_a_backtest_are_judged(with_champions: Path) -> None:
+    backtests.keep(with_champions, made_up(), AS_OF)
+    shown = dealcast(with_champions, "kpis", "--period", "2025Q2", "--kpi", "forecast_accuracy", "--format", "json")
+    (value,) = json.loads(shown.stdout)["values"]
+    assert value["n"] == 1
+    assert value["reason"] is None

@@ -97,3 +97,21 @@ def test_a_sparkline_needs_two_values_and_a_level_one_runs_through_the_middle() 
     level = sparkline([5.0, 5.0])
     assert level is not None
     assert level.dots[0][1] == HEIGHT / 2
+
+
+def test_the_forecast_stands_in_a_column_of_its_own(client: TestClient) -> None:
+    """Of the period after the end of the data; one that is over has none."""
+    ahead, over = page(client, period="2026Q4"), page(client, period="2026Q2")
+    value = client.get("/v1/kpis?period=2026Q4&kpi=bookings&predict=true").json()["values"][0]["prediction"]["value"]
+    row = re.findall(r'<th scope="row">Total sales \(bookings\).*?</tr>', ahead, re.S)[0]
+    assert Tongue("en").money(value, "EUR") in row
+    assert "chance of the plan" in row
+    assert 'data-label="Forecast"' not in over
+    assert '<option value="2026Q4"' in over
+
+
+def test_goals_have_their_chances(client: TestClient) -> None:
+    items = client.get("/v1/goals?scope=company").json()["items"]
+    shown = [Tongue("en").percent(each["probability"]) for each in items if each["probability"] is not None]
+    assert shown
+    assert all(f'data-label="Chance to reach it" class="number">{each}<' in page(client) for each in shown)
