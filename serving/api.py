@@ -33,6 +33,7 @@ from serving import (
     metrics_api,
     openapi,
     probes_api,
+    records_api,
     runtime,
     score_api,
     scorecard,
@@ -80,6 +81,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     calls_api.making,
     call_page.pages,
     keys_api.router,
+    records_api.router,
 )
 
 
@@ -91,7 +93,11 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
         upgrade = background.start(partial(_bring_up_to_date, app.state.database))
         await asyncio.wait([asyncio.wrap_future(upgrade)], timeout=UPGRADE_SECONDS)
         app.state.journal.start()
-        jobs = [runtime.watch(held, settings), runtime.watch_registry(held, settings)] if watching else []
+        jobs = (
+            [runtime.watch(held, settings), runtime.watch_settling(held), runtime.watch_registry(held, settings)]
+            if watching
+            else []
+        )
         tasks = [asyncio.create_task(job) for job in jobs]
         yield
         await asyncio.to_thread(app.state.deal_scores.close)

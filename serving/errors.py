@@ -30,7 +30,8 @@ _DETAILS: Final[Mapping[int, tuple[str, str]]] = {
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not answer to this method; the Allow header names those it answers to."),
     408: ("request_timeout", "The body did not arrive in time."),
-    413: ("body_too_large", "The body is larger than 2 MiB; send fewer deals in one request."),
+    409: ("conflict", "Another request stands in the way of this one."),
+    413: ("body_too_large", "The body is larger than this route takes; send fewer records in one request."),
     415: ("unsupported_encoding", "Send the body as plain JSON, without a Content-Encoding."),
     421: ("misdirected_request", "In demo mode the server answers to 127.0.0.1 and localhost only."),
     429: ("rate_limited", "This key asks faster than it may; come again when Retry-After says."),
@@ -62,9 +63,16 @@ class Problem(BaseModel):
 class ProblemError(Exception):
     """An error that a route raises on purpose."""
 
-    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        errors: Iterable["FieldError"] = (),
+    ) -> None:
         super().__init__(detail)
-        self.problem = problem(status, code, detail)
+        self.problem = problem(status, code, detail, list(errors)[:SHOWN_ERRORS])
         self.headers = headers
 
 

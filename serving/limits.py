@@ -1,7 +1,7 @@
 """What stands before every request: a limit on its body in size and time, and headers that keep browsers strict.
 
-Both are plain ASGI. The body is read here, whole and at most 2 MiB of it, so that a chunked or a stalled body is refused like an
-announced one, and no route ever waits for the network.
+Both are plain ASGI. The body is read here, whole and at most 2 MiB of it (16 MiB of records to be stored), so that a chunked or a
+stalled body is refused like an announced one, and no route ever waits for the network.
 """
 
 import asyncio
@@ -15,6 +15,8 @@ from serving import errors
 
 LARGEST_BODY: Final = 2 * 1024 * 1024
 BODY_SECONDS: Final = 10.0
+LARGER_BODIES: Final = {"/v1/records/": 16 * 1024 * 1024}
+"""Beginnings of paths whose bodies may be larger."""
 
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; "
@@ -45,32 +47,33 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        status, body = await self._read(Headers(scope=scope), receive)
+        largest = next((size for path, size in LARGER_BODIES.items() if scope["path"].startswith(path)), self.largest)
+        status, body = await self._read(Headers(scope=scope), receive, largest)
         if status:
             # The rest of the body is not read, so this connection cannot carry another request.
             await errors.respond(errors.problem(status), {"connection": "close"})(scope, receive, send)
             return
         await self.app(scope, _Replay(body, receive), send)
 
-    async def _read(self, headers: Headers, receive: Receive) -> tuple[int, bytes]:
+    async def _read(self, headers: Headers, receive: Receive, largest: int) -> tuple[int, bytes]:
         if headers.get("content-encoding", "identity") != "identity":
             return 415, b""
         announced = headers.get("content-length", "0")
-        if announced.isdecimal() and int(announced[:20]) > self.largest:
+        if announced.isdecimal() and int(announced[:20]) > largest:
             return 413, b""
         try:
             async with asyncio.timeout(self.seconds):
-                return await self._collect(receive)
+                return await self._collect(receive, largest)
         except TimeoutError:
             return 408, b""
 
-    async def _collect(self, receive: Receive) -> tuple[int, bytes]:
+    async def _collect(self, receive: Receive, largest: int) -> tuple[int, bytes]:
         parts, size, more = [], 0, True
         while more:
             message = await receive()
             part = message.get("body", b"")
             size += len(part)
-            if size > self.largest:
+            if size > largest:
                 return 413, b""
             parts.append(part)
             more = message.get("more_body", False)

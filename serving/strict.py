@@ -13,8 +13,7 @@ class StrictRequest(Request):
     """A request whose JSON is read strictly: UTF-8, no key twice, no NaN or Infinity."""
 
     async def json(self) -> Any:
-        text = (await self.body()).decode("utf-8-sig")
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        return read_json(await self.body())
 
 
 class StrictRoute(APIRoute):
@@ -25,6 +24,11 @@ class StrictRoute(APIRoute):
             return await handler(StrictRequest(request.scope, request.receive))
 
         return strict
+
+
+def read_json(body: bytes) -> Any:
+    """JSON read strictly. Raises JSONDecodeError, or UnicodeDecodeError for another encoding than UTF-8."""
+    return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_refuse)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
