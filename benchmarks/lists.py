@@ -33,6 +33,7 @@ from serving.champions import Champions
 from serving.ranking import Ranking
 from serving.registry_watch import State
 from serving.runtime import Runtime, Served
+from serving.scores import Scores
 from serving.settings import Settings
 from training.run import fit
 
@@ -57,6 +58,9 @@ class Nowhere:
         return 0
 
     def load(self) -> Any:
+        raise NotImplementedError
+
+    def renew(self, before: Any, revision: int) -> None:
         raise NotImplementedError
 
 
@@ -84,7 +88,7 @@ def served_with(n: int, console: Console) -> Served:
     company = generate(CompanySettings(n_deals=3000)).dataset()
     bundle = fit(company, "deals", clock.now(company.ends_at), threads=2)
     served = runtime.build(company, 1, {"deals": bundle})
-    frame = copied(runtime._pipeline(company, bundle, served.as_of), n)
+    frame = copied(Scores.of(company, {"deals": bundle}, served.as_of).deals, n)
     tracemalloc.start()
     begun = time.perf_counter()
     ranking = Ranking.of(frame, by=("expected_value", "p_won_this_quarter"), key="deal_id")

@@ -62,3 +62,16 @@ class TableArrays:
         codes, names = pd.factorize(self._tables[table][name])
         place = np.append(ids.get_indexer(pd.Index(names, dtype=object)), -1)
         return np.asarray(place[codes], dtype=np.int64)
+
+    @property
+    def made(self) -> list[tuple[str, str]]:
+        """The columns that were asked for so far, as table and name."""
+        return list(self._made)
+
+    def put(self, table: str, name: str, values: Flat) -> None:
+        """Hand in a column that need not be made any more."""
+        self._made[table, name] = values
+
+    def put_recorded(self, table: str, values: Micros) -> None:
+        """Hand in when the rows of a table came on record."""
+        self._recorded[table] = values

@@ -35,7 +35,8 @@ def problem(
     rows = np.flatnonzero(fault.rows)
     named = [part for part in key if part.name not in {value.name for value in shown}]
     lines = [_line(int(row), named, shown) for row in rows[:SHOWN_ROWS]]
-    return DataError(table, fault.rule, fault.advice, column=column or str(shown[-1].name), rows=lines, count=len(rows))
+    place, shown_rows = column or str(shown[-1].name), [int(row) for row in rows[:SHOWN_ROWS]]
+    return DataError(table, fault.rule, fault.advice, column=place, rows=lines, count=len(rows), positions=shown_rows)
 
 
 def _line(row: int, key: Sequence[pd.Series], shown: Sequence[pd.Series]) -> str:

@@ -71,12 +71,17 @@ def typed(
 
 def check(name: str, frame: pd.DataFrame, problems: Sequence[DataError] = ()) -> None:
     """All rules for the values of one typed table. Raises the first DataError; it names the other broken rules."""
+    complain(broken(name, frame, problems))
+
+
+def broken(name: str, frame: pd.DataFrame, problems: Sequence[DataError] = ()) -> list[DataError]:
+    """The rules that a typed table breaks, after those that it was found to break before."""
     table = TABLES[name]
     unreadable = {problem.column for problem in problems}
     found = [problem for problem in _schema_problems(table, frame) if problem.column not in unreadable]
     for rule in _ROW_RULES:
         found += rule(table, frame)
-    complain([*problems, *found])
+    return [*problems, *found]
 
 
 def check_filled(tables: Mapping[str, pd.DataFrame]) -> None:

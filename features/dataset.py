@@ -263,6 +263,10 @@ class Dataset:
         """What is remembered under a key, None where nothing is."""
         return self._cache.get(key)
 
+    def remembered_keys(self) -> list[Hashable]:
+        """The keys under which something is remembered."""
+        return list(self._cache)
+
     def remembered(self, key: Hashable, compute: Callable[[], Any]) -> Any:
         """What was computed from this Dataset under a key, computed at the first question for it: a Dataset never changes."""
         if key not in self._cache:

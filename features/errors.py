@@ -3,6 +3,7 @@
     DealcastError
     ├── UsageError          the command was called wrongly (exit code 2)
     ├── DataError           a table breaks its contract (exit code 3)
+    ├── DataErrors          a table breaks it in several ways, all of them told (exit code 3)
     ├── MappingError        a mapping file cannot be applied (exit code 3)
     ├── SourceError         a source is not there, or cannot be read (exit code 3)
     └── NotReadyError       something that must exist first does not: no data, no champion (exit code 4)
@@ -10,6 +11,7 @@
 Every message says what is wrong, shows a few offending rows where there are any, and what to do.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 SHOWN_ROWS = 5
@@ -56,7 +58,8 @@ class NotReadyError(DealcastError):
 class DataError(DealcastError):
     """A table breaks its contract.
 
-    `rows` holds the first few offenders, one line of text each; `count` says how many there are in all.
+    `rows` holds the first few offenders, one line of text each, `positions` their places in the table, counted from 0; `count`
+    says how many there are in all.
     """
 
     exit_code = 3
@@ -67,6 +70,7 @@ class DataError(DealcastError):
     column: str | None = None
     rows: list[str] = field(default_factory=list)
     count: int | None = None
+    positions: list[int] = field(default_factory=list)
 
     def __str__(self) -> str:
         place = f"{self.table}.{self.column}" if self.column else self.table
@@ -76,3 +80,13 @@ class DataError(DealcastError):
         if total > len(self.rows[:SHOWN_ROWS]) > 0:
             lines.append(f"  … and {total - len(self.rows[:SHOWN_ROWS]):,} more")
         return "\n".join([*lines, f"  → {self.advice}"])
+
+
+class DataErrors(DealcastError):  # noqa: N818, one of these is a DataError
+    """All that is wrong with one table, for a program that has sent its rows and can say which they are."""
+
+    exit_code = 3
+
+    def __init__(self, errors: Sequence[DataError]) -> None:
+        super().__init__("\n".join(map(str, errors)))
+        self.errors = tuple(errors)

@@ -19,7 +19,8 @@ from features.organisation import Organisation
 from features.sources.result import SourceData
 from features.sqltables import CUSTOM, OPENINGS, sql_tables
 from features.store_state import StoreState
-from features.tables import TABLES, TRACKED, Kind
+from features.tables import TABLES, TRACKED, Column, Kind
+from features.tombstones import TOMBSTONES
 
 _FEW_DEALS: Final = 5_000
 """Up to so many deals are looked up by id; beyond, reading all of them is faster."""
@@ -27,7 +28,7 @@ _FEW_DEALS: Final = 5_000
 
 def fill(connection: sa.Connection, state: StoreState, source: SourceData, dataset: Dataset) -> StoreState:
     """Empty all tables and write the source; the state afterwards."""
-    for table in sql_tables().values():
+    for table in (*sql_tables().values(), TOMBSTONES):
         connection.execute(sa.delete(table))
     for name, frame in source.tables.items():
         sqltables.write(connection, sql_tables()[name], sqltables.encode(name, frame))
@@ -42,20 +43,25 @@ def grow(connection: sa.Connection, state: StoreState, source: SourceData, datas
     """
     _refuse_older(state, source)
     source, dataset = _as_declared(state, source, dataset)
-    tables, at, changed = dict(source.tables), _moment(state, dataset, changed=False), dict[str, int]()
+    tables, at, changed = dict(source.tables), moment(state, dataset.extracted_at, changed=False), dict[str, int]()
     if "deals" in tables:
-        tables, at, changed = _with_growth(connection, state, source, dataset)
+        tables, at, changed = with_growth(connection, state, source, dataset.extracted_at)
         if at is not dataset.extracted_at:
             dataset = replace(source, extracted_at=at).dataset()
     grown = state.grown_by(replace(source, tables=tables), at)
     if "deals" in tables:
-        before = sqltables.decode_openings(stored(connection, state, OPENINGS, _ids(tables["deals"])), grown.custom)
-        openings = growth.openings(before, dataset.openings, grown.custom)
-        upsert(connection, OPENINGS, sqltables.encode_openings(openings, grown.custom))
+        keep_openings(connection, state, grown, dataset.openings)
     for name, frame in tables.items():
-        changed |= upsert(connection, name, sqltables.encode(name, frame), _unchanging(name, state, grown))
+        changed |= upsert(connection, name, sqltables.encode(name, frame), unchanging(name, state, grown.static))
     contracts.check_together(_currencies(connection, grown), grown.organisation or Organisation())
     return grown, {place: n for place, n in changed.items() if n}
+
+
+def keep_openings(connection: sa.Connection, before: StoreState, grown: StoreState, derived: pd.DataFrame) -> None:
+    """Write the derived openings of some deals, where none that is known since earlier is stored."""
+    held = sqltables.decode_openings(stored(connection, before, OPENINGS, _ids(derived)), grown.custom)
+    openings = growth.openings(held, derived, grown.custom)
+    upsert(connection, OPENINGS, sqltables.encode_openings(openings, grown.custom))
 
 
 def stored(connection: sa.Connection, state: StoreState, name: str, deals: Sequence[str] | None = None) -> pa.Table:
@@ -65,10 +71,10 @@ def stored(connection: sa.Connection, state: StoreState, name: str, deals: Seque
     return sqltables.read(connection, table, [*columns, CUSTOM] if name == "deals" else columns, deals)
 
 
-def _unchanging(name: str, before: StoreState, grown: StoreState) -> list[str]:
+def unchanging(name: str, before: StoreState, static: frozenset[str]) -> list[str]:
     """The stored columns whose values stay; changes of a tracked field become its history, so that is not among them."""
     tracked = TRACKED if name == "deals" else ()
-    return [column for column in before.columns.get(name, ()) if f"{name}.{column}" in grown.static and column not in tracked]
+    return [column for column in before.columns.get(name, ()) if f"{name}.{column}" in static and column not in tracked]
 
 
 def upsert(connection: sa.Connection, name: str, rows: pa.Table, unchanging: Sequence[str] = ()) -> dict[str, int]:
@@ -131,18 +137,21 @@ def _as_declared(state: StoreState, source: SourceData, dataset: Dataset) -> tup
     return declared, declared.dataset()
 
 
-def _with_growth(
-    connection: sa.Connection, state: StoreState, source: SourceData, dataset: Dataset
+def with_growth(
+    connection: sa.Connection, state: StoreState, source: SourceData, own: pd.Timestamp
 ) -> tuple[dict[str, pd.DataFrame], pd.Timestamp, dict[str, int]]:
     """The source's tables with the changes that they imply and the columns that they lack, and the moment they are known at.
 
-    Own columns that are known since the deal is on record keep what is stored; at last in how many deals each differs.
+    `own` is the moment of the source itself. Own columns that are known since the deal is on record keep what is stored; at last
+    in how many deals each differs.
     """
     deals = source.tables["deals"]
+    if "deals" not in state.columns:
+        return dict(source.tables), moment(state, own, changed=False), {}
     before = sqltables.decode("deals", stored(connection, state, "deals", _ids(deals)), state.custom)
     found = growth.differences(before, deals, growth.tracked(before, deals, source.custom))
-    at = _moment(state, dataset, changed=not found.empty)
-    kept, changed = growth.kept(before, deals, _with_the_row(state, source))
+    at = moment(state, own, changed=not found.empty)
+    kept, changed = growth.kept(before, deals, with_the_row(state, source.custom))
     tables = {**source.tables, "deals": _with_own_columns(kept, before, state)}
     if not found.empty:
         history = _history(connection, source.tables, list(found["deal_id"].unique()))
@@ -151,19 +160,19 @@ def _with_growth(
     return tables, at, {f"deals.{name}": n for name, n in changed.items()}
 
 
-def _with_the_row(state: StoreState, source: SourceData) -> dict[str, Kind]:
+def with_the_row(state: StoreState, declared: Sequence[Column]) -> dict[str, Kind]:
     """Own columns of the stored deals that count as known since the deal is on record."""
     stored = {column.name for column in state.custom}
-    own = [column for column in state.custom_with(source.custom) if column.name in stored]
+    own = [column for column in state.custom_with(declared) if column.name in stored]
     return {column.name: column.kind for column in own if column.revealed_by == TABLES["deals"].time}
 
 
-def _moment(state: StoreState, dataset: Dataset, *, changed: bool) -> pd.Timestamp:
-    """When this source is known: at its own moment, but after what is stored wherever it changes that."""
+def moment(state: StoreState, own: pd.Timestamp, *, changed: bool) -> pd.Timestamp:
+    """When a source is known: at its own moment, but after what is stored wherever it changes that."""
     if state.extracted_at is None:
-        return dataset.extracted_at
-    last, own = clock.micros(state.extracted_at), clock.micros(dataset.extracted_at)
-    return dataset.extracted_at if own > last else clock.instant(last + changed)
+        return own
+    last = clock.micros(state.extracted_at)
+    return own if clock.micros(own) > last else clock.instant(last + changed)
 
 
 def _with_own_columns(deals: pd.DataFrame, before: pd.DataFrame, state: StoreState) -> pd.DataFrame:

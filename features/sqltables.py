@@ -29,8 +29,11 @@ from features.tracking import tracked_kinds
 OPENINGS: Final = "openings"
 CUSTOM: Final = "custom"
 OCCURRENCE: Final = "occurrence"
+LINKS: Final = ("account_id", "deal_id")
 _SINCE: Final = "_since"
 _CHUNK: Final = 100_000
+_LISTED: Final = 500
+"""Values that one statement lists: SQLite and PostgreSQL take far more, and plan no faster for it."""
 
 _ARROW: Final = {Kind.INSTANT: pa.int64(), Kind.FLAG: pa.int8()} | dict.fromkeys(NUMERIC, pa.float64())
 _SQL: Final[Mapping[Kind, sa.types.TypeEngine[Any]]] = {
@@ -55,9 +58,12 @@ def sql_tables() -> Mapping[str, sa.Table]:
 
 
 def _sql_column(column: Column, key: Sequence[str]) -> "sa.Column[Any]":
-    """A column of a table. A key of one column is primary; of a key of several, some of them nullable, the first is indexed."""
+    """A column of a table. A key of one column is primary; of a key of several, some of them nullable, the first is indexed.
+
+    So are the columns by which a row belongs to an account or a deal.
+    """
     primary = (column.name,) == tuple(key)
-    indexed = column.name == key[0] and not primary
+    indexed = not primary and column.name in (key[0], *LINKS)
     kind = _SQL.get(column.kind, sa.Text())
     return sa.Column(column.name, kind, primary_key=primary, nullable=not column.required, index=indexed)
 
@@ -193,14 +199,24 @@ def _copy(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
 
 def read(connection: sa.Connection, table: sa.Table, columns: Sequence[str], deals: Sequence[str] | None = None) -> pa.Table:
     """Columns of a table in stored form; with `deals` those rows whose deal_id is one of them."""
-    wanted = [table.c[name] for name in columns]
-    schema = pa.schema([(column.name, _arrow_type(column)) for column in wanted])
-    if deals is None:
-        return pa.Table.from_batches(_batches(connection, sa.select(*wanted), schema), schema)
-    parts = [list(deals[start : start + 500]) for start in range(0, len(deals), 500)]
-    statements = [sa.select(*wanted).where(table.c.deal_id.in_(part)) for part in parts]
+    if deals is not None:
+        return read_of(connection, table, columns, "deal_id", deals)
+    wanted, schema = _asked(table, columns)
+    return pa.Table.from_batches(_batches(connection, sa.select(*wanted), schema), schema)
+
+
+def read_of(connection: sa.Connection, table: sa.Table, columns: Sequence[str], key: str, values: Sequence[str]) -> pa.Table:
+    """Columns of those rows in which a column has one of these values, in stored form."""
+    wanted, schema = _asked(table, columns)
+    parts = [list(values[start : start + _LISTED]) for start in range(0, len(values), _LISTED)]
+    statements = [sa.select(*wanted).where(table.c[key].in_(part)) for part in parts]
     batches = [batch for statement in statements for batch in _batches(connection, statement, schema)]
     return pa.Table.from_batches(batches, schema)
+
+
+def _asked(table: sa.Table, columns: Sequence[str]) -> tuple[list["sa.Column[Any]"], pa.Schema]:
+    wanted = [table.c[name] for name in columns]
+    return wanted, pa.schema([(column.name, _arrow_type(column)) for column in wanted])
 
 
 def _batches(connection: sa.Connection, statement: "sa.Select[Any]", schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -12,39 +12,70 @@ SQLite (in WAL mode, so that a writer never blocks readers) and PostgreSQL are s
 of the current revision, which loads several times as fast as SQL; without one nothing is copied.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
+import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 
-from features import merging
+from features import changed_part, deletions, merging, renewal, store_format, tombstones, touches, upserts
 from features.dataset import Dataset
+from features.deletions import Deletion, DeletionReport
 from features.errors import NotReadyError, UsageError
 from features.sources.result import IngestReport, SourceData
-from features.sqltables import OPENINGS, sql_tables
+from features.sqltables import OPENINGS
 from features.store_copy import dataset_of, load_copy, save_copy
-from features.store_state import STATE, StoreState, fresh_state, read_state
+from features.store_state import STATE, StoreState, read_state
+from features.tables import Column
+from features.touches import Touched
+from features.upserts import Upsert, UpsertReport
+
+Beside: TypeAlias = Callable[[sa.Connection, UpsertReport], None]
+Noted: TypeAlias = Callable[[sa.Connection, DeletionReport], None]
 
 CONNECT_SECONDS: Final = 10
 """How long a PostgreSQL server may take to accept a connection."""
 
 
+@dataclass(frozen=True)
+class Renewal:
+    """A Dataset brought up to date.
+
+    part     the rows that are new in it, and all that belongs to them
+    touched  the accounts and deals of these rows, and of those that were in their place
+    """
+
+    dataset: Dataset
+    revision: int
+    part: Dataset
+    touched: Touched
+
+
 class Store:
     """The tables of one organisation in a database. Raises NotReadyError wherever the database does not answer."""
+
+    state: Literal["fresh"] = "fresh"
+    """What it says is what the database holds, never a copy: it answers or raises."""
 
     def __init__(self, url: str, cache: Path | None = None) -> None:
         self.engine = connect(url)
         self._cache = cache
+        try:
+            self._bring_up_to_date()
+        except NotReadyError:
+            self.engine.dispose()
+            raise
+
+    def _bring_up_to_date(self) -> None:
         with self._transaction() as connection:
-            STATE.create(connection, checkfirst=True)
-            for table in sql_tables().values():
-                table.create(connection, checkfirst=True)
-            if connection.scalar(sa.select(sa.func.count()).select_from(STATE)) == 0:
-                connection.execute(sa.insert(STATE).values(fresh_state()))
+            current = store_format.is_current(connection)
+        if not current:
+            with self._transaction() as connection:
+                store_format.bring_up_to_date(connection)
 
     def close(self) -> None:
         """Give back the connections; the store can be used again."""
@@ -54,6 +85,11 @@ class Store:
         """How often something was ingested: 0 for an empty store."""
         with self._transaction() as connection:
             return int(connection.execute(sa.select(STATE.c.revision)).scalar_one())
+
+    def custom(self) -> tuple[Column, ...]:
+        """The deals' own columns, as they were last declared."""
+        with self._transaction() as connection:
+            return read_state(connection).custom
 
     def replace(self, source: SourceData) -> IngestReport:
         """Store this source and nothing else; its report with the new revision.
@@ -75,30 +111,82 @@ class Store:
                 return _remember(connection, source, merging.fill(connection, state, source, dataset))
             return _remember(connection, source, *merging.grow(connection, state, source, dataset))
 
-    def load(self) -> Dataset:
-        """Everything that is stored. Raises NotReadyError for an empty store."""
+    def put(self, upsert: Upsert, at: pd.Timestamp, beside: Beside | None = None) -> UpsertReport:
+        """Put some rows of one table, known as of a moment; the revision stays where nothing changes.
+
+        `beside` is called with the report in the transaction that writes: what it writes is stored with the rows, or neither is.
+        Raises DataErrors with all that is wrong with the rows, and NotReadyError for rows that need others in an empty store.
+        """
+        with self._write() as (connection, state):
+            after, report = upserts.put(connection, state, upsert, at)
+            _keep(connection, after)
+            if beside is not None:
+                beside(connection, report)
+            return report
+
+    def delete(self, deletion: Deletion, at: pd.Timestamp, beside: Noted | None = None) -> DeletionReport:
+        """Delete records, or merge them into another, as of a moment: what is loaded as of a later one is without them.
+
+        `beside` as for `put`. Raises UsageError for a merge that makes no sense.
+        """
+        with self._write() as (connection, state):
+            after, report = deletions.delete(connection, state, deletion, at)
+            _keep(connection, after)
+            if beside is not None:
+                beside(connection, report)
+            return report
+
+    def load(self, at: pd.Timestamp | None = None) -> Dataset:
+        """Everything that is stored but for what was deleted before an instant, None: by now. Raises NotReadyError when empty."""
         with self._transaction(snapshot=True) as connection:
             state = read_state(connection)
             if state.extracted_at is None:
                 raise NotReadyError("the store holds no data yet; run: dealcast ingest SOURCE")
             stored = self._stored(connection, state)
-        return dataset_of(state, stored)
+        return dataset_of(state, stored, at)
+
+    def renew(self, before: Dataset, revision: int) -> Renewal | None:
+        """What was loaded at a revision, brought to the current one by reading what changed alone; None: load everything.
+
+        The result is what `load` would give but for the rates of the day and the kinds of stages; see features.renewal.
+        """
+        with self._transaction(snapshot=True) as connection:
+            state = read_state(connection)
+            changed = touches.since(connection, revision, state.revision)
+            if changed is None:
+                return None
+            found = changed_part.part_of(connection, state, before, changed, tombstones.as_of(tombstones.read(connection)))
+        if found is None:
+            return None
+        part, closed = found
+        dataset = renewal.renewed(before, part, closed, stages_told="stages" in state.columns)
+        return None if dataset is None else Renewal(dataset, state.revision, part, closed)
 
     def _stored(self, connection: sa.Connection, state: StoreState) -> dict[str, pa.Table]:
         copied = load_copy(self._cache, state) if self._cache else None
         if copied is not None:
             return copied
         stored = {name: merging.stored(connection, state, name) for name in (*state.columns, OPENINGS)}
+        stored[tombstones.TOMBSTONES.name] = tombstones.read(connection)
         if self._cache:
             save_copy(self._cache, self.engine.url.render_as_string(), state, stored)
         return stored
+
+    @contextmanager
+    def _write(self) -> Iterator[tuple[sa.Connection, StoreState]]:
+        """A transaction that reads rows and writes them: whoever writes next waits until it ends, so that they stay as read."""
+        with self._transaction() as connection:
+            connection.execute(sa.update(STATE).values(revision=STATE.c.revision))
+            yield connection, read_state(connection)
 
     @contextmanager
     def _ingest(self) -> Iterator[tuple[sa.Connection, StoreState]]:
         """A transaction that counts the revision up first, so that a second ingest waits for the end of this one."""
         with self._transaction() as connection:
             connection.execute(sa.update(STATE).values(revision=STATE.c.revision + 1))
-            yield connection, read_state(connection)
+            state = read_state(connection)
+            touches.note(connection, state.revision, None)
+            yield connection, state
 
     @contextmanager
     def _transaction(self, *, snapshot: bool = False) -> Iterator[sa.Connection]:
@@ -144,6 +232,10 @@ def _prepare_sqlite(driver: Any, _record: object) -> None:
     driver.execute("PRAGMA busy_timeout=30000")
     driver.execute("PRAGMA cache_size=-200000")
     driver.execute("PRAGMA temp_store=MEMORY")
+
+
+def _keep(connection: sa.Connection, state: StoreState) -> None:
+    connection.execute(sa.update(STATE).values(revision=state.revision, facts=state.facts()))
 
 
 def _remember(

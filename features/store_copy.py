@@ -19,14 +19,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import sqlalchemy as sa
 
-from features import sqltables
+from features import clock, sqltables, tombstones
 from features.dataset import Dataset
 from features.sqltables import OPENINGS
 from features.store_state import FORMAT, StoreState, state_of
+from features.tombstones import TOMBSTONES
 
 FACTS: Final = "copy.json"
 
@@ -67,9 +69,10 @@ def newest(folder: Path, url: str) -> Dataset | None:
     return dataset_of(state_of(facts["store_id"], facts["revision"], facts["facts"]), tables)
 
 
-def dataset_of(state: StoreState, stored: Mapping[str, pa.Table]) -> Dataset:
-    """Tables as they are stored, as a dataset."""
-    tables = {name: sqltables.decode(name, stored[name], state.custom) for name in state.columns}
+def dataset_of(state: StoreState, stored: Mapping[str, pa.Table], at: pd.Timestamp | None = None) -> Dataset:
+    """Tables as they are stored, as a dataset without what was deleted before an instant, None: by now."""
+    deleted = tombstones.as_of(stored[TOMBSTONES.name], None if at is None else clock.micros(at))
+    tables = deleted.applied({name: sqltables.decode(name, stored[name], state.custom) for name in state.columns})
     return Dataset.of(
         tables,
         state.organisation,

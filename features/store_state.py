@@ -17,8 +17,8 @@ from features.sources.result import SourceData
 from features.tables import EXPORT, TABLES, Column, Kind
 from features.tracking import tracked_kinds
 
-FORMAT: Final = 2
-"""Of the SQL tables. A store of another format has to be filled anew."""
+FORMAT: Final = 3
+"""Of the SQL tables; see features.store_format for what older ones become."""
 
 STATE: Final = sa.Table(
     "store",
@@ -147,7 +147,7 @@ def read_state(connection: sa.Connection) -> StoreState:
     """The store's state. Raises NotReadyError for a store of another format."""
     store_id, form, revision, text = connection.execute(sa.select(STATE)).one()
     if form != FORMAT:
-        raise NotReadyError(f"the store has format {form}, this version reads {FORMAT}; ingest into a new one")
+        raise NotReadyError(f"the store has format {form}, this version reads {FORMAT}; another version may have changed it")
     return state_of(store_id, revision, text)
 
 

@@ -34,6 +34,7 @@ from serving import (
     metrics_api,
     openapi,
     probes_api,
+    records_api,
     runtime,
     score_api,
     scorecard,
@@ -82,6 +83,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     calls_api.making,
     call_page.pages,
     keys_api.router,
+    records_api.router,
 )
 
 
@@ -93,7 +95,11 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
         upgrade = background.start(partial(_bring_up_to_date, app.state.database))
         await asyncio.wait([asyncio.wrap_future(upgrade)], timeout=UPGRADE_SECONDS)
         app.state.journal.start()
-        jobs = [runtime.watch(held, settings), runtime.watch_registry(held, settings)] if watching else []
+        jobs = (
+            [runtime.watch(held, settings), runtime.watch_settling(held), runtime.watch_registry(held, settings)]
+            if watching
+            else []
+        )
         tasks = [asyncio.create_task(job) for job in jobs]
         yield
         for batcher in (app.state.deal_scores, app.state.client_scores):

@@ -19,7 +19,7 @@ from features.store import connect
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 VERSION_TABLE: Final = "service_version"
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest revision in `migrations/versions`."""
 _LOCK: Final = 0x0DEA1CA5
 """The advisory lock that is held while a PostgreSQL database is brought up to date."""
@@ -110,6 +110,18 @@ FORECASTS: Final = sa.Table(
     sa.Index("forecasts_by_issue", "issued_at"),
 )
 """The forecasts that were issued, a row for each node of an answer; append-only."""
+
+IDEMPOTENCY: Final = sa.Table(
+    "idempotency",
+    METADATA,
+    sa.Column("caller", sa.Text, primary_key=True),
+    sa.Column("request_key", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("started_at", sa.BigInteger, nullable=False),
+    sa.Column("answer", sa.Text),
+    sa.Index("idempotency_by_start", "started_at"),
+)
+"""Requests that are being worked on (no answer yet) or were answered; see `serving.idempotency`."""
 
 
 class Database:

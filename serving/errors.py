@@ -37,6 +37,7 @@ _DETAILS: Final[Mapping[int, tuple[str, str]]] = {
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not answer to this method; the Allow header names those it answers to."),
     408: ("request_timeout", "The body did not arrive in time."),
+    409: ("conflict", "Another request stands in the way of this one."),
     413: ("body_too_large", "The body is larger than 16 MiB for records, or 64 KiB elsewhere; send fewer in one request."),
     415: ("unsupported_encoding", "Send the body as plain JSON, without a Content-Encoding."),
     422: ("invalid_request", "The request does not match the schema."),
@@ -70,9 +71,16 @@ class Problem(BaseModel):
 class ProblemError(Exception):
     """An error that a route raises on purpose."""
 
-    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        errors: Iterable["FieldError"] = (),
+    ) -> None:
         super().__init__(detail)
-        self.problem = problem(status, code, detail)
+        self.problem = problem(status, code, detail, list(errors)[:SHOWN_ERRORS])
         self.headers = headers
 
 

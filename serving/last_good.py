@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from features import store_copy
 from features.dataset import Dataset
 from features.errors import NotReadyError, UsageError
-from features.store import Store
+from features.store import Renewal, Store
 from serving import background
 from serving.registry_watch import State
 
@@ -67,6 +67,20 @@ class LastGood:
         if copied is None:
             raise NotReadyError("the store does not answer, and there is no good copy of what it held")
         return copied
+
+    def renew(self, before: Dataset, revision: int) -> Renewal | None:
+        """What was loaded, with what was written since; None where the store does not answer, or has to be loaded whole."""
+        if self.state != "fresh":
+            return None
+        try:
+            return self._ask(lambda: self._opened().renew(before, revision), LOADING)
+        except NotReadyError as error:
+            self._say("stale", str(error))
+            return None
+
+    def store(self) -> Store:
+        """The store itself, for who writes. Raises NotReadyError where it does not answer."""
+        return self._opened()
 
     def close(self) -> None:
         """Give back the connections."""

@@ -48,10 +48,10 @@ def _activity(deal: PostedDeal, index: int, activity: Any) -> dict[str, Any]:
 def table_of(name: str, records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Records that a schema has read as a table of the contract, with the columns that the first of them has."""
     columns = [column for column in TABLES[name].columns if not records or column.name in records[0]]
-    return pd.DataFrame({column.name: _column([record[column.name] for record in records], column.kind) for column in columns})
+    return pd.DataFrame({column.name: column_of([record[column.name] for record in records], column.kind) for column in columns})
 
 
-def _column(values: Sequence[Any], kind: Kind) -> pd.Series:
+def column_of(values: Sequence[Any], kind: Kind) -> pd.Series:
     """Values that pydantic has read, with the dtype of their kind."""
     if kind in TEXTUAL:
         return pd.Series([value or None for value in values], dtype="str")

@@ -13,7 +13,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,13 +28,15 @@ from features.errors import NotReadyError
 from features.excerpt import prepare
 from features.rates import Rates, of_the_day
 from features.snapshot import Snapshot
-from serving import background, metrics, metrics_watch, registry_watch, run_folder, score, traces
+from features.store import Renewal
+from serving import background, metrics, metrics_watch, registry_watch, run_folder, traces
 from serving.champions import Champions
 from serving.one_deal import OneDeal, curve_table, look_up
 from serving.people import people_of
 from serving.ranking import Ranking
 from serving.reason_columns import Words, words_of
 from serving.registry_watch import Registry, State
+from serving.scores import Scores
 from serving.settings import Settings
 from training.bundle import Bundle, DamagedBundleError
 from training.similar import PastDeals, past_deals
@@ -42,6 +45,10 @@ OLDEST_DAYS: Final = 1 / 24
 """While the data is fresh, "now" moves on; the pipeline is computed again when it is this many days old."""
 MOST_KEPT: Final = 2000
 """Single deals whose signals and curves are kept."""
+FEW_DEALS: Final = 2000
+"""Up to so many open deals are all scored again after a write; of more, those of the accounts that it touched, the rest after."""
+SETTLE_SECONDS: Final = 30.0
+"""So often, at most, are all deals scored again after writes that touched some."""
 
 Lack = Literal["starting", "no_data", "no_champion", "damaged_champion"]
 
@@ -62,6 +69,7 @@ class Source(Protocol):
     def state(self) -> State: ...
     def revision(self) -> int: ...
     def load(self) -> Dataset: ...
+    def renew(self, before: Dataset, revision: int) -> Renewal | None: ...
 
 
 @dataclass(frozen=True)
@@ -136,6 +144,12 @@ class Served(Loaded):
         """The deals decided by as_of, to find similar ones among; collected at the first request for any."""
         return past_deals(self.dataset, self.bundles["deals"].explainers["deals"], self.as_of)
 
+    @classmethod
+    def of(cls, dataset: Dataset, revision: int, as_of: pd.Timestamp, bundles: Mapping[str, Bundle], scores: Scores) -> "Served":
+        """The scores as rankings, over data in which posted deals find their accounts without a wait."""
+        prepare(dataset)
+        return cls(dataset, revision, as_of, bundles, *scores.ranked())
+
 
 class Runtime:
     """Holds the one value that is answered from and replaces it: a Served, or a Loaded while there is no champion for deals.
@@ -157,6 +171,8 @@ class Runtime:
         self._versions: Mapping[str, str] = {}
         self._rejected: dict[str, str] = {}
         self._one_at_a_time = threading.Lock()
+        self._scores: Scores | None = None
+        self._waker: Callable[[], object] | None = None
 
     def served(self) -> Served:
         """What to answer from. Raises NotReadyError, saying what is missing and what to do."""
@@ -180,10 +196,19 @@ class Runtime:
             raise NotReadyError(ADVICE[self.lacks], self.lacks)
         return self._held
 
+    def wake(self) -> None:
+        """Look for news now and not at the next poll; from any thread."""
+        if self._waker is not None:
+            self._waker()
+
+    def woken_by(self, waker: Callable[[], object] | None) -> None:
+        """What `wake` calls."""
+        self._waker = waker
+
     def refresh(self) -> bool:
         """Take up new data or a new champion; whether anything changed. What is served stays when there is nothing better."""
         with self._one_at_a_time:
-            revision, versions = self.source.revision(), self.champions.versions()
+            revision, versions = self._revision(), self.champions.versions()
             if not revision:
                 self.lacks = "no_data"
                 return False
@@ -195,6 +220,53 @@ class Runtime:
             if self._held is None:
                 self._load(revision)  # KPIs do not wait for scores
             return self._take_up(revision, versions)
+
+    def _revision(self) -> int:
+        """That of the source; while the database does not answer, what is held may be newer than the copy that there is."""
+        revision = self.source.revision()
+        return max(revision, self._held.revision) if self._held is not None and self.source.state == "stale" else revision
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether some deals were scored at another moment than the others."""
+        return self._scores is not None and not self._scores.settled
+
+    def settle(self) -> bool:
+        """Score everything as of one moment, beside the writes that are taken up meanwhile; whether that was needed."""
+        held = self._held
+        if not self.unsettled or not isinstance(held, Served):
+            return False
+        whole, scores = _built(held.dataset, held.revision, held.bundles)
+        with self._one_at_a_time:
+            now = self._held
+            if now is held:
+                self._hold((whole, scores))
+            elif isinstance(now, Served) and now.bundles == held.bundles:
+                # What was written meanwhile is laid over it once more; where that does not do, the newer one stays.
+                self._hold(self._renewed(whole, scores, held.bundles))
+        return True
+
+    def _hold(self, made: tuple[Served, Scores] | None) -> None:
+        if made is not None:
+            self._held, self._scores = made
+
+    def _renewed(self, held: Loaded | None, scores: Scores | None, bundles: Mapping[str, Bundle]) -> tuple[Served, Scores] | None:
+        """A Served with what was written since; None where nothing was, all has to be loaded, or the champions are others."""
+        if not isinstance(held, Served) or scores is None or not _identical(held.bundles, bundles):
+            return None
+        with traces.span("store.renew", revision=held.revision):
+            renewal = self.source.renew(held.dataset, held.revision)
+        if renewal is None or renewal.revision == held.revision:
+            return None
+        if len(held.deals) <= FEW_DEALS:
+            served, new = _built(renewal.dataset, renewal.revision, held.bundles)
+        else:
+            as_of = clock.now(renewal.dataset.ends_at)
+            new = scores.patched(renewal, held.bundles, as_of)
+            served = Served.of(renewal.dataset, renewal.revision, as_of, held.bundles, new)
+        if "past_deals" in vars(held):
+            vars(served)["past_deals"] = held.past_deals
+        return served, new
 
     def _load(self, revision: int) -> bool:
         """Take up data alone. Scores stay what they were where there were any."""
@@ -245,7 +317,8 @@ class Runtime:
         same = isinstance(before, Served) and before.revision == revision and _identical(before.bundles, bundles)
         if same and not self._outdated(revision, self._versions):
             return False
-        self._held = build(self._dataset(revision), revision, bundles)
+        renewed = self._renewed(self._held, self._scores, bundles)
+        self._hold(renewed or _built(self._dataset(revision), revision, bundles))
         self._versions = {target: each.version for target, each in bundles.items()}
         return True
 
@@ -275,45 +348,37 @@ def _identical(before: Mapping[str, Bundle], after: Mapping[str, Bundle]) -> boo
 
 
 def build(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> Served:
-    """Compute everything that is read often: the ranked pipeline and the ranked clients."""
+    """Compute everything that is read often, as of now."""
+    return _built(dataset, revision, bundles)[0]
+
+
+def _built(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> tuple[Served, Scores]:
     as_of = clock.now(dataset.ends_at)
-    deals = Ranking.of(_pipeline(dataset, bundles["deals"], as_of), by=("expected_value", "p_won_this_quarter"), key="deal_id")
-    clients = _clients(dataset, bundles["clients"], as_of) if "clients" in bundles else None
-    prepare(dataset)  # for posted deals: the first of them does not wait
-    return Served(dataset, revision, as_of, bundles, deals, clients)
-
-
-def _pipeline(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> pd.DataFrame:
-    """The scored open deals with their signals; overdue once the whole day of the expected close has passed."""
-    with traces.span("score.pipeline", version=champion.version):
-        deals = score.pipeline(dataset, champion, as_of)
-    midnight = clock.dates_to_micros(deals["expected_close_on"], dataset.organisation.timezone)
-    days = clock.days_between(clock.micros(as_of), midnight)
-    return deals.drop(columns="as_of").assign(days_to_expected_close=days, overdue=days <= -1)
-
-
-def _clients(dataset: Dataset, champion: Bundle, as_of: pd.Timestamp) -> Ranking:
-    days = dataset.organisation.client_horizon_days
-    with traces.span("score.clients", version=champion.version):
-        scored = score.score_clients(dataset, champion, as_of, [days], reasons=False)
-    named = scored.assign(account_name=scored["account_id"].map(_names(dataset)), p_leaves=scored[f"p_leaves_{days}d"])
-    return Ranking.of(named.drop(columns="as_of"), by=("value_at_risk", "p_leaves"), key="account_id")
-
-
-def _names(dataset: Dataset) -> Mapping[str, str]:
-    accounts = dataset.tables.get("accounts")
-    if accounts is None or "name" not in accounts:
-        return {}
-    return dict(zip(accounts["account_id"], accounts["name"], strict=True))
+    scores = Scores.of(dataset, bundles, as_of)
+    return Served.of(dataset, revision, as_of, bundles, scores), scores
 
 
 async def watch(runtime: Runtime, settings: Settings) -> None:
-    """Refresh whenever something changed, until cancelled."""
+    """Refresh whenever something changed, and at once when woken, until cancelled."""
+    news, loop = asyncio.Event(), asyncio.get_running_loop()
+    runtime.woken_by(lambda: loop.call_soon_threadsafe(news.set))
     while True:
+        news.clear()
         await asyncio.wrap_future(background.start(runtime.try_refresh))
         if runtime.ready and runtime.folder is not None:
             run_folder.ready_file(runtime.folder).touch()
-        await asyncio.sleep(settings.poll_seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), settings.poll_seconds)
+
+
+async def watch_settling(runtime: Runtime) -> None:
+    """Score everything as of one moment again and again after writes that touched some deals, until cancelled."""
+    while True:
+        await asyncio.sleep(SETTLE_SECONDS)
+        try:
+            await asyncio.wrap_future(background.start(runtime.settle))
+        except Exception:
+            log.exception("scoring all deals failed; those that were not touched keep their scores")
 
 
 async def watch_registry(runtime: Runtime, settings: Settings) -> None:

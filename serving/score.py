@@ -15,7 +15,7 @@ from features.dataset import Dataset
 from features.deal_warnings import warning_bits
 from features.deals import deal_signals
 from features.excerpt import excerpt, excerpt_of_checked
-from features.rates import of_the_day
+from features.rates import Rates, of_the_day
 from features.snapshot import Snapshot
 from serving.client_value import COLUMNS as VALUES
 from serving.client_value import value_columns
@@ -128,16 +128,17 @@ def score_clients(
     return pd.concat([part for part in parts if len(part)] or parts[:1]).sort_values("account_id", ignore_index=True)
 
 
-def pipeline(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp) -> pd.DataFrame:
+def pipeline(dataset: Dataset, bundle: Bundle, as_of: pd.Timestamp, borrowed: Rates | None = None) -> pd.DataFrame:
     """What a manager reads: scored open deals with their names, the largest expected value this quarter first; without reasons.
 
     In place of the words of `warnings` there is `warning_bits`, a bit for each of `features.deal_warnings.WARNINGS`: words for
     all deals would take longer than their scores. Adds to the other columns of `score_deals`: name, account_id, account_name,
     owner_id, owner_name, team, product, stage, amount, currency, age_days, expected_close_on, value (the amount in the
-    organisation's currency) and expected_value (value x p_won_this_quarter, null without an amount).
+    organisation's currency) and expected_value (value x p_won_this_quarter, null without an amount). `borrowed` are the company's
+    rates where the Dataset is a part of it.
     """
     snapshot = Snapshot(dataset, as_of)
-    signals = deal_signals(snapshot)
+    signals = deal_signals(snapshot, borrowed)
     scored = _scored_deals(snapshot, bundle, (30.0, 90.0), signals, reasons=False, worded=False)
     scored["warning_bits"] = warning_bits(signals)
     described = scored.merge(_described(snapshot), on="deal_id", how="left")

@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     threads: int = Field(default=2, ge=1, le=64)
     workers: int = Field(default=1, ge=1, le=64)
     drain_seconds: float = Field(default=2.0, ge=0, le=300)
-    poll_seconds: float = Field(default=3.0, gt=0)
+    poll_seconds: float = Field(default=0.3, gt=0)
     registry_poll_seconds: float = Field(default=300.0, gt=0)
     spool_megabytes: int = Field(default=100, ge=1, le=100_000)
     spool_full: Literal["refuse", "drop_oldest"] = "refuse"

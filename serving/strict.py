@@ -21,8 +21,7 @@ class StrictRequest(Request):
     """A request whose JSON is read strictly: UTF-8, no key twice, no NaN or Infinity (422; what is no JSON at all is 400)."""
 
     async def json(self) -> Any:
-        text = (await self.body()).decode("utf-8-sig")
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        return read_json(await self.body())
 
 
 class StrictRoute(APIRoute):
@@ -60,6 +59,11 @@ def _known(names: Iterable[str], route: APIRoute) -> list[str]:
 
 def _fields(model: Any) -> Mapping[str, FieldInfo]:
     return model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+
+
+def read_json(body: bytes) -> Any:
+    """JSON read strictly. Raises JSONDecodeError, or UnicodeDecodeError for another encoding than UTF-8."""
+    return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_refuse)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

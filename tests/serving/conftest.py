@@ -48,6 +48,9 @@ class MemorySource:
         assert self.dataset is not None
         return self.dataset
 
+    def renew(self, before: Dataset, revision: int) -> None:
+        """Everything is loaded after each change."""
+
 
 @pytest.fixture(autouse=True)
 def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -33,6 +33,10 @@ OPERATIONS = {
     "revoke_key",
     "list_audit",
     "get_metrics",
+    "put_records",
+    "delete_record",
+    "delete_records",
+    "merge_records",
 }
 """Programs are written against these names: one may be added, and none goes without a new version of the API."""
 ADVICE = "add it to tests/serving/examples.py and run python -m tests.serving.examples"

@@ -1,0 +1,26 @@
+"""The company in a real store, for tests that write."""
+
+from typing import Any
+
+import pandas as pd
+
+from features.dataset import Dataset
+from features.sources import IngestReport, SourceData
+from features.store import Store
+
+
+def source_of(company: Dataset) -> SourceData:
+    report, tracked = IngestReport("synthetic", {}), dict(company.tracked_since)
+    return SourceData(dict(company.tables), company.organisation, company.static, tracked, report, company.extracted_at)
+
+
+def store_of(company: Dataset, url: str) -> Store:
+    opened = Store(url)
+    opened.replace(source_of(company))
+    return opened
+
+
+def by_key(columns: Any, key: str) -> pd.DataFrame:
+    """A ranking as a frame, by id."""
+    rows = [columns.row(at) for at in range(len(columns))]
+    return pd.DataFrame(rows).set_index(key).sort_index()
