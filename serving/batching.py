@@ -1,8 +1,8 @@
 """Requests that arrive while others are being answered are answered together, by one thread.
 
 A pass over fifty deals costs little more than one over a single deal. But nothing waits on purpose: while the thread is idle a
-job starts at once, with what has arrived already; what arrives meanwhile is collected, and the next pass takes all of it. Under load passes grow by
-themselves until they hold as much as `largest` allows.
+job starts at once, with what has arrived already; what arrives meanwhile is collected, and the next pass takes all of it. Under
+load passes grow by themselves until they hold as much as `largest` allows.
 
 Work is done in stages, each with a queue of its own. A job ends at a stage or goes on to the next, and the thread takes turns: a
 pass of one stage, then a pass of the other. Slow extras (reasons) thus never stand in the way of the next scores for longer than
