@@ -7,12 +7,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features import clock
 from features.clock import Mask, Micros
+from features.flat import Texts
 from features.history import Codes, Rows, first_alike
+from features.sheet import Sheet
 from features.tables import TABLES
 
 KINDS: Final = TABLES["activities"].column("kind").values
+_KINDS: Final = pd.Index(KINDS, dtype=object)
 
 
 @dataclass(frozen=True)
@@ -55,32 +57,27 @@ class ActivityLog:
         return first_alike(self.deal, self.contact).astype(np.int32)
 
 
-def activity_log(frame: pd.DataFrame, deal: Rows, known: Micros) -> ActivityLog:
+def activity_log(sheet: Sheet, deal: Rows, known: Micros) -> ActivityLog:
     """Compile the activities table; `deal` and `known` are given for each of its rows."""
-    time = clock.to_micros(frame["logged_at"])
+    time = sheet.times("logged_at")
     order = np.lexsort((known, time, deal))
-    missing = pd.Series(None, index=frame.index, dtype="str")
-    direction = frame.get("direction", missing)
+    direction = sheet.texts("direction")
     ordered = time[order]
     return ActivityLog(
         deal=deal[order],
         time=ordered,
         known=ordered if np.array_equal(known, time) else known[order],
-        due=_times(frame, "due_at")[order],
-        done=_times(frame, "done_at")[order],
-        user=_numbers(frame.get("user_id", missing))[order],
-        contact=_numbers(frame.get("contact_id", missing))[order],
-        kind=np.asarray(pd.Index(KINDS).get_indexer(pd.Index(frame["kind"])), dtype=np.int32)[order],
-        inbound=direction.eq("in").to_numpy(dtype=bool, na_value=False)[order],
-        outbound=direction.eq("out").to_numpy(dtype=bool, na_value=False)[order],
-        columns=frozenset(map(str, frame)),
+        due=sheet.times("due_at")[order],
+        done=sheet.times("done_at")[order],
+        user=_numbers(sheet.texts("user_id"))[order],
+        contact=_numbers(sheet.texts("contact_id"))[order],
+        kind=np.asarray(_KINDS.get_indexer(pd.Index(sheet.texts("kind"), dtype=object)), dtype=np.int32)[order],
+        inbound=np.asarray(direction == "in", dtype=bool)[order],
+        outbound=np.asarray(direction == "out", dtype=bool)[order],
+        columns=frozenset(sheet.columns),
     )
 
 
-def _times(frame: pd.DataFrame, name: str) -> Micros:
-    return clock.to_micros(frame[name]) if name in frame else clock.repeated(clock.UNKNOWN, len(frame))
-
-
-def _numbers(ids: pd.Series) -> Codes:
+def _numbers(ids: Texts) -> Codes:
     codes, _ = pd.factorize(ids, sort=True)
     return np.asarray(codes, dtype=np.int32)

@@ -25,6 +25,7 @@ from features.flat import Texts
 from features.groups import starts_of
 from features.history import FieldHistory, Rows, Transitions
 from features.organisation import Organisation
+from features.sheet import Sheet
 from features.stages import states_of
 from features.tables import Column, Kind
 from features.tidy import sorted_table
@@ -173,8 +174,8 @@ class Dataset:
     @cached_property
     def activity_log(self) -> ActivityLog:
         """The activities as flat arrays, sorted by deal and time. Raises KeyError where there is no such table."""
-        frame = self.tables["activities"]
-        return activity_log(frame, self.rows_of("activities"), self.arrays.recorded("activities"))
+        sheet = Sheet.of("activities", self.tables["activities"], self.organisation.timezone)
+        return activity_log(sheet, self.rows_of("activities"), self.arrays.recorded("activities"))
 
     @cached_property
     def activity_starts(self) -> Rows:

@@ -9,7 +9,7 @@ stages, and the rates, which the caller takes from the whole.
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 import numpy as np
@@ -21,11 +21,11 @@ from features.arrays import Index
 from features.client_history import ContractLog, OrderLog
 from features.clock import Micros
 from features.dataset import Dataset
-from features.flat import Flat, Texts, flat, picked, texts
+from features.flat import Flat, Texts, picked
 from features.grouped import Grouped
 from features.history import FieldHistory, Rows
-from features.recorded import recorded
 from features.sent import Sent
+from features.sheet import Sheet
 from features.splice import Cut, OfDeals, cut_out, nothing_of, spliced
 from features.stages import with_outcome
 
@@ -49,7 +49,14 @@ def excerpt_of_checked(dataset: Dataset, posted: Mapping[str, pd.DataFrame], as_
     """As `excerpt`, of tables that have the contracts' form. Raises DataError for an amount in a currency without a rate."""
     rates = {"rates": dataset.tables["rates"]} if "rates" in dataset.tables else {}
     contracts.check_together({**posted, **rates}, dataset.organisation)
-    told = {name: _without_empty_columns(name, frame, dataset) for name, frame in posted.items()}
+    zone = dataset.organisation.timezone
+    return excerpt_of_sheets(dataset, {name: Sheet.of(name, frame, zone) for name, frame in posted.items()}, as_of)
+
+
+def excerpt_of_sheets(dataset: Dataset, posted: Mapping[str, Sheet], as_of: pd.Timestamp) -> Dataset:
+    """As `excerpt_of_checked`, of sheets whose currencies have rates; each has a row at least."""
+    # A column that the company's table lacks, and of which nothing was sent, is not there: unknown, and not none.
+    told = {name: sheet.without_empty(partial(dataset.arrays.has, name)) for name, sheet in posted.items()}
     sent = Sent(told["deals"], told.get("deal_changes"), dataset, clock.micros(as_of) - 1)
     return _Joined(dataset, sent, told.get("activities") if "activities" in dataset.tables else None).small()
 
@@ -74,7 +81,7 @@ class _Joined:
 
     dataset: Dataset
     sent: Sent
-    activities: pd.DataFrame | None
+    activities: Sheet | None
     _found: dict[str, Rows | None] = field(default_factory=dict, repr=False, compare=False)
 
     def small(self) -> Dataset:
@@ -92,8 +99,8 @@ class _Joined:
     @cached_property
     def accounts(self) -> Texts:
         """The accounts of the deals that were sent, and those that their activities name, ascending."""
-        frames = [frame for frame in (self.sent.deals, self.activities) if frame is not None and "account_id" in frame]
-        named = {account for frame in frames for account in texts(frame["account_id"])}
+        sheets = [sheet for sheet in (self.sent.deals, self.activities) if sheet is not None]
+        named = {account for sheet in sheets for account in sheet.texts("account_id")}
         return np.array(sorted(named - {None}), dtype=object)
 
     @cached_property
@@ -146,7 +153,7 @@ class _Joined:
             return found
         return found[~np.isin(self.dataset.rows_of(table)[found], self.replaced)]
 
-    def posted(self, table: str) -> pd.DataFrame | None:
+    def posted(self, table: str) -> Sheet | None:
         """The rows of a table that were sent."""
         return {"deals": self.sent.deals, "deal_changes": self.sent.changes, "activities": self.activities}.get(table)
 
@@ -173,8 +180,8 @@ class _Joined:
         kept, sent_rows = self.numbers
         if self.activities is None:
             return spliced(stored, Cut(self.kept, kept), nothing_of(stored), sent_rows)
-        deal = small.deal_rows.get_indexer(pd.Index(self.activities["deal_id"].to_numpy(dtype=object), dtype=object))
-        sent = activity_log(self.activities, np.asarray(deal, dtype=np.int64), recorded("activities", self.activities))
+        deal = small.deal_rows.get_indexer(pd.Index(self.activities.texts("deal_id"), dtype=object))
+        sent = activity_log(self.activities, np.asarray(deal, dtype=np.int64), self.activities.recorded())
         return spliced(stored, Cut(self.kept, kept), sent, np.append(np.arange(small.n_deals), -1))
 
 
@@ -198,7 +205,7 @@ class _Arrays:
     def recorded(self, table: str) -> Micros:
         if table not in self._recorded:
             sent = self._joined.posted(table)
-            told = None if sent is None else recorded(table, sent)
+            told = None if sent is None else sent.recorded()
             self._recorded[table] = self._with(table, self._stored.recorded(table), told)
         return self._recorded[table]
 
@@ -206,8 +213,8 @@ class _Arrays:
         return np.asarray(ids.get_indexer(pd.Index(self.get(table, name), dtype=object)), dtype=np.int64)
 
     def _joined_column(self, table: str, name: str) -> Flat:
-        sent, zone = self._joined.posted(table), self._joined.dataset.organisation.timezone
-        told = None if sent is None or name not in sent else flat(sent[name], zone)
+        sent = self._joined.posted(table)
+        told = None if sent is None or name not in sent else sent.columns[name]
         if not self._stored.has(table, name):
             assert told is not None
             return self._with(table, told[:0], told)
@@ -234,7 +241,7 @@ class _Tables(Mapping[str, pd.DataFrame]):
         stored, rows, sent = self._joined.dataset.tables[name], self._joined.rows(name), self._joined.posted(name)
         if rows is None:
             return stored
-        table = stored.iloc[rows] if sent is None else pd.concat([stored.iloc[rows], sent])
+        table = stored.iloc[rows] if sent is None else pd.concat([stored.iloc[rows], sent.frame()])
         if name != "deals":
             return table.reset_index(drop=True)
         ordered = table.iloc[self._joined.order].reset_index(drop=True)
@@ -290,9 +297,3 @@ def _by_name(ids: Texts) -> "tuple[pd.Index[Any], Grouped]":
 def _conformed(name: str, frame: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     """A posted table in the contract's form."""
     return contracts.conform(name, frame, custom=dataset.custom if name == "deals" else ())
-
-
-def _without_empty_columns(name: str, frame: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """A column that the company's table does not have, and of which nothing was sent, is not there: unknown, and not none."""
-    new = [column for column in map(str, frame) if not dataset.arrays.has(name, column)]
-    return frame.drop(columns=[column for column in new if frame[column].isna().all()]) if new else frame

@@ -57,5 +57,10 @@ def picked(values: Flat, rows: npt.NDArray[np.int64]) -> Flat:
 
 
 def labelled(names: Texts, codes: npt.NDArray[np.int64]) -> Labels:
-    """names[code] for each code, missing where it is -1, as a column of text: names are few, and no text is made for each row."""
+    """names[code] for each code, missing where it is -1, as a column of text.
+
+    Names are few as a rule, and no text is made for each row; where the rows are fewer, none is made for each name.
+    """
+    if len(codes) < len(names):
+        return pd.array(picked(names, codes), dtype="str")
     return pd.array([*names, None], dtype="str").take(codes)

@@ -17,9 +17,14 @@ def recorded(table: str, frame: pd.DataFrame) -> Micros:
     """When each row came on record: its own time, or `recorded_at` where that is later. Undated rows always were."""
     time = TABLES[table].time
     happened = clock.to_micros(frame[time]) if time in frame else clock.repeated(clock.UNKNOWN, len(frame))
+    return since_recorded(happened, clock.to_micros(frame["recorded_at"]) if "recorded_at" in frame else None)
+
+
+def since_recorded(happened: Micros, told: Micros | None) -> Micros:
+    """As `recorded`, from each row's own time and, where the table has it, its `recorded_at`."""
     if (happened == clock.UNKNOWN).any():
-        happened = clock.later(happened, clock.repeated(clock.ALWAYS, len(frame)))
-    return clock.later(happened, clock.to_micros(frame["recorded_at"])) if "recorded_at" in frame else happened
+        happened = clock.later(happened, clock.repeated(clock.ALWAYS, len(happened)))
+    return happened if told is None else clock.later(happened, told)
 
 
 def newest_fact(tables: Mapping[str, pd.DataFrame]) -> pd.Timestamp:

@@ -18,7 +18,7 @@ from features.dataset import Dataset
 from features.flat import Flat, Texts, flat, midnights, picked
 from features.history import Changed, FieldHistory, Rows, Transitions, first_row
 from features.openings import SET_BY_CLOSE
-from features.recorded import recorded
+from features.sheet import Sheet
 from features.stages import states_of
 from features.tables import NUMERIC, TEXTUAL, Kind
 
@@ -35,8 +35,8 @@ class Sent:
     now      the moment before as_of, in microseconds: when what has no history came to be known
     """
 
-    deals: pd.DataFrame
-    changes: pd.DataFrame | None
+    deals: Sheet
+    changes: Sheet | None
     dataset: Dataset
     now: int
 
@@ -45,17 +45,17 @@ class Sent:
         return self.column("deal_id")
 
     def column(self, name: str) -> Flat:
-        return flat(self.deals[name], self.dataset.organisation.timezone)
+        return self.deals.columns[name]
 
     @cached_property
     def begins(self) -> Micros:
         """When each deal came on record."""
-        return recorded("deals", self.deals)
+        return self.deals.recorded()
 
     @cached_property
     def outcome(self) -> Texts:
         """The outcome as sent, else that of the stage."""
-        told = self.column("outcome") if "outcome" in self.deals else np.full(len(self.deals), None, dtype=object)
+        told = self.deals.texts("outcome")
         stages = self.dataset.tables["stages"]
         kinds = dict(zip(stages["stage"], stages["kind"], strict=True))
         found = [outcome or kinds.get(stage) for outcome, stage in zip(told, self.column("stage"), strict=True)]
@@ -64,7 +64,7 @@ class Sent:
     @cached_property
     def closed_at(self) -> Micros:
         """When each deal closed: as sent, else when the company's data was read."""
-        told = self.column("closed_at") if "closed_at" in self.deals else clock.repeated(clock.UNKNOWN, len(self.deals))
+        told = self.deals.times("closed_at")
         closed = np.array([outcome is not None for outcome in self.outcome])
         return np.where(closed & (told == clock.UNKNOWN), clock.micros(self.dataset.extracted_at), told)
 
@@ -76,7 +76,7 @@ class Sent:
         old, new = both[: len(rows)], both[len(rows) :]
         deal, time, known = (self._changes[part][rows] for part in ("deal", "time", "known"))
         changes = Changed(deal, time, known, old, new)
-        current = coder.of_column(self.deals[name]) if name in self.deals else coder.read(np.full(len(self.deals), None))
+        current = coder.of_column(self.column(name)) if name in self.deals else coder.read(np.full(len(self.deals), None))
         first = _first_changes(changes, coder.labels, len(self.deals))
         opening = np.where(first >= 0, picked(old, first), current)
         return history.sorted_history(opening, self._since(name, first >= 0), changes, coder.labels)
@@ -98,12 +98,12 @@ class Sent:
             since = clock.repeated(self.now if name in self.deals else clock.UNKNOWN, len(self.deals))
         if name not in SET_BY_CLOSE or "outcome" not in self.deals:
             return since
-        held = self.deals["outcome"].notna().to_numpy() & (since != clock.UNKNOWN) & ~changed
+        held = np.asarray(pd.notna(self.column("outcome"))) & (since != clock.UNKNOWN) & ~changed
         return np.where(held, clock.later(since, np.where(self._told_close == clock.UNKNOWN, self.now, self._told_close)), since)
 
     @cached_property
     def _told_close(self) -> Micros:
-        return self.column("closed_at") if "closed_at" in self.deals else clock.repeated(clock.UNKNOWN, len(self.deals))
+        return self.deals.times("closed_at")
 
     @cached_property
     def _changes(self) -> Mapping[str, Flat]:
@@ -112,17 +112,10 @@ class Sent:
         if self.changes is None:
             nothing = np.empty(0, dtype=np.int64)
             return {**dict.fromkeys(names, np.empty(0, dtype=object)), "deal": nothing, "time": nothing, "known": nothing}
-        zone = self.dataset.organisation.timezone
         row = {deal: number for number, deal in enumerate(self.ids)}
-        missing = pd.Series(None, index=self.changes.index, dtype="str")
-        deal = np.array([row.get(deal, -1) for deal in flat(self.changes["deal_id"], zone)], dtype=np.int64)
-        found = {name: flat(self.changes.get(name, missing), zone) for name in names}
-        return {
-            **found,
-            "deal": deal,
-            "time": clock.to_micros(self.changes["changed_at"]),
-            "known": recorded("deal_changes", self.changes),
-        }
+        deal = np.array([row.get(deal, -1) for deal in self.changes.texts("deal_id")], dtype=np.int64)
+        found = {name: self.changes.texts(name) for name in names}
+        return {**found, "deal": deal, "time": self.changes.times("changed_at"), "known": self.changes.recorded()}
 
     @cached_property
     def _of_field(self) -> Mapping[str, Rows]:
@@ -153,9 +146,9 @@ class _Coder:
             return None
         return np.append(self._known, np.array(list(self._new), dtype=object)) if self._new else self._known
 
-    def of_column(self, values: pd.Series) -> Floats:
-        """A column in the contract's form."""
-        return self.read(flat(values, self._zone)) if self._kind in TEXTUAL else flat(values, self._zone)
+    def of_column(self, values: Flat) -> Floats:
+        """A column of the deals."""
+        return self.read(values) if self._kind in TEXTUAL else values
 
     def read(self, texts: Texts) -> Floats:
         """Texts as a change holds them."""

@@ -24,7 +24,7 @@ import pandas as pd
 from features import clock
 from features.dataset import Dataset
 from features.deals import deal_signals
-from features.excerpt import excerpt_of_checked
+from features.excerpt import excerpt_of_sheets
 from features.rates import of_the_day
 from features.snapshot import Snapshot
 from features.tables import TABLES
@@ -32,7 +32,7 @@ from features.touched import touched
 from serving.batching import Onward, Stage
 from serving.posted import PostedDeal
 from serving.posted_company import unknowns
-from serving.posted_tables import tables_of
+from serving.posted_tables import sheets_of
 from serving.reason_columns import said_reasons, said_warnings, words_of
 from serving.runtime import Served
 from serving.scored import DEALS, ScoredDeals
@@ -191,8 +191,7 @@ def _scored(jobs: Sequence[DealJob], as_of: pd.Timestamp) -> list[Any]:
 def _curves(served: Served, deals: Sequence[PostedDeal], as_of: pd.Timestamp) -> ScoredDeals:
     """The curves of those deals that are open at as_of."""
     dataset, bundle = served.dataset, served.bundles[DEALS]
-    tables = {name: frame for name, frame in tables_of(deals, dataset.custom).items() if len(frame)}
-    joined = excerpt_of_checked(dataset, tables, as_of)
+    joined = excerpt_of_sheets(dataset, sheets_of(deals, dataset.custom, dataset.organisation.timezone), as_of)
     snapshot = Snapshot(joined, as_of)
     asked = joined.deal_rows.get_indexer(pd.Index([deal.deal_id for deal in deals], dtype=object))
     rows = np.intersect1d(asked, snapshot.open_deals)

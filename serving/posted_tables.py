@@ -5,6 +5,7 @@ Custom columns are the exception: their names and kinds are the mapping's, so th
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,9 @@ import pandas as pd
 
 from features import clock, contracts
 from features.errors import DataError
+from features.flat import Flat, flat, midnights
 from features.parsing import DTYPES
+from features.sheet import Sheet
 from features.tables import NUMERIC, TABLES, TEXTUAL, TRACKED, Column, Kind
 from features.tracking import check_own_changes, tracked_kinds
 from serving.posted import PostedDeal
@@ -38,6 +41,48 @@ def tables_of(deals: Iterable[PostedDeal], custom: Sequence[Column] = ()) -> Map
     _check_fields(tables["deal_changes"], custom)
     check_own_changes(tables, custom)
     return tables
+
+
+def sheets_of(deals: Iterable[PostedDeal], custom: Sequence[Column], zone: str) -> Mapping[str, Sheet]:
+    """As `tables_of`, as flat arrays and without checks of custom columns; tables without rows are left out."""
+    posted = list(deals)
+    changes = [(deal, change) for deal in posted for change in deal.changes]
+    activities = [(deal, index, activity) for deal in posted for index, activity in enumerate(deal.activities)]
+
+    @cache
+    def tables() -> Mapping[str, pd.DataFrame]:
+        return tables_of(posted, custom)
+
+    own = {name: flat(values, zone) for name, values in _custom_columns(posted, custom).items()}
+    found = {
+        "deals": {**_flats("deals", [vars(deal) for deal in posted], zone), **own},
+        "deal_changes": _flats("deal_changes", [{"deal_id": deal.deal_id, **vars(change)} for deal, change in changes], zone),
+        "activities": _flats("activities", [_activity(deal, index, each) for deal, index, each in activities], zone),
+    }
+    sizes = {"deals": len(posted), "deal_changes": len(changes), "activities": len(activities)}
+    return {
+        name: Sheet(name, sizes[name], columns, lambda name=name: tables()[name])  # type: ignore[misc]
+        for name, columns in found.items()
+        if sizes[name]
+    }
+
+
+def _flats(name: str, records: Sequence[Mapping[str, Any]], zone: str) -> dict[str, Flat]:
+    """The columns that the first record has, as `features.flat` has them."""
+    columns = [column for column in TABLES[name].columns if records and column.name in records[0]]
+    return {column.name: _flat([record[column.name] for record in records], column.kind, zone) for column in columns}
+
+
+def _flat(values: Sequence[Any], kind: Kind, zone: str) -> Flat:
+    if kind in TEXTUAL:
+        found = np.empty(len(values), dtype=object)
+        found[:] = [value or None for value in values]
+        return found
+    if kind in NUMERIC:
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    if kind is Kind.INSTANT:
+        return np.array([_micros(value) for value in values], dtype=np.int64)
+    return midnights(np.array(values, dtype="datetime64[D]"), zone)
 
 
 def _activity(deal: PostedDeal, index: int, activity: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ the season until three were.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -193,5 +193,12 @@ def with_buckets(
     if not len(row):
         return np.empty((0, len(encoding.names)), dtype=np.float32)
     moments, which = np.unique(as_of, return_inverse=True)
-    table = np.stack([bucket_calendar(int(moment), edges, calendar) for moment in moments])[:, :, : len(encoding.bucket)]
+    told = [_bucket_calendar(int(moment), tuple(edges.tolist()), calendar) for moment in moments]
+    table = np.stack(told)[:, :, : len(encoding.bucket)]
     return np.concatenate([encoding.rows(signals)[row], table[which[row], bucket].astype(np.float32)], axis=1)
+
+
+@lru_cache(maxsize=64)
+def _bucket_calendar(as_of: int, edges: tuple[float, ...], calendar: FiscalCalendar) -> Floats:
+    """What the calendar says, kept: deals that are posted one after the other mostly ask as of the same moment."""
+    return bucket_calendar(as_of, np.array(edges), calendar)

@@ -17,7 +17,7 @@ from serving import deal_batch
 from serving.batching import Onward
 from serving.deal_batch import DealJob, explain, score
 from serving.posted import PostedDeal
-from serving.posted_tables import tables_of
+from serving.posted_tables import sheets_of
 from serving.runtime import Runtime, Served
 from tests.serving.test_score import as_sent
 
@@ -87,11 +87,11 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The ids of the deals of each pass."""
     seen: list[list[str]] = []
 
-    def remembered(deals: Sequence[PostedDeal], custom: Any) -> Any:
+    def remembered(deals: Sequence[PostedDeal], custom: Any, zone: str) -> Any:
         seen.append([deal.deal_id for deal in deals])
-        return tables_of(deals, custom)
+        return sheets_of(deals, custom, zone)
 
-    monkeypatch.setattr(deal_batch, "tables_of", remembered)
+    monkeypatch.setattr(deal_batch, "sheets_of", remembered)
     return seen
 
 
