@@ -40,6 +40,9 @@ def serve(
 
 
 def _one(settings: "Settings", listener: "socket") -> int:
+    from serving import lean
+
+    lean.load_lightgbm()
     from serving import server
 
     server.run(server.open_runtime(settings), settings, listener)
