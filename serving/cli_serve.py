@@ -52,4 +52,5 @@ def _one(settings: "Settings", listener: "socket") -> int:
 def _several(settings: "Settings", listener: "socket") -> int:
     from serving import run_folder, workers
 
-    return workers.run(settings, listener, run_folder.fresh(settings.home, listener.getsockname()[1]))
+    with run_folder.opened(settings.home, listener.getsockname()[1]) as folder:
+        return workers.run(settings, listener, folder)

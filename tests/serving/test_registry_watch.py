@@ -67,3 +67,10 @@ def test_a_link_to_somewhere_else_is_not_followed(tmp_path: Path) -> None:
     assert (tmp_path / "precious").is_dir()
     run_folder.remove(tmp_path / "run" / "8000")
     assert not folder.exists()
+
+
+def test_the_folder_is_gone_when_the_server_is(tmp_path: Path) -> None:
+    with run_folder.opened(tmp_path, 8000) as folder:
+        assert folder.is_dir()
+    assert not folder.exists()
+    assert list((tmp_path / "run").iterdir()) == []
