@@ -40,6 +40,9 @@ def serve(
 
 
 def _one(settings: "Settings", listener: "socket") -> int:
+    from serving import lean
+
+    lean.load_lightgbm()
     from serving import server
 
     server.run(server.open_runtime(settings), settings, listener)
@@ -49,4 +52,5 @@ def _one(settings: "Settings", listener: "socket") -> int:
 def _several(settings: "Settings", listener: "socket") -> int:
     from serving import run_folder, workers
 
-    return workers.run(settings, listener, run_folder.fresh(settings.home, listener.getsockname()[1]))
+    with run_folder.opened(settings.home, listener.getsockname()[1]) as folder:
+        return workers.run(settings, listener, folder)

@@ -5,7 +5,7 @@ passing burst, but only for a moment once it has stood for longer than a tenth, 
 Nichols and Jacobson, Controlling Queue Delay, ACM Queue 2012). Who waited too long is told to come again. So what is accepted is
 answered about as fast as at full load, however much is asked, and when the load falls there is no backlog to be worked off.
 
-There are three lanes, which do not wait for each other. Posted deals have more turns at once than others: they are answered
+There are three lanes, which do not wait for each other. Posted records have more turns at once than others: they are answered
 together, and the more of them, the less each costs. Pages have more patience: a person would rather wait than come again.
 
 Probes and metrics are never refused: under load one needs them most.

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from serving.champions import fetch_champions
+from serving.champions import TARGETS, Champions, fetch_champions
 from serving.settings import Settings
 
 State = Literal["fresh", "stale", "unknown"]
@@ -19,6 +19,8 @@ State = Literal["fresh", "stale", "unknown"]
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 60.0
 HEARD_SECONDS: Final = 1.0
+HEAD_START: Final = 3.0
+"""What loads to answer goes first where there are champions: asking costs seconds of a core."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Registry:
 async def ask(settings: Settings, tell: Callable[[Registry], None]) -> None:
     """Ask for champions until cancelled, sooner while there is no answer, and tell each time what came of it."""
     known, wait = Registry(), FIRST_WAIT
+    if set(Champions(settings.home).versions()) == set(TARGETS):
+        await asyncio.sleep(HEAD_START)
     while True:
         known = known.after(reached=await fetch_champions(settings))
         tell(known)

@@ -7,7 +7,8 @@ have it. A start removes what an earlier server left there.
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,17 @@ def fresh(home: Path, port: int) -> Path:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(folder)
     return folder
+
+
+@contextmanager
+def opened(home: Path, port: int) -> Iterator[Path]:
+    """A fresh folder, which is gone when the server is."""
+    folder = fresh(home, port)
+    try:
+        yield folder
+    finally:
+        remove(home / "run" / str(port))
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove(link: Path) -> None:

@@ -1,6 +1,7 @@
 """Answers about posted records: items read one by one, scored by the batcher, and put back into the order of the request."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from serving import posted_company, posted_items, schemas
+from serving import metrics, posted_company, posted_items, schemas, traces
 from serving.answers import clients_of, stamp
 from serving.batching import Batcher, OverloadedError
 from serving.client_batch import ClientJob
@@ -46,6 +47,7 @@ async def deals(served: Served, asked: ScoreRequest, body: bytes, batcher: Batch
     job = DealJob(served, fit, tuple(asked.horizons), _moment(asked.as_of), asked.wants_reasons, body)
     answered: Answered = await _answer(batcher, job)
     results = _in_place(kind, items, answered, _BLANK_DEAL)
+    _count("deals", served, results)
     return _respond({**stamp(served, "deals"), "as_of": answered.as_of, "results": results})
 
 
@@ -58,6 +60,7 @@ async def clients(served: Served, asked: ScoreClientsRequest, body: bytes, batch
     answered: Answered = await _answer(batcher, job)
     own = {"horizon_days": served.dataset.organisation.client_horizon_days, "value_days": int(YEAR.days)}
     results = _in_place(CLIENTS, items, answered, _BLANK_CLIENT)
+    _count("clients", served, results)
     return _respond({**stamp(served, "clients"), **own, "as_of": answered.as_of, "results": results})
 
 
@@ -87,10 +90,18 @@ async def _read(body: bytes, read: Callable[[], T]) -> T:
     return read() if len(body) <= QUICK_BYTES else await asyncio.to_thread(read)
 
 
+def _count(target: str, served: Served, results: Sequence[Mapping[str, Any]]) -> None:
+    outcomes = Counter(each["reason"] or "scored" for each in results)
+    codes = [warning.get("code") or warning["name"] for each in results for warning in each.get("warnings", ())]
+    metrics.scored(target, served.bundles[target].version, outcomes, codes)
+
+
 async def _answer(batcher: Batcher, job: Any) -> Any:
     try:
-        return await batcher.answer(job)
+        with traces.span("score", records=job.weight):
+            return await batcher.answer(job)
     except OverloadedError as error:
+        metrics.request_shed("busy")
         wait = {"Retry-After": str(error.retry_after)}
         raise ProblemError(
             503, "overloaded", "More records wait to be scored than can be in time; come again later.", wait

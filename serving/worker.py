@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from features.errors import DealcastError
-from serving import run_folder
+from serving import lean, run_folder
 
 if TYPE_CHECKING:
     from serving.runtime import Runtime
@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--parent", type=int, required=True, help="the process that watches over this one")
     parser.add_argument("--join", action="store_true", help="load before taking connections: others are taking them")
     options = parser.parse_args(arguments)
+    lean.load_lightgbm()
     from serving import logs, server, settings  # not above: OpenMP reads its variables when it is loaded
 
     try:

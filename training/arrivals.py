@@ -11,15 +11,17 @@ from such an expectation by a tenth beyond noise: 80 % of the draws lie between 
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from sklearn.linear_model import PoissonRegressor
 from threadpoolctl import threadpool_limits
 
 from features import clock
 from features.clock import Floats, Micros
 from features.history import Rows
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import PoissonRegressor
 
 YEAR: Final = 365.25
 SEASON_FROM_DAYS: Final = 550
@@ -48,7 +50,7 @@ class Arrivals:
 
     first_day: int
     n_days: int
-    regression: PoissonRegressor | None
+    regression: "PoissonRegressor | None"
     level: float
     flat: float
     spread: Floats
@@ -79,7 +81,7 @@ def fit_arrivals(created: Micros, as_of: int, zone: str) -> Arrivals:
 
 @dataclass(frozen=True)
 class _Fit:
-    regression: PoissonRegressor | None
+    regression: "PoissonRegressor | None"
     level: float
     flat: float
 
@@ -100,6 +102,8 @@ def _fit(counts: Floats, first_day: int) -> _Fit:
     days = first_day + np.arange(n, dtype=np.float64)
     inputs = _inputs(days, first_day, n)
     weights = 0.5 ** (np.arange(n)[::-1] / HALF_LIFE_DAYS)
+    from sklearn.linear_model import PoissonRegressor  # not above: who only answers never fits
+
     regression = PoissonRegressor(alpha=PENALTY, solver="newton-cholesky").fit(inputs, counts, sample_weight=weights)
     expected = regression.predict(inputs)[recent].sum()
     return _Fit(regression, float((counts[recent].sum() + RECENT_PRIOR) / (expected + RECENT_PRIOR)), float(counts.mean()))

@@ -17,7 +17,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize
 from scipy.special import betaln, gammaln, hyp2f1, log_expit
 
 from features.clock import Floats
@@ -145,6 +144,8 @@ def fit_bg_nbd(past: Purchases) -> BgNbd:
     def loss(logs: Floats) -> float:
         likelihood = BgNbd(*np.exp(logs)).log_likelihood(past).sum()
         return float(((logs - centre) ** 2).sum() / (2 * PRIOR_SD**2) - likelihood) / max(1, len(past.T))
+
+    from scipy.optimize import minimize  # not above: who only answers never fits
 
     found = minimize(loss, centre, method="L-BFGS-B", bounds=[(middle - 15.0, middle + 15.0) for middle in centre])
     return BgNbd(*(float(value) for value in np.exp(found.x)))

@@ -29,7 +29,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from features.clock import Floats, Mask
@@ -179,6 +178,8 @@ def fit_calibration(method: str, pairs: Pairs, n_buckets: int) -> Calibration:
         slope = np.bincount(which_scale, (over * ends).ravel(), n + 1) + np.bincount(which_shift, over.ravel(), n + 1)
         value = -log_hazards[np.arange(len(pairs)), pairs.ended].sum() * weight
         return value + (theta @ theta) / (2 * PRIOR_SD**2), slope[:n] + theta / PRIOR_SD**2
+
+    from scipy.optimize import minimize  # not above: who only answers never fits
 
     theta = minimize(loss, np.zeros(n), jac=True, method="L-BFGS-B").x
     return Calibration(method, *_unpacked(theta, scale_of, shift_of))

@@ -19,8 +19,6 @@ from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
-from sklearn.linear_model import PoissonRegressor
 from threadpoolctl import threadpool_limits
 
 from features import clock
@@ -152,10 +150,14 @@ def _weights(ends: Floats, at_risk: Rows, columns: Floats) -> Floats:
     """Log-factors of one cause."""
     if ends.sum() < MIN_ENDS:
         return np.zeros(columns.shape[1])
+    from scipy.ndimage import uniform_filter1d  # not above: who only answers never fits
+
     around = [uniform_filter1d(each.astype(np.float64), AROUND_DAYS, mode="constant") for each in (ends, at_risk)]
     expected = at_risk * np.divide(around[0], around[1], out=np.zeros_like(ends), where=around[1] > 0)
     seen = expected > 0
     penalty = 1 / (PRIOR_SD**2 * expected[seen].sum())
+    from sklearn.linear_model import PoissonRegressor  # not above: who only answers never fits
+
     with threadpool_limits(1):
         fitted = PoissonRegressor(alpha=penalty, solver="newton-cholesky").fit(
             columns[seen], ends[seen] / expected[seen], sample_weight=expected[seen]

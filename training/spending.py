@@ -15,7 +15,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize
 from scipy.special import gammaln
 
 from features.clock import Floats
@@ -83,6 +82,8 @@ def fit_gamma_gamma(spent: Spent) -> GammaGamma:
     def loss(logs: Floats) -> float:
         likelihood = _from_logs(logs).log_likelihood(seen).sum()
         return float((logs @ logs) / (2 * PRIOR_SD**2) - likelihood) / max(1, len(seen.n))
+
+    from scipy.optimize import minimize  # not above: who only answers never fits
 
     found = _from_logs(minimize(loss, np.zeros(3), method="L-BFGS-B", bounds=[(-12.0, 12.0)] * 3).x)
     return GammaGamma(found.p, found.q, found.gamma * scale)

@@ -67,3 +67,17 @@ def test_a_failure_is_answered_with_its_id_and_logged(caplog: pytest.LogCaptureF
     assert (answer.status_code, answer.headers["x-request-id"], answer.json()["code"]) == (500, "abc-2", "internal_error")
     assert "the wheels came off" in caplog.text
     assert "wheels" not in answer.text
+
+
+def test_scores_and_their_warnings_are_counted(client: TestClient) -> None:
+    def now() -> dict[str, float]:
+        lines = client.get("/metrics").text.splitlines()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("score_")}
+
+    deal = {"deal_id": "P-1", "account_id": "A-none", "created_at": "2026-09-01T00:00:00Z", "stage": "Proposal", "amount": 1000}
+    before = now()
+    assert client.post("/v1/score", json={"deals": [deal, {**deal, "deal_id": 7}]}).status_code == 200
+    grown = {name: count - before.get(name, 0.0) for name, count in now().items() if count != before.get(name)}
+    assert grown['score_records_total{model="deals",outcome="scored",version="1"}'] == 1.0
+    assert grown['score_records_total{model="deals",outcome="invalid",version="1"}'] == 1.0
+    assert grown['score_warnings_total{code="unknown_account"}'] == 1.0
