@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from features import clock
-from features.clock import Floats, bucket_calendar
+from features.calendar import bucket_calendar
+from features.clock import Floats
 from features.custom import signal_of
 from features.dataset import Dataset
 from features.deals import deal_signals

@@ -26,7 +26,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from benchmarks.real_data import folder
-from features.clock import FiscalCalendar, Floats
+from features.calendar import FiscalCalendar
+from features.clock import Floats
 from training.boosting import Parameters
 from training.hazard import Spec
 from training.metrics import Flags, auc, brier, calibration_error, log_loss

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from features.errors import UsageError
 
 

@@ -13,100 +13,15 @@ Spans of days are half-open: `ends_on` and `period_end` are the first day that n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-CHANGES: Final = "deal_changes"
-CLOSE: Final = "close"
-EXPORT: Final = "export"
-ALWAYS: Final = "always"
+from features.columns import ALWAYS, CHANGES, CLOSE, EXPORT, NUMERIC, TEXTUAL, Column, Kind, Table, table
 
-
-class Kind(StrEnum):
-    """What a column holds, and so its dtype in memory.
-
-    ID and TEXT and CATEGORY are `str`; MONEY, NUMBER and PROBABILITY are `float64`; INSTANT is `datetime64[us, UTC]`;
-    DATE is a calendar date without a zone, `datetime64[us]`; FLAG is `boolean`.
-    """
-
-    ID = "id"
-    TEXT = "text"
-    CATEGORY = "category"
-    MONEY = "money"
-    NUMBER = "number"
-    PROBABILITY = "probability"
-    INSTANT = "instant"
-    DATE = "date"
-    FLAG = "flag"
-
-
-NUMERIC: Final = frozenset({Kind.MONEY, Kind.NUMBER, Kind.PROBABILITY})
-TEXTUAL: Final = frozenset({Kind.ID, Kind.TEXT, Kind.CATEGORY})
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table; `values` lists the only ones allowed, `minimum` the smallest number allowed."""
-
-    name: str
-    kind: Kind
-    revealed_by: str
-    required: bool = False
-    values: tuple[str, ...] = ()
-    minimum: float | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table. `key` identifies a row, `time` is the column that says when the row's fact happened (None: undated)."""
-
-    name: str
-    key: tuple[str, ...]
-    time: str | None
-    columns: tuple[Column, ...]
-
-    def column(self, name: str) -> Column:
-        return next(column for column in self.columns if column.name == name)
-
-    @property
-    def names(self) -> list[str]:
-        return [column.name for column in self.columns]
-
-    @property
-    def required(self) -> list[str]:
-        return [column.name for column in self.columns if column.required]
-
-
-def _columns(time: str, text: str) -> tuple[Column, ...]:
-    """Read `name* kind [revealed_by] [=a|b|c] [>=n]`, one column a line; `*` marks an optional one."""
-    columns = []
-    for line in filter(None, map(str.strip, text.splitlines())):
-        name, kind, *rest = line.split()
-        allowed = tuple(part[1:].split("|") for part in rest if part.startswith("="))
-        floors = [float(part[2:]) for part in rest if part.startswith(">=")]
-        revealed = [part for part in rest if part[0] not in "=>"]
-        default = name.rstrip("*") if kind == Kind.INSTANT else time
-        columns.append(
-            Column(
-                name.rstrip("*"),
-                Kind(kind),
-                revealed_by=revealed[0] if revealed else default,
-                required=not name.endswith("*"),
-                values=tuple(allowed[0]) if allowed else (),
-                minimum=floors[0] if floors else None,
-            )
-        )
-    return (*columns, Column("recorded_at", Kind.INSTANT, "recorded_at"))
-
-
-def _table(name: str, key: str, time: str | None, columns: str) -> Table:
-    return Table(name, tuple(key.split()), time, _columns(time or ALWAYS, columns))
-
+__all__ = ["ALWAYS", "CHANGES", "CLOSE", "EXPORT", "NUMERIC", "TABLES", "TEXTUAL", "TRACKED", "Column", "Kind", "Table"]
 
 _ALL = (
-    _table(
+    table(
         "deals",
         "deal_id",
         "created_at",
@@ -131,7 +46,7 @@ _ALL = (
         crm_probability* probability deal_changes
         """,
     ),
-    _table(
+    table(
         "deal_changes",
         "deal_id changed_at field old_value new_value",
         "changed_at",
@@ -143,7 +58,7 @@ _ALL = (
         new_value* text
         """,
     ),
-    _table(
+    table(
         "accounts",
         "account_id",
         "created_at",
@@ -159,7 +74,7 @@ _ALL = (
         parent_id* id export
         """,
     ),
-    _table(
+    table(
         "activities",
         "activity_id",
         "logged_at",
@@ -176,7 +91,7 @@ _ALL = (
         contact_id* id
         """,
     ),
-    _table(
+    table(
         "users",
         "user_id",
         "hired_at",
@@ -190,7 +105,7 @@ _ALL = (
         left_at* instant
         """,
     ),
-    _table(
+    table(
         "leads",
         "lead_id",
         "created_at",
@@ -206,7 +121,7 @@ _ALL = (
         deal_id* id converted_at
         """,
     ),
-    _table(
+    table(
         "orders",
         "order_id",
         "ordered_at",
@@ -219,7 +134,7 @@ _ALL = (
         deal_id* id
         """,
     ),
-    _table(
+    table(
         "contracts",
         "contract_id",
         "known_at",
@@ -233,7 +148,7 @@ _ALL = (
         known_at instant
         """,
     ),
-    _table(
+    table(
         "tickets",
         "ticket_id",
         "opened_at",
@@ -245,7 +160,7 @@ _ALL = (
         priority* category
         """,
     ),
-    _table(
+    table(
         "surveys",
         "response_id",
         "answered_at",
@@ -260,7 +175,7 @@ _ALL = (
         scale_max number
         """,
     ),
-    _table(
+    table(
         "stages",
         "pipeline stage",
         None,
@@ -273,7 +188,7 @@ _ALL = (
         is_offer* flag
         """,
     ),
-    _table(
+    table(
         "rates",
         "currency date",
         None,
@@ -283,7 +198,7 @@ _ALL = (
         rate number >=0
         """,
     ),
-    _table(
+    table(
         "audience",
         "period_start period_end channel",
         None,
@@ -294,7 +209,7 @@ _ALL = (
         reach number >=0
         """,
     ),
-    _table(
+    table(
         "actuals",
         "kpi scope scope_id period_start period_end",
         None,
@@ -307,7 +222,7 @@ _ALL = (
         value number
         """,
     ),
-    _table(
+    table(
         "plans",
         "scope scope_id kpi period_start period_end",
         None,
@@ -321,7 +236,7 @@ _ALL = (
         currency* category
         """,
     ),
-    _table(
+    table(
         "costs",
         "period_start category channel",
         None,

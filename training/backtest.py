@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from features import clock
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from features.dataset import Dataset
 from features.errors import NotReadyError, UsageError
 from features.history import WON

@@ -21,7 +21,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from features.errors import DealcastError
 from training.amounts import AmountModel
 from training.bg_nbd import BgNbdStart

@@ -25,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.clock import FiscalCalendar, Floats, Micros, bucket_calendar, instant
+from features.calendar import FiscalCalendar, bucket_calendar
+from features.clock import Floats, Micros, instant
 from features.errors import UsageError
 from features.history import Rows
 

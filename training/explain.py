@@ -29,7 +29,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from features import clock
-from features.clock import Floats, Mask, bucket_calendar
+from features.calendar import bucket_calendar
+from features.clock import Floats, Mask
 from features.custom import signal_of
 from features.history import Rows
 from training.coalitions import Paths

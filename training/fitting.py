@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 
 from features import clock
-from features.clock import FiscalCalendar, Floats
+from features.calendar import FiscalCalendar
+from features.clock import Floats
 from training.boosting import Parameters, Prepared, boost, boost_until
 from training.calibrate import Pairs, joined, learn_calibration
 from training.encoding import learn_encoding, with_buckets

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.clock import FiscalCalendar, Floats, Micros
+from features.calendar import FiscalCalendar
+from features.clock import Floats, Micros
 from training.bg_nbd import PURCHASE_SIGNALS, BgNbdStart
 from training.calibrate import UNCALIBRATED, Calibration
 from training.curves import Curves

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from features import clock
-from features.clock import FiscalCalendar, Floats, Mask
+from features.calendar import FiscalCalendar
+from features.clock import Floats, Mask
 from training.boosting import Parameters
 from training.examples import Examples
 from training.fitting import fit_hazard

@@ -22,7 +22,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from features import clock
-from features.clock import FiscalCalendar, Floats, Micros
+from features.calendar import FiscalCalendar
+from features.clock import Floats, Micros
 from features.history import Rows
 from training.examples import Examples
 

@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 
 from features import clock
-from features.clock import FiscalCalendar, Floats, Mask, Micros
+from features.calendar import FiscalCalendar
+from features.clock import Floats, Mask, Micros
 from training.curves import Curves
 from training.labels import Outcomes
 from training.metrics import Flags, surprise

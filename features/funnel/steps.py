@@ -23,7 +23,8 @@ from typing import Final
 import numpy as np
 
 from features import clock
-from features.clock import FiscalCalendar, Floats, Mask, Micros, Period
+from features.calendar import FiscalCalendar, Period
+from features.clock import Floats, Mask, Micros
 from features.funnel.journeys import DEAL, LEAD, Journeys
 from features.funnel.report import NO_REASON, Best, Funnel, Step
 from features.history import Rows

@@ -33,7 +33,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features import clock
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from features.errors import DataError, SourceError
 from features.flat import texts
 from features.kpis import windows

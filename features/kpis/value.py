@@ -18,7 +18,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from features.clock import Floats, Mask, Period
+from features.calendar import Period
+from features.clock import Floats, Mask
 
 MORE: Final = "more is better"
 LESS: Final = "less is better"

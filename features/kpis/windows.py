@@ -3,7 +3,7 @@
 Each is half-open and begins and ends at midnight of the organisation, except trailing days, which have 24 hours each and end at
 the moment asked for. With a fiscal year that starts in April, 2026Q1 is April to June of 2026 in local time:
 
->>> from features.clock import FiscalCalendar
+>>> from features.calendar import FiscalCalendar
 >>> calendar = FiscalCalendar("Europe/Berlin", start_month=4)
 >>> quarter = parse("2026Q1", calendar)
 >>> str(quarter.start), str(quarter.end)
@@ -20,7 +20,8 @@ from typing import Final
 import pandas as pd
 
 from features import clock
-from features.clock import YEARS, FiscalCalendar, Period
+from features.calendar import FiscalCalendar, Period
+from features.clock import YEARS
 from features.errors import UsageError
 from features.kpis.value import Window
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from features.errors import UsageError
 from features.organisation import Organisation
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from features import clock
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from training.boosting import Parameters
 from training.examples import Examples
 from training.explain import Explainer

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from features.dataset import Dataset
 from features.errors import NotReadyError, UsageError
 from features.kpis import windows

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.clock import FiscalCalendar, Floats
+from features.calendar import FiscalCalendar
+from features.clock import Floats
 from features.dataset import Dataset
 from features.deals import deal_signals
 from features.history import WON

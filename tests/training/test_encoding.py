@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from features import clock
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from features.errors import UsageError
 from training.encoding import BUCKET_SIGNALS, Encoding, learn_encoding, share_of_date, with_buckets
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from features import clock
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from features.dataset import Dataset
 from tests.training.companies import company, midway
 from training.boosting import Parameters

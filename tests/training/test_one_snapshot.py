@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from training.boosting import Parameters
 from training.hazard import HazardModel, Spec
 from training.metrics import Flags, auc, log_loss

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import clock
-from features.clock import FiscalCalendar, Floats, Micros
+from features.calendar import FiscalCalendar
+from features.clock import Floats, Micros
 from features.history import Rows
 from training.examples import Examples
 from training.labels import Outcomes

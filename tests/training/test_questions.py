@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from features import clock
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from training.curves import Curves
 from training.labels import Outcomes
 from training.questions import Asking, Question, asking_of, curve_surprise, horizons_watched, questions

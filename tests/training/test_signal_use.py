@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features import catalog, clock
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from features.dataset import Dataset
 from features.synthetic import Settings, generate
 from training import bundle as bundles

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from features import clock
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from features.funnel.journeys import DEAL, LEAD, OFFER, QUALIFIED, WON_STEP, Journeys, journeys
 from features.funnel.report import NO_REASON, STEPS, Funnel
 from features.funnel.steps import funnel

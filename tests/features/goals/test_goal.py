@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from features.errors import DataError, SourceError, UsageError
 from features.goals.checks import Known, check_goals
 from features.goals.findings import KINDS

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from features.goals.checks import check_goals
 from features.goals.goal import Goal
 from features.goals.past import FEWEST, PERIODS, best_past

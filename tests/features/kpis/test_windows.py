@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.clock import FiscalCalendar
+from features.calendar import FiscalCalendar
 from features.errors import UsageError
 from features.kpis import windows
 
