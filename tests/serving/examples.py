@@ -6,6 +6,7 @@ Long lists are cut to their first items. The company, its models and so the answ
 """
 
 import json
+import re
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +23,13 @@ from serving.champions import TARGETS, Champions, cache_below
 from serving.openapi import EXAMPLES
 from serving.runtime import Runtime
 from serving.settings import Settings
-from tests.serving.conftest import MemorySource
+from tests.serving.conftest import KEY, MemorySource
 from tests.serving.test_posted import DEAL
 from training import bundle
 from training.run import fit
 
 SHOWN: Final = 3
+SECRET: Final = "dc_k3q7m2xw5r_…"
 SHOWN_OF_CURVES: Final = 6
 
 
@@ -42,11 +44,12 @@ CLIENT: Final = {
 
 @dataclass(frozen=True)
 class Asked:
-    """One request. `{deal}` and `{client}` in the path stand for the first of each list."""
+    """One request. `{deal}` and `{client}` stand for the first of each list, `{key}` for the key made before."""
 
     path: str
     query: dict[str, Any] = field(default_factory=dict)
     body: Any = None
+    method: str = ""
 
 
 ASKED: Final = {
@@ -68,6 +71,14 @@ ASKED: Final = {
     "make_call": Asked("/v1/calls", body={"scope": "deal", "scope_id": "{deal}", "measure": "p_won", "value": 0.7}),
     "list_calls": Asked("/v1/calls"),
     "get_call_record": Asked("/v1/calls/record"),
+    "get_current_models": Asked("/v1/models/current"),
+    "get_write_back": Asked("/v1/write-back/salesforce", {"limit": 2}),
+    "get_catalog": Asked("/v1/catalog"),
+    "create_key": Asked("/v1/keys", body={"name": "CRM production", "scopes": ["read", "score"], "expires_in_days": 365}),
+    "rotate_key": Asked("/v1/keys/{key}/rotate", body={"overlap_days": 7}),
+    "revoke_key": Asked("/v1/keys/{key}", method="DELETE"),
+    "list_keys": Asked("/v1/keys"),
+    "list_audit": Asked("/v1/audit"),
 }
 
 
@@ -82,15 +93,15 @@ def shortened(answer: Any, name: str = "") -> Any:
 def ask(client: TestClient, asked: Asked, names: dict[str, str]) -> dict[str, Any]:
     """The example of one request. Raises AssertionError where it fails."""
     path, query = asked.path.format(**names), {**asked.query}
-    if asked.body is None:
-        answer = client.get(path, params=query)
-    else:
-        body = json.loads(json.dumps(asked.body).replace("{deal}", names["deal"]))
-        answer = client.post(path, params=query, json=body)
+    body = json.loads(re.sub("{(deal|client|key)}", lambda found: names[found[1]], json.dumps(asked.body)))
+    method = asked.method or ("GET" if body is None else "POST")
+    answer = client.request(method, path, params=query, **({} if body is None else {"json": body}))
     assert answer.is_success, (path, answer.text)
     found: dict[str, Any] = {"parameters": query} if query else {}
-    found |= {} if asked.body is None else {"request": body}
-    return {**found, "response": shortened(answer.json())}
+    found |= {} if body is None else {"request": body}
+    said = answer.json()
+    names |= {"key": said["key_id"]} if "key_id" in said else {}
+    return {**found, "response": shortened(said | ({"token": SECRET} if "token" in said else {}))}
 
 
 def main() -> None:
@@ -108,8 +119,8 @@ def main() -> None:
         served = held.served()
         assert served.clients is not None
         names = {"deal": str(served.deals.ids[0]), "client": str(served.clients.ids[0])}
-        app = create_app(held, Settings(home=home, demo=True), watching=False)
-        with TestClient(app, base_url="http://127.0.0.1") as client:
+        app = create_app(held, Settings(home=home, api_key=KEY), watching=False)
+        with TestClient(app, headers={"X-API-Key": KEY}) as client:
             for operation, asked in ASKED.items():
                 text = json.dumps(ask(client, asked, names), indent=1, ensure_ascii=False)
                 (EXAMPLES / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
