@@ -30,6 +30,7 @@ TAGS: Final = {
     "kpis": "KPIs, funnel, team and goals; they need no model.",
     "models": "Which model answers, how good it was on later time, and what it reads.",
     "write_back": "Scores in the shape that a CRM takes them in.",
+    "records": "What the CRM knows, put, deleted and merged; scores follow within a second.",
     "access": "Keys and the audit log, for admins.",
     "health": "For supervisors; without a key.",
 }
