@@ -54,7 +54,7 @@ CLIENT: Final = {
 
 @dataclass(frozen=True)
 class Asked:
-    """One request. `{deal}`, `{client}` stand for the first of each list, `{other}` for the last client, `{key}` for the key made."""
+    """One request. `{deal}` and `{client}` are the first of each list, `{other}` the last client, `{key}` the key made before."""
 
     path: str
     query: dict[str, Any] = field(default_factory=dict)
