@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -57,9 +57,6 @@ class Renewal:
 
 class Store:
     """The tables of one organisation in a database. Raises NotReadyError wherever the database does not answer."""
-
-    state: Literal["fresh"] = "fresh"
-    """What it says is what the database holds, never a copy: it answers or raises."""
 
     def __init__(self, url: str, cache: Path | None = None) -> None:
         self.engine = connect(url)

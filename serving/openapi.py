@@ -30,6 +30,7 @@ TAGS: Final = {
     "kpis": "KPIs, funnel, team and goals; they need no model.",
     "models": "Which model answers, how good it was on later time, and what it reads.",
     "write_back": "Scores in the shape that a CRM takes them in.",
+    "records": "Records that a CRM keeps up to date: put, deleted, merged. Scores follow within a second.",
     "health": "For supervisors; without a key.",
 }
 

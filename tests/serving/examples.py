@@ -7,6 +7,7 @@ Long lists are cut to their first items. The company, its models and so the answ
 
 import json
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,14 +16,17 @@ from typing import Any, Final
 from starlette.testclient import TestClient
 
 from features import clock
+from features.dataset import Dataset
 from features.synthetic import Settings as CompanySettings
 from features.synthetic import generate
 from serving.api import create_app
 from serving.champions import TARGETS, Champions, cache_below
+from serving.last_good import LastGood
 from serving.openapi import EXAMPLES
 from serving.runtime import Runtime
 from serving.settings import Settings
 from tests.serving.conftest import MemorySource
+from tests.serving.stored import store_of
 from tests.serving.test_posted import DEAL
 from training import bundle
 from training.run import fit
@@ -47,6 +51,7 @@ class Asked:
     path: str
     query: dict[str, Any] = field(default_factory=dict)
     body: Any = None
+    method: str = ""
 
 
 ASKED: Final = {
@@ -70,6 +75,18 @@ ASKED: Final = {
     "get_call_record": Asked("/v1/calls/record"),
 }
 
+WRITTEN: Final = {
+    "put_records": Asked(
+        "/v1/records/deals",
+        body={"rows": [{"deal_id": "{deal}", "stage": "Proposal", "amount": 42000, "expected_close_on": "2026-12-15"}]},
+        method="PUT",
+    ),
+    "merge_records": Asked("/v1/records/accounts/merge", body={"from": "{client}", "into": "{other}"}, method="POST"),
+    "delete_records": Asked("/v1/records/deals/delete", body={"keys": ["{deal}", "D-unknown"]}, method="POST"),
+    "delete_record": Asked("/v1/records/accounts/{other}", method="DELETE"),
+}
+"""Requests that change what is stored, in their order."""
+
 
 def shortened(answer: Any, name: str = "") -> Any:
     """The answer with long lists cut."""
@@ -82,11 +99,11 @@ def shortened(answer: Any, name: str = "") -> Any:
 def ask(client: TestClient, asked: Asked, names: dict[str, str]) -> dict[str, Any]:
     """The example of one request. Raises AssertionError where it fails."""
     path, query = asked.path.format(**names), {**asked.query}
-    if asked.body is None:
-        answer = client.get(path, params=query)
-    else:
-        body = json.loads(json.dumps(asked.body).replace("{deal}", names["deal"]))
-        answer = client.post(path, params=query, json=body)
+    text = json.dumps(asked.body)
+    for name, value in names.items():
+        text = text.replace(f"{{{name}}}", value)
+    body = json.loads(text)
+    answer = client.request(asked.method or ("GET" if body is None else "POST"), path, params=query, json=body)
     assert answer.is_success, (path, answer.text)
     found: dict[str, Any] = {"parameters": query} if query else {}
     found |= {} if asked.body is None else {"request": body}
@@ -110,9 +127,27 @@ def main() -> None:
         names = {"deal": str(served.deals.ids[0]), "client": str(served.clients.ids[0])}
         app = create_app(held, Settings(home=home, demo=True), watching=False)
         with TestClient(app, base_url="http://127.0.0.1") as client:
-            for operation, asked in ASKED.items():
-                text = json.dumps(ask(client, asked, names), indent=1, ensure_ascii=False)
-                (EXAMPLES / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
+            keep(client, ASKED, names)
+        write(company, home, names)
+
+
+def write(company: Dataset, home: Path, names: dict[str, str]) -> None:
+    """The examples of requests that write, over a store of the company."""
+    url = f"sqlite:///{home / 'store.db'}"
+    store_of(company, url).close()
+    source = LastGood(url, home / "copies")
+    app = create_app(Runtime(source, Champions(home)), Settings(home=home, store_url=url, demo=True), watching=False)
+    other = next(each for each in company.tables["accounts"]["account_id"] if each != names["client"])
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        keep(client, WRITTEN, {**names, "other": str(other)})
+    source.close()
+
+
+def keep(client: TestClient, requests: Mapping[str, Asked], names: dict[str, str]) -> None:
+    """Ask, and keep question and answer."""
+    for operation, asked in requests.items():
+        text = json.dumps(ask(client, asked, names), indent=1, ensure_ascii=False)
+        (EXAMPLES / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
