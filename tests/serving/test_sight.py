@@ -155,8 +155,8 @@ PARTS = ["", "parts=curve&parts=reasons&parts=similar&parts=data_gaps"]
 
 def addresses(app: FastAPI, hidden: dict[str, str], shown: dict[str, str]) -> Iterator[str]:
     """Every GET route in many ways: of what is the person's own, and of what is not."""
-    for route, _ in routes(app):
-        if "GET" not in (route.methods or ()):
+    for route, need in routes(app):
+        if "GET" not in (route.methods or ()) or need is None or need.scope is None:
             continue
         for values in (hidden, shown):
             path = route.path
