@@ -34,6 +34,7 @@ from serving import (
     metrics_api,
     openapi,
     probes_api,
+    promotions_api,
     runtime,
     score_api,
     scorecard,
@@ -82,6 +83,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     calls_api.making,
     call_page.pages,
     keys_api.router,
+    promotions_api.router,
 )
 
 

@@ -32,6 +32,9 @@ OPERATIONS = {
     "rotate_key",
     "revoke_key",
     "list_audit",
+    "promote_model",
+    "roll_back_model",
+    "list_promotions",
     "get_metrics",
 }
 """Programs are written against these names: one may be added, and none goes without a new version of the API."""
