@@ -34,6 +34,7 @@ from serving import (
     metrics_api,
     openapi,
     probes_api,
+    promotions_api,
     records_api,
     runtime,
     score_api,
@@ -84,6 +85,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     call_page.pages,
     keys_api.router,
     records_api.router,
+    promotions_api.router,
 )
 
 

@@ -168,21 +168,30 @@ def promote(
     version: Annotated[str, typer.Argument(help="The version that is to answer; 'dealcast models' lists them.")],
     target: Annotated[Target, typer.Option(help="Of what.")] = Target.DEALS,
     against_the_gate: Annotated[bool, typer.Option("--against-the-gate", help="Even if the gate refused it.")] = False,
+    expect: Annotated[int | None, typer.Option(min=0, help="Only if the revision is this one still.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
 ) -> None:
-    """Let a version answer from now on."""
+    """Let a version answer from now on; of two at once exactly one is made, and the other is told so."""
     from serving import cli_models
+    from serving.promotions import Wish
 
     settings = _prepared(_read())
-    cli_models.promote(cli_models.registry_of(settings), target, version, settings, against_the_gate=against_the_gate)
+    wish = Wish(target, version, expect, against_the_gate, note)
+    cli_models.promote(cli_models.promotions_of(settings), wish, settings)
 
 
 @app.command()
-def rollback(target: Annotated[Target, typer.Option(help="Of what.")] = Target.DEALS) -> None:
+def rollback(
+    target: Annotated[Target, typer.Option(help="Of what.")] = Target.DEALS,
+    expect: Annotated[int | None, typer.Option(min=0, help="Only if the revision is this one still.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
+) -> None:
     """Let the champion before the present one answer again."""
     from serving import cli_models
+    from serving.promotions import Wish
 
     settings = _prepared(_read())
-    cli_models.rollback(cli_models.registry_of(settings), target, settings)
+    cli_models.promote(cli_models.promotions_of(settings), Wish(target, None, expect, note=note), settings)
 
 
 @app.command()

@@ -6,8 +6,8 @@ Long lists are cut to their first items. The company, its models and so the answ
 """
 
 import json
+import re
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,15 +20,19 @@ from features.dataset import Dataset
 from features.synthetic import Settings as CompanySettings
 from features.synthetic import generate
 from serving.api import create_app
+from serving.audit_log import Origin
 from serving.champions import TARGETS, Champions, cache_below
+from serving.database import Database
 from serving.last_good import LastGood
 from serving.openapi import EXAMPLES
+from serving.promotions import Promotions, Wish
 from serving.runtime import Runtime
 from serving.settings import Settings
-from tests.serving.conftest import MemorySource
+from tests.serving.conftest import KEY, MemorySource, showing
 from tests.serving.stored import store_of
 from tests.serving.test_posted import DEAL
 from training import bundle
+from training.registry import FolderRegistry, RunRecord
 from training.run import fit
 
 SHOWN: Final = 3
@@ -46,7 +50,7 @@ CLIENT: Final = {
 
 @dataclass(frozen=True)
 class Asked:
-    """One request. `{deal}` and `{client}` in the path stand for the first of each list."""
+    """One request. `{deal}` and `{client}` in the path stand for the first of each list, `{key}` for a key that was made."""
 
     path: str
     query: dict[str, Any] = field(default_factory=dict)
@@ -73,7 +77,20 @@ ASKED: Final = {
     "make_call": Asked("/v1/calls", body={"scope": "deal", "scope_id": "{deal}", "measure": "p_won", "value": 0.7}),
     "list_calls": Asked("/v1/calls"),
     "get_call_record": Asked("/v1/calls/record"),
+    "create_key": Asked("/v1/keys", body={"name": "CRM production", "scopes": ["score", "write"], "expires_in_days": 365}),
+    "rotate_key": Asked("/v1/keys/{key}/rotate", body={"overlap_days": 7}),
+    "list_keys": Asked("/v1/keys"),
+    "revoke_key": Asked("/v1/keys/{key}", method="DELETE"),
+    "list_audit": Asked("/v1/audit", {"limit": 2}),
+    "list_promotions": Asked("/v1/models/promotions"),
 }
+PROMOTED: Final[dict[str, tuple[dict[str, Any], int]]] = {
+    "promote_model": ({"target": "deals", "version": "2", "expected_revision": 1, "note": "better since July"}, 1),
+    "roll_back_model": ({"target": "deals", "expected_revision": 2}, 0),
+}
+"""Requests that need MLflow, and which row of `list_promotions` answers each."""
+HIDDEN: Final = re.compile(r"(dc_[a-z2-7]{10}_)[A-Za-z0-9_-]{43}")
+"""The secret part of a key."""
 
 WRITTEN: Final = {
     "put_records": Asked(
@@ -105,9 +122,26 @@ def ask(client: TestClient, asked: Asked, names: dict[str, str]) -> dict[str, An
     body = json.loads(text)
     answer = client.request(asked.method or ("GET" if body is None else "POST"), path, params=query, json=body)
     assert answer.is_success, (path, answer.text)
+    if "token" in answer.text:
+        names["key"] = answer.json()["key_id"]
     found: dict[str, Any] = {"parameters": query} if query else {}
-    found |= {} if asked.body is None else {"request": body}
+    found |= {} if body is None else {"request": body}
     return {**found, "response": shortened(answer.json())}
+
+
+def keep(operation: str, example: dict[str, Any]) -> None:
+    text = HIDDEN.sub(rf"\1{'x' * 43}", json.dumps(example, indent=1, ensure_ascii=False))
+    (EXAMPLES / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def promote(database: Database, folder: Path, bundles: Path) -> None:
+    """Three promotions by hand, of a registry on a folder."""
+    registry = FolderRegistry(folder)
+    promotions = Promotions(database, registry)
+    for _ in range(2):
+        registry.register("deals", bundles, RunRecord({}, {}, {"gate": "promoted"}))
+    for version, note in (("1", None), ("2", "better since July"), (None, None)):
+        promotions.make(Wish("deals", version, note=note), Origin("k3q7m2xw5r"))
 
 
 def main() -> None:
@@ -125,29 +159,28 @@ def main() -> None:
         served = held.served()
         assert served.clients is not None
         names = {"deal": str(served.deals.ids[0]), "client": str(served.clients.ids[0])}
-        app = create_app(held, Settings(home=home, demo=True), watching=False)
-        with TestClient(app, base_url="http://127.0.0.1") as client:
-            keep(client, ASKED, names)
+        app = create_app(held, Settings(home=home, api_key=KEY), watching=False)
+        with TestClient(app, headers=showing(KEY)) as client:
+            promote(app.state.database, home / "registry", cache_below(home) / "deals" / "1")
+            for operation, asked in ASKED.items():
+                keep(operation, ask(client, asked, names))
+            rows = ask(client, ASKED["list_promotions"], names)["response"]["items"]
+            for operation, (body, row) in PROMOTED.items():
+                keep(operation, {"request": body, "response": rows[row]})
         write(company, home, names)
 
 
 def write(company: Dataset, home: Path, names: dict[str, str]) -> None:
     """The examples of requests that write, over a store of the company."""
-    url = f"sqlite:///{home / 'store.db'}"
+    url = f"sqlite:///{home / 'written.db'}"
     store_of(company, url).close()
     source = LastGood(url, home / "copies")
     app = create_app(Runtime(source, Champions(home)), Settings(home=home, store_url=url, demo=True), watching=False)
     other = next(each for each in company.tables["accounts"]["account_id"] if each != names["client"])
     with TestClient(app, base_url="http://127.0.0.1") as client:
-        keep(client, WRITTEN, {**names, "other": str(other)})
+        for operation, asked in WRITTEN.items():
+            keep(operation, ask(client, asked, {**names, "other": str(other)}))
     source.close()
-
-
-def keep(client: TestClient, requests: Mapping[str, Asked], names: dict[str, str]) -> None:
-    """Ask, and keep question and answer."""
-    for operation, asked in requests.items():
-        text = json.dumps(ask(client, asked, names), indent=1, ensure_ascii=False)
-        (EXAMPLES / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
