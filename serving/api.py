@@ -139,7 +139,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.add_middleware(Shedding, at_once=settings.at_once, scoring_at_once=settings.scoring_at_once)
     app.add_middleware(limits.BodyLimit)
     app.add_middleware(KeyGate, settings=settings, ring=ring)
-    if settings.rate_limit:
+    if settings.rate_limit and not settings.keyless:
         app.add_middleware(RateLimit, buckets=Buckets(settings.rate_limit, settings.rate_burst, held.buckets))
     app.add_middleware(Traced)
     app.add_middleware(Observed)
