@@ -131,7 +131,7 @@ def train(
     from serving import cli_models
 
     settings = _read()
-    dataset = _dataset(settings)
+    dataset = _dataset(settings, as_of)
     cli_models.train(dataset, target or [Target.DEALS], _instant(as_of, dataset), settings, seed, say)
 
 
@@ -147,7 +147,7 @@ def evaluate(
     from serving import cli_models
 
     settings = _read()
-    dataset = _dataset(settings)
+    dataset = _dataset(settings, as_of)
     cli_models.evaluate(dataset, target, _instant(as_of, dataset), settings, folds, seed, output, say)
 
 
@@ -212,7 +212,7 @@ def score(
 
     export.check_destination(output)
     days, settings = _horizons(horizons), _read()
-    dataset = _dataset(settings)
+    dataset = _dataset(settings, as_of)
     if not asyncio.run(fetch_champions(settings)):
         say("The registry does not answer; scoring with the last good champion.")
     champion = Champions(settings.home).champion(target)
@@ -254,11 +254,13 @@ def _prepared(settings: "Settings") -> "Settings":
     return settings
 
 
-def _dataset(settings: "Settings") -> "Dataset":
+def _dataset(settings: "Settings", as_of: str | None = None) -> "Dataset":
+    """What is stored; as of a date with what was deleted since, which nobody knew then."""
     from features.store import Store
 
     with closing(Store(_prepared(settings).store_url, settings.store_cache)) as store:
-        return store.load()
+        dataset = store.load()
+        return store.load(_instant(as_of, dataset)) if as_of and store.has_deletions() else dataset
 
 
 def _instant(text: str | None, dataset: "Dataset") -> "pd.Timestamp":
