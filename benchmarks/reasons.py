@@ -103,12 +103,13 @@ def _naive(explainer: Explainer, signals: pd.DataFrame, as_of: pd.Timestamp, que
     own = encode(model, signals)
     other = explainer.typical.reference_of(own.kind)
     of_signal = np.array([groups.index(signal_of(name).group) for name in explainer.signals])
-    pace = groups.index("pace")  # the start reads stage and days in it
+    of_start = np.array([groups.index(signal_of(name).group) for name in model.start_signals], dtype=np.int64)
+    pace = groups.index("pace")  # the kind is the stage
     values = np.empty((len(own), 2 ** len(groups)))
     for coalition in range(values.shape[1]):
         has = np.array([(coalition >> (len(groups) - 1 - group)) & 1 for group in range(len(groups))], dtype=bool)
-        side = own if has[pace] else other
-        mixed = Encoded(np.where(has[of_signal], own.matrix, other.matrix), side.kind, side.start)
+        kind = (own if has[pace] else other).kind
+        mixed = Encoded(np.where(has[of_signal], own.matrix, other.matrix), kind, own.mixed(other, ~has[of_start]))
         values[:, coalition] = _answers(model, mixed, clock.micros(as_of), question)
     return shapley(values)
 
@@ -117,8 +118,9 @@ def _answers(model: HazardModel, rows: Encoded, as_of: int, question: Question) 
     n = int(np.searchsorted(model.edges, question.days))
     calendar = bucket_calendar(as_of, model.edges, model.calendar)[:n, : len(model.encoding.bucket)].astype(np.float32)
     matrix = np.concatenate([np.repeat(rows.matrix, n, axis=0), np.tile(calendar, (len(rows), 1))], axis=1)
-    hazards = model.hazards(matrix, model.offset(rows.start, np.full(len(rows.start), as_of, dtype=np.int64), n))
-    return question.answer(Curves(model.edges[: n + 1], hazards, np.inf))
+    moments = np.full(len(rows.start), as_of, dtype=np.int64)
+    hazards = model.hazards(matrix, model.offset(rows.start, moments, n))
+    return question.answer(Curves(model.edges[: n + 1], hazards, np.inf, model.passing(moments)))
 
 
 if __name__ == "__main__":

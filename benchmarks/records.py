@@ -30,6 +30,7 @@ from features.store import Store, connect
 from features.synthetic import Settings, generate
 from features.upserts import Upsert
 from serving.champions import TARGETS, Champions, cache_below
+from serving.last_good import LastGood
 from serving.runtime import Runtime
 from training import bundle
 from training.run import fit
@@ -70,7 +71,8 @@ def upsert(ids: np.ndarray, amount: float) -> Upsert:
 def measure(name: str, n_deals: int, url: str, home: Path) -> None:
     company = generate(Settings(n_deals=n_deals)).dataset()
     store = filled(url, company)
-    held = Runtime(store, Champions(home))
+    source = LastGood(url, home / f"copies-{name}")
+    held = Runtime(source, Champions(home))
     anew = clocked(held.refresh)
     said(name, n_deals, "anew", len(held.served().deals), anew)
     ids = company.deals["deal_id"].to_numpy(dtype=object)
@@ -88,6 +90,7 @@ def measure(name: str, n_deals: int, url: str, home: Path) -> None:
         said(name, n_deals, "follow", n_rows, *follows)
     if held.unsettled:
         said(name, n_deals, "settle", len(held.served().deals), clocked(held.settle))
+    source.close()
     store.close()
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -57,9 +57,6 @@ class Renewal:
 
 class Store:
     """The tables of one organisation in a database. Raises NotReadyError wherever the database does not answer."""
-
-    state: Literal["fresh"] = "fresh"
-    """What it says is what the database holds, never a copy: it answers or raises."""
 
     def __init__(self, url: str, cache: Path | None = None) -> None:
         self.engine = connect(url)
@@ -144,6 +141,11 @@ class Store:
                 raise NotReadyError("the store holds no data yet; run: dealcast ingest SOURCE")
             stored = self._stored(connection, state)
         return dataset_of(state, stored, at)
+
+    def has_deletions(self) -> bool:
+        """Whether anything was ever deleted: else what is loaded is the same as of any instant."""
+        with self._transaction() as connection:
+            return bool(tombstones.read(connection).num_rows)
 
     def renew(self, before: Dataset, revision: int) -> Renewal | None:
         """What was loaded at a revision, brought to the current one by reading what changed alone; None: load everything.

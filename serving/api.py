@@ -35,6 +35,7 @@ from serving import (
     models_api,
     openapi,
     probes_api,
+    promotions_api,
     records_api,
     runtime,
     score_api,
@@ -88,6 +89,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     call_page.pages,
     keys_api.router,
     records_api.router,
+    promotions_api.router,
 )
 
 
@@ -141,7 +143,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.add_middleware(Shedding, at_once=settings.at_once, scoring_at_once=settings.scoring_at_once)
     app.add_middleware(limits.BodyLimit)
     app.add_middleware(KeyGate, settings=settings, ring=ring)
-    if settings.rate_limit:
+    if settings.rate_limit and not settings.keyless:
         app.add_middleware(RateLimit, buckets=Buckets(settings.rate_limit, settings.rate_burst, held.buckets))
     app.add_middleware(Traced)
     app.add_middleware(Observed)

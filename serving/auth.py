@@ -93,16 +93,20 @@ def author_of(request: Request) -> str:
 class Needs:
     """A dependency that lets those pass who have a scope; everybody where it is None."""
 
-    def __init__(self, scope: Scope | None) -> None:
+    def __init__(self, scope: Scope | None, *, whole: bool = False) -> None:
         self.scope = scope
+        self.whole = whole
 
     async def __call__(self, request: Request) -> None:
         """Raises ProblemError: 401 without a key, 403 without the scope, 421 for a foreign host name in demo mode."""
         if self.scope is None:
             return
         check_host(request)
-        if self.scope not in caller_of(request).scopes:
+        caller = caller_of(request)
+        if self.scope not in caller.scopes:
             raise ProblemError(403, "scope_missing", f"This needs a key with the scope '{self.scope}'.")
+        if self.whole and caller.user_id is not None:
+            raise ProblemError(403, "key_narrowed", "This needs a key that sees everything, and not one of a person's.")
 
 
 class NeedsKey(Needs):
@@ -125,9 +129,13 @@ class NeedsLogin(Needs):
         await super().__call__(request)
 
 
-def needs(scope: Scope) -> params.Depends:
-    """For routes that programs ask: a key with this scope."""
-    return params.Depends(NeedsKey(scope))
+def needs(scope: Scope, *, whole: bool | None = None) -> params.Depends:
+    """For routes that programs ask: a key with this scope; with `whole` one that is not narrowed to a person's subtree.
+
+    Scoring and writing need a whole key unless told otherwise: a posted deal draws on the stored history of any client that it
+    names, and written records may be anybody's.
+    """
+    return params.Depends(NeedsKey(scope, whole=scope in (Scope.SCORE, Scope.WRITE) if whole is None else whole))
 
 
 def needs_login(scope: Scope) -> params.Depends:

@@ -10,6 +10,7 @@ from features.errors import UsageError
 from features.kpis.value import COMPANY, Window
 from serving.forecast_answers import instant, stamp
 from serving.forecast_schemas import BridgeAnswer, BridgeQuery
+from serving.forecast_sight import narrowed_bridge
 from serving.forecaster import Forecaster, Known
 from training.bridge import STEPS, Bridge, Position, along, bridge, position, stretches
 from training.places import Places
@@ -45,8 +46,9 @@ def explained(forecaster: Forecaster, window: Window, first: pd.Timestamp, last:
     days = float(clock.days_between(clock.micros(first), clock.micros(last)))
     step = max(1.0, float(-(-days // MOST_STRETCHES))) if path else days
     moments = [first, *(end for _, end in stretches(first, last, step))]
-    positions = (_position(forecaster.known(each), window, where) for each in moments)
-    return along([bridge(before, after, window, where) for before, after in pairwise(positions)])
+    positions = [_position(forecaster.known(each), window, where) for each in moments]
+    found = along([bridge(before, after, window, where) for before, after in pairwise(positions)])
+    return found if forecaster.sight is None else narrowed_bridge(found, positions[0], forecaster.sight)
 
 
 def _position(known: Known, window: Window, where: Places) -> Position:

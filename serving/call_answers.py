@@ -11,23 +11,34 @@ import pandas as pd
 
 from features.clock import Floats
 from features.errors import UsageError
-from features.kpis.value import COMPANY
+from features.kpis.value import COMPANY, Node
 from serving.call_record import judged
 from serving.call_schemas import CallAnswer, CallRecord, CallRequest
-from serving.calls import IN_A_PERIOD, OF_DEALS, OF_NODES, Call, Calls, standing
+from serving.calls import IN_A_PERIOD, OF_DEALS, OF_NODES, Call, Calls, Scope, standing
 from serving.errors import ProblemError
 from serving.forecaster import Forecaster, Made
-from serving.runtime import Served
+from serving.runtime import Loaded, Served
 from training.draws import CENTS, mean_ratio
 
 
 def made(served: Served, forecaster: Forecaster, asked: CallRequest, author: str, at: pd.Timestamp) -> Call:
     """The call that is asked for, beside the model's own. Raises UsageError, and ProblemError 404 for what there is not."""
     _check(asked)
+    if not is_seen(served, asked.scope, asked.scope_id):
+        raise ProblemError(
+            404, f"no_such_{'deal' if asked.scope == 'deal' else 'node'}", f"There is no {asked.scope} with this id."
+        )
     label = forecaster.window(asked.period).label if asked.measure in IN_A_PERIOD else None
     call = Call(at, author, asked.scope, asked.scope_id, label, asked.measure, asked.value, asked.day, asked.note)
     beside = _of_deal(served, forecaster, call) if asked.scope == "deal" else {"model_value": _of_node(forecaster, call)}
     return replace(call, **beside, model_version=served.bundles["deals"].version)
+
+
+def is_seen(seen: Loaded, scope: Scope, scope_id: str) -> bool:
+    """Whether what a call is about is there for who asks; what is nowhere is told apart later."""
+    if seen.sight is None:
+        return True
+    return seen.shows_deal(scope_id) if scope == "deal" else seen.sight.shows(Node(scope, scope_id, ""))
 
 
 def answer(call: Call) -> CallAnswer:

@@ -13,7 +13,7 @@ for an earlier one of the same subject and measure, and a call without a value t
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Literal, TypeAlias
@@ -71,10 +71,11 @@ class Call:
 
 
 class Calls:
-    """The calls in a database. Raises NotReadyError where it does not answer."""
+    """The calls in a database, those that `shows` lets through. Raises NotReadyError where it does not answer."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shows: Callable[["Call"], bool] = lambda _: True) -> None:
         self.database = database
+        self.shows = shows
 
     def add(self, call: Call) -> str:
         """Keep a call; its id."""
@@ -89,7 +90,8 @@ class Calls:
         given = [column == wanted for column, wanted in asked.items() if wanted is not None]
         query = sa.select(CALLS).where(*given).order_by(CALLS.c.made_at, CALLS.c.call_id)
         with self.database.transaction() as connection:
-            return [_call(row._asdict()) for row in connection.execute(query)]
+            found = [_call(row._asdict()) for row in connection.execute(query)]
+        return [call for call in found if self.shows(call)]
 
 
 def standing(history: Iterable[Call]) -> list[Call]:

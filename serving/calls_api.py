@@ -6,18 +6,21 @@ import pandas as pd
 from fastapi import APIRouter, Depends, Query, Request
 
 from serving import auth, call_answers
-from serving.auth import Scope, needs
+from serving.auth import Scope, caller_of, needs
 from serving.call_schemas import CallAnswer, CallRecords, CallRequest, CallsAnswer, CallsQuery
 from serving.calls import Calls, standing
-from serving.current import Current
+from serving.current import Current, loaded_for
 from serving.errors import declared
 from serving.forecast_api import Known
 from serving.strict import StrictRoute
 
 
 def get_calls(request: Request) -> Calls:
-    """The calls that are kept."""
-    return Calls(request.app.state.database)
+    """The calls that are kept, those on what the caller may see."""
+    if caller_of(request).user_id is None:
+        return Calls(request.app.state.database)
+    seen = loaded_for(request)
+    return Calls(request.app.state.database, lambda call: call_answers.is_seen(seen, call.scope, call.scope_id))
 
 
 Kept = Annotated[Calls, Depends(get_calls)]
@@ -28,7 +31,11 @@ router = APIRouter(
     prefix="/v1/calls", tags=["calls"], route_class=StrictRoute, dependencies=[needs(Scope.READ)], responses=PROBLEMS
 )
 making = APIRouter(
-    prefix="/v1/calls", tags=["calls"], route_class=StrictRoute, dependencies=[needs(Scope.WRITE)], responses=PROBLEMS
+    prefix="/v1/calls",
+    tags=["calls"],
+    route_class=StrictRoute,
+    dependencies=[needs(Scope.WRITE, whole=False)],
+    responses=PROBLEMS,
 )
 
 

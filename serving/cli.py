@@ -131,7 +131,7 @@ def train(
     from serving import cli_models
 
     settings = _read()
-    dataset = _dataset(settings)
+    dataset = _dataset(settings, as_of)
     cli_models.train(dataset, target or [Target.DEALS], _instant(as_of, dataset), settings, seed, say)
 
 
@@ -147,7 +147,7 @@ def evaluate(
     from serving import cli_models
 
     settings = _read()
-    dataset = _dataset(settings)
+    dataset = _dataset(settings, as_of)
     cli_models.evaluate(dataset, target, _instant(as_of, dataset), settings, folds, seed, output, say)
 
 
@@ -168,21 +168,30 @@ def promote(
     version: Annotated[str, typer.Argument(help="The version that is to answer; 'dealcast models' lists them.")],
     target: Annotated[Target, typer.Option(help="Of what.")] = Target.DEALS,
     against_the_gate: Annotated[bool, typer.Option("--against-the-gate", help="Even if the gate refused it.")] = False,
+    expect: Annotated[int | None, typer.Option(min=0, help="Only if the revision is this one still.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
 ) -> None:
-    """Let a version answer from now on."""
+    """Let a version answer from now on; of two at once exactly one is made, and the other is told so."""
     from serving import cli_models
+    from serving.promotions import Wish
 
     settings = _prepared(_read())
-    cli_models.promote(cli_models.registry_of(settings), target, version, settings, against_the_gate=against_the_gate)
+    wish = Wish(target, version, expect, against_the_gate, note)
+    cli_models.promote(cli_models.promotions_of(settings), wish, settings)
 
 
 @app.command()
-def rollback(target: Annotated[Target, typer.Option(help="Of what.")] = Target.DEALS) -> None:
+def rollback(
+    target: Annotated[Target, typer.Option(help="Of what.")] = Target.DEALS,
+    expect: Annotated[int | None, typer.Option(min=0, help="Only if the revision is this one still.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
+) -> None:
     """Let the champion before the present one answer again."""
     from serving import cli_models
+    from serving.promotions import Wish
 
     settings = _prepared(_read())
-    cli_models.rollback(cli_models.registry_of(settings), target, settings)
+    cli_models.promote(cli_models.promotions_of(settings), Wish(target, None, expect, note=note), settings)
 
 
 @app.command()
@@ -203,7 +212,7 @@ def score(
 
     export.check_destination(output)
     days, settings = _horizons(horizons), _read()
-    dataset = _dataset(settings)
+    dataset = _dataset(settings, as_of)
     if not asyncio.run(fetch_champions(settings)):
         say("The registry does not answer; scoring with the last good champion.")
     champion = Champions(settings.home).champion(target)
@@ -245,11 +254,13 @@ def _prepared(settings: "Settings") -> "Settings":
     return settings
 
 
-def _dataset(settings: "Settings") -> "Dataset":
+def _dataset(settings: "Settings", as_of: str | None = None) -> "Dataset":
+    """What is stored; as of a date with what was deleted since, which nobody knew then."""
     from features.store import Store
 
     with closing(Store(_prepared(settings).store_url, settings.store_cache)) as store:
-        return store.load()
+        dataset = store.load()
+        return store.load(_instant(as_of, dataset)) if as_of and store.has_deletions() else dataset
 
 
 def _instant(text: str | None, dataset: "Dataset") -> "pd.Timestamp":

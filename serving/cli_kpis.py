@@ -5,7 +5,6 @@ What is slow to import is imported inside the commands: help is instant.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from features.errors import UsageError
+from serving.cli_forecast import AsOf, Format, Period, Written
+from serving.cli_forecast import Spoken as Language
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -29,26 +30,6 @@ if TYPE_CHECKING:
 Query = TypeVar("Query", bound="Asked")
 
 
-class Format(StrEnum):
-    """How an answer is written."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-
-
-class Language(StrEnum):
-    """What names and sentences are written in."""
-
-    EN = "en"
-    RU = "ru"
-
-
-Period = Annotated[
-    str | None, typer.Option(help="2026, 2026Q4, 2026-10 or 2026-10-01..2026-11-15. Default: the running quarter.")
-]
-AsOf = Annotated[str | None, typer.Option(help="Use what was recorded before this date. Default: now.")]
-Written = Annotated[Format, typer.Option("--format", help="How to write the answer.")]
 Spoken = Annotated[Language, typer.Option(help="Of names and sentences.")]
 Team = Annotated[str | None, typer.Option(help="Only this team, its whole subtree.")]
 DIMENSIONS = "company, owner, team, manager, office, product, source, type, region, industry or stage."

@@ -16,8 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 from features.dataset import Dataset
-from features.errors import DealcastError
+from serving.audit_log import at_the_shell
 from serving.champions import cache_below, quiet_environment
+from serving.database import Database
+from serving.promotions import PromotedRegistry, Promotions, Wish
 from serving.settings import Settings
 from training.fetch import fetch
 from training.registry import MlflowRegistry, Registry, Version
@@ -26,14 +28,9 @@ from training.run import TrainedRun
 from training.run import evaluate as judge
 from training.run import train as fit
 
-REFUSED: Final = "refused"
 SHOWN: Final = ("gap_to_base_rate", "gap_to_base_rate_low", "gap_to_base_rate_high", "auc")
 
 Say = Callable[[str], None]
-
-
-class GateRefusedError(DealcastError):
-    """A version was to be promoted that the gate refused."""
 
 
 def registry_of(settings: Settings) -> MlflowRegistry:
@@ -42,9 +39,14 @@ def registry_of(settings: Settings) -> MlflowRegistry:
     return MlflowRegistry(settings.home, settings.tracking_uri)
 
 
+def promotions_of(settings: Settings) -> Promotions:
+    """The promotions of this installation, with the registry that mirrors them."""
+    return Promotions(Database.open(settings.store_url), registry_of(settings))
+
+
 def train(dataset: Dataset, targets: Sequence[str], as_of: pd.Timestamp, settings: Settings, seed: int, say: Say) -> None:
     """Train each target, print what the report and the gate say, and cache the champion."""
-    registry = registry_of(settings)
+    registry = PromotedRegistry(registry_of(settings), Database.open(settings.store_url), at_the_shell())
     for target in targets:
         run = fit(
             dataset,
@@ -94,24 +96,12 @@ def show_versions(registry: Registry, targets: Sequence[str], console: Console) 
     console.print(table)
 
 
-def promote(registry: Registry, target: str, version: str, settings: Settings, *, against_the_gate: bool) -> None:
-    """Let a version answer. Raises GateRefusedError for one that the gate refused, unless told to go against it."""
-    found = next((each for each in registry.versions(target) if each.version == version), None)
-    if found is not None and found.tags.get("gate") == REFUSED and not against_the_gate:
-        reasons = found.tags.get("reasons", "no reasons are on record")
-        raise GateRefusedError(
-            f"the gate refused version {version} for {target}: {reasons}. To promote it all the same, add --against-the-gate"
-        )
-    registry.promote(target, version)
-    fetch(registry, target, cache_below(settings.home))
-    typer.echo(f"{target} version {version} is champion")
-
-
-def rollback(registry: Registry, target: str, settings: Settings) -> None:
-    """Let the champion before this one answer again."""
-    version = registry.rollback(target)
-    fetch(registry, target, cache_below(settings.home))
-    typer.echo(f"{target} version {version} is champion again")
+def promote(promotions: Promotions, wish: Wish, settings: Settings) -> None:
+    """Let a version answer, or the one before. Raises what `Promotions.make` raises."""
+    made = promotions.make(wish, at_the_shell())
+    fetch(promotions.registry, wish.target, cache_below(settings.home))
+    again = " again" if made.kind == "rolled_back" else ""
+    typer.echo(f"{made.target} version {made.version} is champion{again} (revision {made.revision})")
 
 
 def reports_below(home: Path) -> Path:

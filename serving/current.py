@@ -5,11 +5,15 @@ value from here and asks for no other, so that an answer never mixes two states,
 one place.
 """
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from serving.auth import caller_of
+from serving.errors import ProblemError
 from serving.runtime import Loaded, Runtime, Served
+
+Seen = TypeVar("Seen", bound=Loaded)
 
 
 def get_runtime(request: Request) -> Runtime:
@@ -18,13 +22,13 @@ def get_runtime(request: Request) -> Runtime:
 
 
 def served_for(request: Request) -> Served:
-    """Data and scores. Raises NotReadyError before there are any."""
-    return get_runtime(request).served()
+    """Data and scores, as far as the caller may see them. Raises NotReadyError before there are any, ProblemError for nothing."""
+    return _not_empty(get_runtime(request).served().seen_by(caller_of(request).user_id))
 
 
 def loaded_for(request: Request) -> Loaded:
-    """The data, with or without a champion. Raises NotReadyError before there is any."""
-    return get_runtime(request).loaded()
+    """The data, with or without a champion; `sight` says what of it may be shown. Raises NotReadyError, ProblemError likewise."""
+    return _not_empty(get_runtime(request).loaded().seen_by(caller_of(request).user_id))
 
 
 async def get_served(request: Request) -> Served:
@@ -34,6 +38,12 @@ async def get_served(request: Request) -> Served:
 
 async def get_loaded(request: Request) -> Loaded:
     return loaded_for(request)
+
+
+def _not_empty(seen: Seen) -> Seen:
+    if seen.sight is not None and not seen.sight.people:
+        raise ProblemError(403, "nothing_to_see", "The person of this key has left, or is not in the data.")
+    return seen
 
 
 Held = Annotated[Runtime, Depends(get_runtime)]

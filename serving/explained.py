@@ -103,7 +103,8 @@ def _similar(served: Served, signals: pd.DataFrame, _: Question) -> list[dict[st
     names = served.dataset.deals.reindex(columns=["deal_id", "name"]).set_index("deal_id")["name"]
     zone = served.dataset.organisation.timezone
     closed_on = found["closed_at"].dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
-    return records(found.assign(name=names.reindex(found["deal_id"]).to_numpy(), closed_on=closed_on).drop(columns="closed_at"))
+    found = found.assign(name=names.reindex(found["deal_id"]).to_numpy(), closed_on=closed_on).drop(columns="closed_at")
+    return [each if served.shows_deal(each["deal_id"]) else {**each, "deal_id": None, "name": None} for each in records(found)]
 
 
 def _gaps(served: Served, signals: pd.DataFrame, question: Question) -> list[dict[str, Any]]:

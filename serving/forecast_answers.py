@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 
 from features import clock
+from features.errors import UsageError
+from features.snapshot import Snapshot
 from serving.answers import answerers
 from serving.forecast_schemas import ForecastAnswer, ForecastQuery, WhatIfAnswer, WhatIfRequest
+from serving.forecast_sight import narrowed
 from serving.forecaster import Forecaster
 from serving.language import LANGUAGES, Tongue
 from serving.outlook import Line, Outlook, lines, outlook
 from serving.outlook_words import note_text, rule, whose
+from serving.sight import Sight, owned_by
 from training.rollup import Note
 from training.track_record import Record
 from training.what_if import Change, what_if
@@ -60,11 +64,13 @@ def forecast(forecaster: Forecaster, found: Outlook) -> ForecastAnswer:
 def supposed(forecaster: Forecaster, asked: WhatIfRequest, as_of: pd.Timestamp | None = None) -> WhatIfAnswer:
     """The forecast under a change. Raises UsageError for deals, stages and people that there are not."""
     window = forecaster.window(asked.period, as_of)
-    made = forecaster.made(window, as_of)
-    snapshot = made.known.snapshot
+    whole = forecaster.made_whole(window, as_of)
+    snapshot, sight = whole.known.snapshot, forecaster.sight
+    if sight is not None:
+        _check_seen(snapshot, asked, sight)
     change = Change(tuple(asked.close), dict(asked.rate), tuple(asked.leaves), asked.kept)
-    changed = what_if(made.forecast, snapshot, change, threads=forecaster.threads)
-    before, after = (lines(snapshot, each, asked.by) for each in (made.forecast, changed))
+    both = (whole.forecast, what_if(whole.forecast, snapshot, change, threads=forecaster.threads))
+    before, after = (lines(snapshot, each if sight is None else narrowed(each, sight), asked.by) for each in both)
     return WhatIfAnswer.model_validate(
         {
             **stamp(forecaster, snapshot.as_of),
@@ -76,6 +82,16 @@ def supposed(forecaster: Forecaster, asked: WhatIfRequest, as_of: pd.Timestamp |
             "difference": round(after[0].mean - before[0].mean, 2),
         }
     )
+
+
+def _check_seen(snapshot: Snapshot, asked: WhatIfRequest, sight: Sight) -> None:
+    """What one does not see is not there, and is said so in the same words. Raises UsageError."""
+    ids = snapshot.dataset.deals["deal_id"]
+    seen = set(ids[owned_by(snapshot, sight.people)])
+    hidden = {"open deal": sorted(set(asked.close) - seen), "person with open deals": sorted(set(asked.leaves) - sight.people)}
+    for what, unknown in hidden.items():
+        if unknown:
+            raise UsageError(f"{', '.join(unknown[:5])}: no {what} by that name as of {snapshot.as_of:%Y-%m-%d}")
 
 
 def stamp(forecaster: Forecaster, as_of: pd.Timestamp) -> dict[str, Any]:

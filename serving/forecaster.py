@@ -8,6 +8,7 @@ A model that learned from days after the as_of would look ahead, so it is refuse
 """
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,8 +23,10 @@ from features.kpis.value import Window
 from features.snapshot import Snapshot
 from serving import backtests
 from serving.backtests import Kept
+from serving.forecast_sight import narrowed
 from serving.newest import Newest
-from serving.runtime import Served
+from serving.runtime import Loaded, Served
+from serving.sight import Sight
 from training.births import Births, fit_births
 from training.bundle import Bundle
 from training.places import Places, places
@@ -75,6 +78,13 @@ class Forecaster:
     ) -> None:
         self.dataset, self.bundles, self.as_of, self.home, self.threads = dataset, bundles, as_of, home, threads
         self._moments, self._made = Newest(KEPT_MOMENTS), Newest(KEPT_FORECASTS)
+        self.sight: Sight | None = None
+
+    def seen_by(self, sight: Sight | None) -> "Forecaster":
+        """The same forecasts, of which only what a person sees is made known."""
+        seen = copy(self)
+        seen.sight = sight
+        return seen
 
     def window(self, text: str | None, as_of: pd.Timestamp | None = None) -> Window:
         """A period from its text, the running quarter where there is none. Raises UsageError, also for one too far ahead."""
@@ -90,7 +100,13 @@ class Forecaster:
         return found
 
     def made(self, window: Window, as_of: pd.Timestamp | None = None) -> Made:
-        """The forecasts of a period. Raises UsageError for a moment before the model's own, and for a period too far ahead."""
+        """The forecasts of a period, of what is seen. Raises UsageError for a moment before the model's own, and for a period too
+        far ahead."""
+        found = self.made_whole(window, as_of)
+        return found if self.sight is None else Made(found.known, narrowed(found.forecast, self.sight), None, "narrowed", None)
+
+    def made_whole(self, window: Window, as_of: pd.Timestamp | None = None) -> Made:
+        """The forecasts of a period, of everything."""
         at = as_of or self.as_of
         kept = self._kept(self.near(window, at))
         found: Made = self._made.get((window, at, kept and kept.as_of), lambda: self._make(window, at, kept))
@@ -142,15 +158,15 @@ class Forecasts:
 
     def __init__(self, home: Path, threads: int) -> None:
         self.home, self.threads = home, threads
-        self._held: tuple[Served, Forecaster] | None = None
+        self._held: tuple[Loaded, Forecaster] | None = None
 
     def of(self, served: Served) -> Forecaster:
         """That of one state of data, models and time."""
-        held = self._held
-        if held is None or held[0] is not served:
-            held = (served, Forecaster(served.dataset, served.bundles, served.as_of, self.home, self.threads))
+        held, whole = self._held, served.whole or served
+        if held is None or held[0] is not whole:
+            held = (whole, Forecaster(served.dataset, served.bundles, served.as_of, self.home, self.threads))
             self._held = held
-        return held[1]
+        return held[1] if served.sight is None else held[1].seen_by(served.sight)
 
 
 def refuse_hindsight(champion: Bundle, as_of: pd.Timestamp) -> None:

@@ -1,6 +1,7 @@
 """Goals as answers: how each stands, and what is wrong with it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,7 +12,7 @@ from features.dataset import Dataset
 from features.funnel import texts
 from features.goals.checks import check_goals
 from features.goals.findings import Finding
-from features.goals.goal import USER, Goal, goals_of_plans, in_own_money, read_goals
+from features.goals.goal import TEAM, USER, Goal, goals_of_plans, in_own_money, read_goals
 from features.goals.past import best_past
 from features.goals.progress import Progress
 from features.goals.standing import known, standing
@@ -20,6 +21,7 @@ from features.kpis.catalog import KPIS, outside
 from serving.kpi_answers import COMPANY, Question
 from serving.kpi_queries import GoalsQuery
 from serving.kpi_schemas import GoalFinding, GoalItem, GoalsAnswer
+from serving.sight import Sight
 
 Chances: TypeAlias = Callable[[Sequence[Goal], pd.Timestamp], Mapping[int, float]]
 
@@ -29,16 +31,24 @@ def no_chances(_: Sequence[Goal], __: pd.Timestamp) -> Mapping[int, float]:
     return {}
 
 
-def goals(dataset: Dataset, asked: GoalsQuery, file: Path | None = None, chances: Chances = no_chances) -> GoalsAnswer:
+def goals(
+    dataset: Dataset,
+    asked: GoalsQuery,
+    file: Path | None = None,
+    chances: Chances = no_chances,
+    sight: Sight | None = None,
+) -> GoalsAnswer:
     """The goals of the plans and of a file. All of them are checked against each other, and then those asked for are shown.
 
-    `chances` gives P(reached) by the goal's position, from the forecast; see `serving.goal_chances`.
+    `chances` gives P(reached) by the goal's position, from the forecast; see `serving.goal_chances`. Of a person with a narrowed
+    sight, goals of people and teams that they see are all that there is.
     Raises SourceError, DataError and UsageError for a file that cannot be read as goals.
     """
     question = Question.of(dataset, asked)
     snapshot = question.snapshot
     read = in_own_money(snapshot, read_goals(file, dataset.organisation.calendar)) if file else ()
     every = [goal for goal in (*read, *goals_of_plans(snapshot)) if asked.over or not _is_over(goal, snapshot.at)]
+    every = every if sight is None else [_narrowed(goal, sight) for goal in every if _is_seen(goal, sight)]
     stand = standing(snapshot, every, chances(every, snapshot.as_of))
     found = check_goals(every, known(snapshot), stand, best_past(snapshot, every))
     items = [
@@ -51,6 +61,15 @@ def goals(dataset: Dataset, asked: GoalsQuery, file: Path | None = None, chances
 
 def _is_over(goal: Goal, as_of: int) -> bool:
     return goal.end is not None and clock.is_known(clock.micros(goal.end), as_of + 1)
+
+
+def _is_seen(goal: Goal, sight: Sight) -> bool:
+    return goal.scope_id in {USER: sight.people, TEAM: sight.teams}.get(goal.scope, frozenset())
+
+
+def _narrowed(goal: Goal, sight: Sight) -> Goal:
+    """Who answers for a goal may be somebody whom one does not see."""
+    return goal if goal.owner in sight.people else replace(goal, owner=None)
 
 
 def _is_asked(goal: Goal, asked: GoalsQuery) -> bool:

@@ -107,7 +107,7 @@ def create(database: Database, wanted: Wanted, origin: Origin) -> tuple[ApiKey, 
         "created_at": moments.now(),
         "expires_at": wanted.expires_at,
     }
-    told = {"name": wanted.name, "scopes": [*scopes], "user_id": wanted.user_id, "expires_at": wanted.expires_at}
+    told = {"name": wanted.name, "scopes": [*scopes], "user_id": wanted.user_id, "expires_at": moments.said(wanted.expires_at)}
     with database.transaction(exclusive=True) as connection:
         connection.execute(sa.insert(API_KEYS).values(row))
         audit_log.append(connection, origin, Event("key.created", key_id, told))
@@ -120,7 +120,7 @@ def rotate(database: Database, key_id: str, old_until: int, origin: Origin) -> t
         key, token = _usable(connection, key_id), _token(key_id)
         changed = {"secret_hash": digest(token), "old_hash": key.secret_hash, "old_until": old_until}
         connection.execute(sa.update(API_KEYS).where(API_KEYS.c.key_id == key_id).values(changed))
-        audit_log.append(connection, origin, Event("key.rotated", key_id, {"old_until": old_until}))
+        audit_log.append(connection, origin, Event("key.rotated", key_id, {"old_until": moments.said(old_until)}))
         return _found(connection, key_id), token
 
 

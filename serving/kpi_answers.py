@@ -4,9 +4,9 @@ The three show one answer, so they cannot differ. A question that reaches beyond
 a UsageError that says what to do.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import pandas as pd
 
@@ -24,10 +24,15 @@ from features.snapshot import Snapshot
 from serving.kpi_queries import Asked, KpisQuery, Periodic
 from serving.kpi_schemas import Beside, Counted, KpiDefinition, KpisAnswer, KpiValue, Limits, Named, Predicted, Said, Span
 from serving.settings import Language
+from serving.sight import Sight
 
 MOST_VALUES: Final = 50_000
 PREDICTED: Final = {"attainment": "prorated", "churn": "all", "retention": "all", "lost_clients": "all"}
 """The variant that is predicted, where there are several."""
+HIDDEN: Final = "\x00"
+"""The id of nobody."""
+COMPANY_WIDE: Final = "company"
+Keep: TypeAlias = Callable[[Node], bool]
 LONGEST_DAYS: Final = 100 * 366
 
 
@@ -103,19 +108,53 @@ class NoForesight:
 BLIND: Final[Foresight] = NoForesight()
 
 
-def kpis(dataset: Dataset, asked: KpisQuery, foresight: Foresight = BLIND) -> KpisAnswer:
-    """The KPIs that were asked for. Raises UsageError."""
+def kpis(dataset: Dataset, asked: KpisQuery, foresight: Foresight = BLIND, sight: Sight | None = None) -> KpisAnswer:
+    """The KPIs that were asked for, of what a person may see. Raises UsageError."""
     question = Question.of(dataset, asked)
-    card = asked_card(question, asked, foresight)
     seer = foresight if asked.predict else BLIND
+    cards = [(asked_card(question, asked, foresight), _every)] if sight is None else narrowed_cards(question, asked, sight)
+    whole = cards[0][0]
     return KpisAnswer.model_validate(
         {
             **question.stamp,
-            "options": vars(card.options),
-            "kpis": [definition(question, answer.kpi, answer.variant) for answer in card.answers.values()],
-            "values": list(values(question, card, seer)),
+            "options": vars(whole.options),
+            "kpis": [definition(question, answer.kpi, answer.variant) for answer in whole.answers.values()],
+            "values": [each for card, keep in cards for each in values(question, card, seer, keep)],
         }
     )
+
+
+def narrowed_cards(question: Question, asked: KpisQuery, sight: Sight) -> list[tuple[Scorecard, Keep]]:
+    """What one person sees, and of which nodes: their own in the company's place, then those of the dimension that are theirs.
+
+    Figures by people are those that everybody sees of these nodes. By product, region and the like only what belongs to the
+    person's node counts.
+    """
+    top, own = sight.top, _guarded(asked.where, sight)
+    first = asked_card(question, asked.model_copy(update={"by": top.dimension, "where": own}))
+    found: list[tuple[Scorecard, Keep]] = [(first, lambda node: _same(node, top))]
+    if asked.by == COMPANY_WIDE:
+        return found
+    inside = own if asked.by in ("owner", "team", "manager") else [f"{top.dimension}={top.id}", *own]
+    card = asked_card(question, asked.model_copy(update={"where": inside}))
+    return [*found, (card, lambda node: sight.shows(node) and not _same(node, top))]
+
+
+def _every(_: Node) -> bool:
+    return True
+
+
+def _same(node: Node, other: Node) -> bool:
+    return (node.dimension, node.id) == (other.dimension, other.id)
+
+
+def _guarded(where: Sequence[str], sight: Sight) -> list[str]:
+    """The conditions asked for; of people whom one does not see nothing belongs to anybody."""
+    pairs = [each.partition("=") for each in where]
+    return [
+        f"{name}={HIDDEN}" if name in ("owner", "manager") and node not in sight.people else f"{name}{sign}{node}"
+        for name, sign, node in pairs
+    ]
 
 
 def asked_card(question: Question, asked: KpisQuery, foresight: Foresight = BLIND) -> Scorecard:
@@ -154,13 +193,14 @@ def definition(question: Question, kpi: Kpi, variant: str) -> KpiDefinition:
     )
 
 
-def values(question: Question, card: Scorecard, foresight: Foresight = BLIND) -> Iterator[KpiValue]:
-    """Every value; of what belongs to nobody only where something does."""
+def values(question: Question, card: Scorecard, foresight: Foresight = BLIND, keep: Keep = _every) -> Iterator[KpiValue]:
+    """Every value of the nodes to keep; of what belongs to nobody only where something does."""
     nobody = {node for node in card.nodes if node.id is None}
+    kept = {node for node in card.nodes if keep(node)}
     by = card.nodes[-1].dimension
     foretold = {window: foresight.predictions(window, by, card.as_of) for window in card.windows[: card.n_asked]}
     for found in card.values():
-        if found.node in nobody and not found.n:
+        if found.node not in kept or (found.node in nobody and not found.n):
             continue
         own = foretold[found.window].get(found.node.id, {})
         prediction = own.get(found.kpi) if PREDICTED.get(found.kpi, found.variant) == found.variant else None

@@ -104,7 +104,7 @@ router = APIRouter(
 )
 def list_kpis(desk: Known, query: Annotated[KpisFormat, Query()]) -> KpisAnswer | Response:
     """KPIs by period and slice, each with numerator, denominator, interval, and the reason where there is no value."""
-    answer = desk.answer(query, lambda asked: kpi_answers.kpis(desk.dataset, asked, desk.foresight))
+    answer = desk.answer(query, lambda asked: kpi_answers.kpis(desk.dataset, asked, desk.foresight, desk.loaded.sight))
     if query.format == "json":
         return answer
     return csv_file("kpis.csv", answer.values)
@@ -118,16 +118,18 @@ def csv_file(name: str, items: Sequence[BaseModel]) -> Response:
 @router.get("/funnel", operation_id="get_funnel")
 def get_funnel(desk: Known, query: Annotated[FunnelQuery, Query()]) -> FunnelAnswer:
     """What became of the leads and deals that began in a period, and where a better step would pay most."""
-    return desk.answer(query, lambda asked: team_answers.funnel(desk.dataset, asked))
+    return desk.answer(query, lambda asked: team_answers.funnel(desk.dataset, asked, desk.loaded.sight))
 
 
 @router.get("/team", operation_id="get_team")
 def get_team(desk: Known, query: Annotated[TeamQuery, Query()]) -> TeamAnswer:
     """What the people of a team did in a period, and which of them the data can tell apart."""
-    return desk.answer(query, lambda asked: team_answers.team(desk.dataset, asked))
+    return desk.answer(query, lambda asked: team_answers.team(desk.dataset, asked, desk.loaded.sight))
 
 
 @router.get("/goals", operation_id="list_goals")
 def list_goals(desk: Known, query: Annotated[GoalsQuery, Query()]) -> GoalsAnswer:
     """Goals with their progress, how likely they are to be reached, and what is wrong with them."""
-    return desk.answer(query, lambda asked: goal_answers.goals(desk.dataset, asked, desk.goals_file, desk.chances))
+    return desk.answer(
+        query, lambda asked: goal_answers.goals(desk.dataset, asked, desk.goals_file, desk.chances, desk.loaded.sight)
+    )

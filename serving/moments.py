@@ -14,6 +14,11 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
+def said(moment: int | None) -> str | None:
+    """A moment as people read it."""
+    return None if moment is None else clock.instant(moment).isoformat(timespec="seconds")
+
+
 def has_come(moment: int | None, at: int) -> bool:
     """Whether a moment, if there is one, is `at` or lies before it."""
     return moment is not None and clock.is_known(moment, at + 1)

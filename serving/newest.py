@@ -13,6 +13,7 @@ from typing import Any, Final
 from serving.runtime import Loaded
 
 KEPT: Final = 64
+MOST_PEOPLE: Final = 50
 
 
 @dataclass
@@ -39,12 +40,12 @@ class Answers:
 
     def __init__(self, size: int = KEPT) -> None:
         self.size = size
-        self._held: tuple[Loaded, Newest] | None = None
+        self._held: tuple[Loaded, dict[str | None, Newest]] | None = None
 
     def of(self, loaded: Loaded) -> Newest:
-        """Those about one state of data, models and time."""
-        held = self._held
-        if held is None or held[0] is not loaded:
-            held = (loaded, Newest(self.size))
+        """Those about one state of data, models and time, and for one who sees it."""
+        held, whole = self._held, loaded.whole or loaded
+        if held is None or held[0] is not whole or len(held[1]) > MOST_PEOPLE:
+            held = (whole, {})
             self._held = held
-        return held[1]
+        return held[1].setdefault(loaded.sight.user_id if loaded.sight else None, Newest(self.size))

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 
 from serving import errors
+from serving.auth import open_to_all
 from serving.openapi30 import downgraded
 
 EXAMPLES: Final = Path(__file__).parent / "examples"
@@ -30,7 +31,7 @@ TAGS: Final = {
     "kpis": "KPIs, funnel, team and goals; they need no model.",
     "models": "Which model answers, how good it was on later time, and what it reads.",
     "write_back": "Scores in the shape that a CRM takes them in.",
-    "records": "What the CRM knows, put, deleted and merged; scores follow within a second.",
+    "records": "Records that a CRM keeps up to date: put, deleted, merged. Scores follow within a second.",
     "access": "Keys and the audit log, for admins.",
     "health": "For supervisors; without a key.",
 }
@@ -40,7 +41,7 @@ def install(app: FastAPI) -> None:
     """Serve both documents. FastAPI's own route for the first has to be off (`openapi_url=None`)."""
     served = {"/openapi.json": lambda: document(app), "/openapi-3.0.json": lambda: downgraded(document(app))}
     for path, make in served.items():
-        app.add_api_route(path, _answering(make), include_in_schema=False)
+        app.add_api_route(path, _answering(make), include_in_schema=False, dependencies=[open_to_all()])
 
 
 def document(app: FastAPI) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def outlook(forecaster: Forecaster, window: Window, by: str = COMPANY, as_of: pd
         _of_model(made.forecast),
         lead,
         record,
-        _no_record(made.backtest, record),
+        "narrowed" if forecaster.sight else _no_record(made.backtest, record),
         None if made.recurring is None else _recurring(made.recurring),
         made.no_recurring,
         made.forecast.notes,
@@ -162,10 +162,14 @@ def outlook(forecaster: Forecaster, window: Window, by: str = COMPANY, as_of: pd
 
 
 def lines(snapshot: Snapshot, made: PeriodForecast, by: str) -> tuple[Line, ...]:
-    """Each node of a dimension, the company first; money that belongs to no node is a line of its own, if there is any."""
+    """Each node of a dimension, first the company, or who asks with everybody below; the rest is a line of its own."""
     plans, why = _plans(snapshot, made.window, by)
     drawn = made.node_draws(by)
     table, nodes = made.table(by), made.places.nodes(by)
+    top = nodes[0]
+    if top.dimension != COMPANY:  # one person's forecast: their own plan stands where the company's would
+        own, _ = _plans(snapshot, made.window, top.dimension)
+        plans |= {node: plan for node, plan in own.items() if node == top.id}
     found = []
     for column, (node, row) in enumerate(zip(nodes, table.to_dict("records"), strict=True)):
         plan = plans.get(node.id)
@@ -180,7 +184,8 @@ def lines(snapshot: Snapshot, made: PeriodForecast, by: str) -> tuple[Line, ...]
             **{name: float(row[name]) for name in ("won", "open", "new", "mean", "median")},
         )
         found.append(line)
-    return tuple(each for each in found if each.id is not None or each.median or each.mean or each.plan)
+    others = (each for each in found[1:] if (each.dimension, each.id) != (top.dimension, top.id))
+    return (found[0], *(each for each in others if each.id is not None or each.median or each.mean or each.plan))
 
 
 def _plans(snapshot: Snapshot, window: Window, by: str) -> tuple[dict[str | None, float], str]:
@@ -195,8 +200,9 @@ def _plans(snapshot: Snapshot, window: Window, by: str) -> tuple[dict[str | None
 
 def _parts(made: PeriodForecast) -> Iterator[Part]:
     yield Part("won", float(made.won.sum()) / CENTS, ())
+    drawn = len(made.draws.open) > 0
     for name, mean in (("open", made.open_mean), ("new", made.new_mean)):
-        spans = tuple(Span(level, *made.part_interval(name, level)) for level in LEVELS)
+        spans = tuple(Span(level, *made.part_interval(name, level)) for level in LEVELS if drawn)
         yield Part(name, float(mean.sum()), spans)
 
 

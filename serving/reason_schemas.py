@@ -61,8 +61,8 @@ class DealWarning(Said):
 class SimilarDeal(BaseModel):
     """A decided deal as it looked at an earlier moment, and what became of it."""
 
-    deal_id: str = Field(description="The CRM's id of the deal.")
-    name: str | None = Field(description="The deal's name.")
+    deal_id: str | None = Field(description="The CRM's id of the deal; null where it is not the caller's to see.")
+    name: str | None = Field(description="The deal's name; null likewise.")
     outcome: Literal["won", "lost"] = Field(description="How it ended.")
     days_to_close: float = Field(description="Days from the moment compared to the close, 0 or more.")
     closed_on: date = Field(description="The day of the close.")

@@ -62,9 +62,10 @@ Body = Annotated[bytes, Depends(body_of)]
 IdempotencyKey = Annotated[
     str | None,
     Header(
+        alias="Idempotency-Key",
         description="A text of your choice that names this request, for instance a UUID. Sent again with the same body within "
         "24 hours, the request is not done again: its first answer is given, with the header Idempotency-Replayed: true. With "
-        "another body: 422. While the first is still being worked on: 409."
+        "another body: 422. While the first is still being worked on: 409.",
     ),
 ]
 Beside: TypeAlias = Callable[[sa.Connection, BaseModel], None]

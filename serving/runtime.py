@@ -15,11 +15,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, Self, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from features import clock
@@ -31,6 +32,7 @@ from features.snapshot import Snapshot
 from features.store import Renewal
 from serving import background, metrics, metrics_watch, registry_watch, run_folder, traces
 from serving.champions import Champions
+from serving.columns import Texts
 from serving.one_deal import OneDeal, curve_table, look_up
 from serving.people import people_of
 from serving.ranking import Ranking
@@ -38,12 +40,14 @@ from serving.reason_columns import Words, words_of
 from serving.registry_watch import Registry, State
 from serving.scores import Scores
 from serving.settings import Settings
+from serving.sight import Sight, sight_of
 from training.bundle import Bundle, DamagedBundleError
 from training.similar import PastDeals, past_deals
 
 OLDEST_DAYS: Final = 1 / 24
 """While the data is fresh, "now" moves on; the pipeline is computed again when it is this many days old."""
 MOST_KEPT: Final = 2000
+MOST_VIEWS: Final = 500
 """Single deals whose signals and curves are kept."""
 FEW_DEALS: Final = 2000
 """Up to so many open deals are all scored again after a write; of more, those of the accounts that it touched, the rest after."""
@@ -72,35 +76,80 @@ class Source(Protocol):
     def renew(self, before: Dataset, revision: int) -> Renewal | None: ...
 
 
+Value = TypeVar("Value")
+
+
+class shared(cached_property[Value]):  # noqa: N801  # it is used like cached_property
+    """Computed once, also for all that is narrowed from it."""
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+        if instance is not None and instance.whole is not None:
+            return getattr(instance.whole, self.attrname or "")
+        return super().__get__(instance, owner)
+
+
 @dataclass(frozen=True)
 class Loaded:
-    """The data of one revision as of one moment: what KPIs, funnel, team and goals are answered from."""
+    """The data of one revision as of one moment: what KPIs, funnel, team and goals are answered from.
+
+    sight  what the caller may see, None for everything; the data is whole all the same, answers are narrowed
+    whole  everything, where this is what one person sees of it; what does not depend on the person is computed there, once
+    """
 
     dataset: Dataset
     revision: int
     as_of: pd.Timestamp
+    sight: Sight | None = field(default=None, kw_only=True)
+    whole: "Loaded | None" = field(default=None, kw_only=True, repr=False, compare=False)
+    _views: dict[str, Any] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
 
-    @cached_property
+    def seen_by(self, user_id: str | None) -> Self:
+        """What a person may see, computed at the first request of theirs; everything for None."""
+        if user_id is None or self.whole is not None:
+            return self
+        if user_id not in self._views:
+            if len(self._views) >= MOST_VIEWS:
+                self._views.clear()
+            self._views[user_id] = self._narrowed(sight_of(self.snapshot, self.teams, user_id))
+        view: Self = self._views[user_id]
+        return view
+
+    def _narrowed(self, sight: Sight) -> Self:
+        return replace(self, sight=sight, whole=self)
+
+    @property
+    def owners(self) -> frozenset[str] | None:
+        """Whose deals are seen, None for everyone's."""
+        return None if self.sight is None else self.sight.people
+
+    def shows_deal(self, deal_id: str) -> bool:
+        """Whether a deal, open or closed, is there to be seen."""
+        row = self.dataset.deal_rows.get_indexer(pd.Index([deal_id], dtype=object))
+        if row[0] < 0 or not self.snapshot.exists[row[0]]:
+            return False
+        return self.owners is None or self.snapshot.texts("owner_id", row)[0] in self.owners
+
+    @shared
     def snapshot(self) -> Snapshot:
         """The data as it was known at as_of."""
         return Snapshot(self.dataset, self.as_of)
 
-    @cached_property
+    @shared
     def rates(self) -> Rates:
         """The rates that the signals of all deals borrow."""
         return of_the_day(self.snapshot)
 
-    @cached_property
+    @shared
     def teams(self) -> Mapping[str, frozenset[str]]:
         """The people of each team, its whole subtree."""
         return people_of(self.snapshot, "team")
 
-    @cached_property
+    @shared
     def reports(self) -> Mapping[str, frozenset[str]]:
         """Everybody below each manager, the manager included."""
         return people_of(self.snapshot, "manager")
 
-    @cached_property
+    @shared
     def words(self) -> Words:
         """How figures read in each language."""
         return words_of(self.dataset)
@@ -115,17 +164,22 @@ class Loaded:
 class Served(Loaded):
     """One consistent answer to everything: requests read it and never change it.
 
+    deals      those that the caller may see, and no other; clients likewise
     clients    None where there is no champion for clients
-    owners     whose deals the caller may see, None for everyone's; the rankings hold no other
     explained  what was explained so far: (part, deal, horizon) -> see `serving.explained`
     """
 
     bundles: Mapping[str, Bundle]
     deals: Ranking
     clients: Ranking | None
-    owners: frozenset[str] | None = None
     explained: dict[tuple[str, str, float], Any] = field(default_factory=dict, repr=False, compare=False)
     _looked_up: dict[str, OneDeal] = field(default_factory=dict, repr=False, compare=False)
+
+    def _narrowed(self, sight: Sight) -> Self:
+        deals, clients = self.deals, self.clients
+        own = _only(deals, "owner_id", sight.people)
+        theirs = None if clients is None else _only(clients, "account_id", sight.accounts)
+        return replace(self, sight=sight, whole=self, deals=own, clients=theirs, explained={})
 
     def one(self, deal_id: str) -> OneDeal:
         """An open deal's signals and curve, computed at the first request for it."""
@@ -139,7 +193,7 @@ class Served(Loaded):
         """The deal's curve: day, p_won, p_lost, p_open, extrapolated."""
         return curve_table(self.one(deal_id).curves)
 
-    @cached_property
+    @shared
     def past_deals(self) -> PastDeals:
         """The deals decided by as_of, to find similar ones among; collected at the first request for any."""
         return past_deals(self.dataset, self.bundles["deals"].explainers["deals"], self.as_of)
@@ -345,6 +399,12 @@ class Runtime:
 
 def _identical(before: Mapping[str, Bundle], after: Mapping[str, Bundle]) -> bool:
     return before.keys() == after.keys() and all(after[target] is each for target, each in before.items())
+
+
+def _only(ranking: Ranking, name: str, wanted: frozenset[str]) -> Ranking:
+    """The rows with one of these texts; none where the column holds no texts at all."""
+    found = ranking.columns[name]
+    return ranking.only(np.flatnonzero(found.one_of(wanted)) if isinstance(found, Texts) else np.array([], dtype=np.intp))
 
 
 def build(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> Served:

@@ -30,6 +30,7 @@ from serving.kpi_tables import funnel_sentence, pace
 from serving.language import Tongue
 from serving.predictions import Foresight
 from serving.scorecard_rows import Row, rows
+from serving.sight import Sight
 from serving.sparkline import HEIGHT, WIDTH
 from serving.view import KnownView, known_view
 
@@ -87,7 +88,8 @@ def _content(tongue: Tongue, chosen: Chosen, desk: Desk) -> dict[str, Any]:
         "who": kpi_answers.named(chosen.question, chosen.node).title,
         "period": _named(tongue, chosen.window.label),
         "periods": [(label, _named(tongue, label)) for label in _offered(chosen)],
-        "people": _people(chosen.question),
+        "people": _people(chosen.question, desk.loaded.sight),
+        "everything": desk.loaded.sight.name if desk.loaded.sight else tongue.text("scorecard.company"),
         "perspectives": perspectives,
         "predicted": any(row.predicted for _, rows in perspectives for row in rows),
         "funnel": funnel,
@@ -103,8 +105,9 @@ def scorecard_file(view: Full) -> Response:
     chosen = _chosen(view)
     given = {"by": chosen.node.dimension, "period": chosen.window.label, "compare": [PLAN, chosen.before], "predict": True}
     desk = desk_of(view.request, view.served)
-    answer = kpi_answers.kpis(desk.dataset, KpisQuery.model_validate({**given, **chosen.moment}), desk.foresight)
-    return csv_file("scorecard.csv", [each for each in answer.values if each.node.id == chosen.node.id])
+    answer = kpi_answers.kpis(desk.dataset, KpisQuery.model_validate({**given, **chosen.moment}), desk.foresight, view.sight)
+    whose = (chosen.node.dimension, chosen.node.id)
+    return csv_file("scorecard.csv", [each for each in answer.values if (each.node.dimension, each.node.id) == whose])
 
 
 def _chosen(view: KnownView) -> Chosen:
@@ -113,14 +116,16 @@ def _chosen(view: KnownView) -> Chosen:
     asked = KpisQuery(as_of=view.served.as_of.isoformat(), language=view.tongue.language, periods=PERIODS)
     question = Question.of(view.served.dataset, asked)
     before = LAST_YEAR if query.get("compare") == LAST_YEAR else PREVIOUS
-    return Chosen(question, _node(question, query.get("who", "")), _periods(question, query.get("period")), before)
+    node = _node(question, query.get("who", ""), view.sight)
+    return Chosen(question, node, _periods(question, query.get("period")), before)
 
 
-def _node(question: Question, who: str) -> Node:
+def _node(question: Question, who: str, sight: Sight | None) -> Node:
     dimension, _, name = who.partition(":")
     nodes = slicing(question.snapshot, dimension, TODAY).nodes if dimension in SCOPES else ()
-    company = Node(COMPANY, "", COMPANY)
-    return next((node for node in nodes if node.dimension == dimension and node.id == name), company)
+    usual = Node(COMPANY, "", COMPANY) if sight is None else sight.top
+    seen = (node for node in nodes if sight is None or sight.shows(node))
+    return next((node for node in seen if node.dimension == dimension and node.id == name), usual)
 
 
 def _periods(question: Question, period: str | None) -> tuple[Window, ...]:
@@ -144,24 +149,25 @@ def _funnel(desk: Desk, chosen: Chosen) -> FunnelAnswer:
     whose = {"team": "team", "owner": "owner_id"}.get(chosen.node.dimension)
     narrowed = {whose: chosen.node.id} if whose else {}
     asked = FunnelQuery.model_validate({"period": chosen.window.label, **narrowed, **chosen.moment})
-    return team_answers.funnel(desk.dataset, asked)
+    return team_answers.funnel(desk.dataset, asked, desk.loaded.sight)
 
 
 def _team(desk: Desk, chosen: Chosen) -> TeamAnswer | None:
     """The people of the team or company; None for one person, and for more people than can be compared."""
     if chosen.node.dimension == "owner":
         return None
-    team = chosen.node.id or None
+    team = chosen.node.id if chosen.node.dimension == "team" else None
     try:
         asked = TeamQuery.model_validate({"period": chosen.window.label, "team": team, **chosen.moment})
-        return team_answers.team(desk.dataset, asked)
+        return team_answers.team(desk.dataset, asked, desk.loaded.sight)
     except UsageError:
         return None
 
 
 def _goals(desk: Desk, chosen: Chosen) -> GoalsAnswer:
-    asked = {"scope": SCOPES[chosen.node.dimension], "scope_id": chosen.node.id or None, **chosen.moment}
-    return goal_answers.goals(desk.dataset, GoalsQuery.model_validate(asked), desk.goals_file, desk.chances)
+    scope = SCOPES.get(chosen.node.dimension)  # a manager's goals are those of everybody below
+    asked = GoalsQuery.model_validate({"scope": scope, "scope_id": chosen.node.id or None if scope else None, **chosen.moment})
+    return goal_answers.goals(desk.dataset, asked, desk.goals_file, desk.chances, desk.loaded.sight)
 
 
 def _offered(chosen: Chosen) -> list[str]:
@@ -180,10 +186,11 @@ def _named(tongue: Tongue, label: str) -> str:
     return tongue.quarter(label) if quarter and year.isdecimal() and number.isdecimal() else label
 
 
-def _people(question: Question) -> list[tuple[str, list[tuple[str, str]]]]:
+def _people(question: Question, sight: Sight | None) -> list[tuple[str, list[tuple[str, str]]]]:
     """Whom the page can be about: (kind, [(address, name)])."""
     found = []
     for dimension in ("team", "owner"):
-        nodes = [node for node in slicing(question.snapshot, dimension, TODAY).nodes if node.dimension == dimension and node.id]
+        every = slicing(question.snapshot, dimension, TODAY).nodes
+        nodes = [node for node in every if node.dimension == dimension and node.id and (sight is None or sight.shows(node))]
         found.append((dimension, [(f"{dimension}:{node.id}", node.title) for node in sorted(nodes, key=lambda node: node.title)]))
     return [(dimension, names) for dimension, names in found if names]

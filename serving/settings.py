@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     host, port             where `dealcast serve` listens
     api_key                a key with every scope, for the first set-up; may be left out where the database holds an admin's key
     demo                   demo mode: no key needed, loopback only
-    rate_limit             requests a second that one key may make in the long run; 0: as many as it likes
+    rate_limit             requests a second that one key may make in the long run; 0, or in demo mode: as many as it likes
     rate_burst             requests that it may make at once after a silence
     at_once                requests that a worker answers at once; others wait for a moment, then get 503
     scoring_at_once        the same for posted deals, which are answered together
@@ -109,8 +109,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     api_key: SecretStr | None = None
     demo: bool = False
-    rate_limit: float = Field(default=1000.0, ge=0, le=1e6)
-    rate_burst: int = Field(default=2000, ge=1, le=1_000_000)
+    rate_limit: float = Field(default=2000.0, ge=0, le=1e6)
+    rate_burst: int = Field(default=4000, ge=1, le=1_000_000)
     at_once: int = Field(default=8, ge=1, le=1000)
     scoring_at_once: int = Field(default=64, ge=1, le=10_000)
     otel_endpoint: str | None = None

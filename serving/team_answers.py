@@ -31,17 +31,17 @@ from serving.kpi_schemas import (
     StageBehind,
     TeamAnswer,
 )
+from serving.sight import Sight
 
 MOST_PEOPLE: Final = 60
 
 
-def funnel(dataset: Dataset, asked: FunnelQuery) -> FunnelAnswer:
-    """The funnel of the cohort asked about. Raises UsageError."""
+def funnel(dataset: Dataset, asked: FunnelQuery, sight: Sight | None = None) -> FunnelAnswer:
+    """The funnel of the cohort asked about, of what a person may see. Raises UsageError."""
     question = Question.of(dataset, asked)
     gone_through = journeys(question.snapshot)
-    found = followed(
-        gone_through, question.window(asked), dataset.organisation.calendar, _kept(question.snapshot, gone_through, asked)
-    )
+    kept = _kept(question.snapshot, gone_through, asked, sight)
+    found = followed(gone_through, question.window(asked), dataset.organisation.calendar, kept)
     return FunnelAnswer.model_validate(
         {
             **question.stamp,
@@ -53,20 +53,24 @@ def funnel(dataset: Dataset, asked: FunnelQuery) -> FunnelAnswer:
     )
 
 
-def _kept(snapshot: Snapshot, gone_through: Journeys, asked: FunnelQuery) -> Mask:
+def _kept(snapshot: Snapshot, gone_through: Journeys, asked: FunnelQuery, sight: Sight | None) -> Mask:
     keep = np.ones(len(gone_through.began), dtype=bool)
+    if sight is not None:
+        keep &= np.isin(gone_through.owner.astype(str), list(sight.people))
     if asked.owner_id is not None:
         keep &= gone_through.owner == asked.owner_id
     if asked.source is not None:
         keep &= gone_through.source == asked.source
     if asked.team is not None:
-        keep &= np.isin(gone_through.owner.astype(str), list(members_of(snapshot, asked.team)))
+        keep &= np.isin(gone_through.owner.astype(str), list(members_of(snapshot, asked.team, sight)))
     return keep
 
 
-def members_of(snapshot: Snapshot, team: str) -> frozenset[str]:
-    """Everybody below a team. Raises UsageError where there is none of that name."""
+def members_of(snapshot: Snapshot, team: str, sight: Sight | None = None) -> frozenset[str]:
+    """Everybody below a team whom one sees. Raises UsageError where there is none of that name."""
     teams = known(snapshot).teams
+    if sight is not None:
+        teams = {name: seen for name, people in teams.items() if (seen := people & sight.people)}
     if team not in teams:
         raise UsageError(f"there is no team of that name; the teams are {', '.join(sorted(teams)) or 'not in the data'}")
     return teams[team]
@@ -99,11 +103,12 @@ def _step(question: Question, step: Step) -> FunnelStep:
     )
 
 
-def team(dataset: Dataset, asked: TeamQuery) -> TeamAnswer:
-    """The people of a team, or of the company. Raises UsageError for more than can be told apart from each other."""
+def team(dataset: Dataset, asked: TeamQuery, sight: Sight | None = None) -> TeamAnswer:
+    """The people of a team, or of the company, whom one may see. Raises UsageError for more than can be told apart."""
     question = Question.of(dataset, asked)
     snapshot, window = question.snapshot, question.window(asked)
-    inside = None if asked.team is None else members_of(snapshot, asked.team)
+    everybody = None if sight is None else sight.people
+    inside = everybody if asked.team is None else members_of(snapshot, asked.team, sight)
     people, plans = _people(snapshot, window, inside)
     if len(people) > MOST_PEOPLE:
         raise UsageError(f"these are {len(people)} people, and {MOST_PEOPLE} is the most that can be compared; choose a team")

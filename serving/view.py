@@ -17,6 +17,7 @@ from serving.current import loaded_for
 from serving.language import LANGUAGES, Tongue, choose
 from serving.runtime import Loaded, Served
 from serving.sessions import Session, form_token
+from serving.sight import Sight
 
 FOLDER: Final = Path(__file__).parent / "web"
 LANGUAGE_COOKIE: Final = "dealcast_language"
@@ -30,6 +31,11 @@ class View:
     request: Request
     tongue: Tongue
 
+    @property
+    def sight(self) -> Sight | None:
+        """What of the data the reader may see, None for everything."""
+        return None
+
     def render(self, template: str, status: int = 200, **values: Any) -> Response:
         settings, held = auth.settings_of(self.request), self.request.app.state.runtime
         session: Session | None = getattr(self.request.state, "session", None)
@@ -40,6 +46,7 @@ class View:
             "style": f"/static/page.css?v={_fingerprint('page.css')}",
             "demo": settings.demo,
             "session": session,
+            "sight": self.sight,
             "form_token": form_token(session.session_id) if session else None,
             "registry": held.registry.state,
             "path": self.request.url.path,
@@ -68,6 +75,10 @@ class KnownView(View):
     """A page about data, which needs no model."""
 
     served: Loaded
+
+    @property
+    def sight(self) -> Sight | None:
+        return self.served.sight
 
 
 @dataclass(frozen=True)

@@ -56,11 +56,19 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Person-periods ready for LightGBM: matrix (pairs, columns), classes, and the life table's log hazards (pairs, classes)."""
+    """Person-periods ready for LightGBM: matrix (pairs, columns), classes, the start's log hazards (pairs, classes), buckets."""
 
     matrix: npt.NDArray[np.float32]
     ended: npt.NDArray[np.int64]
     offset: Floats
+    bucket: npt.NDArray[np.int64]
+
+    def some(self, n: int) -> "Prepared":
+        """At most n of the pairs, evenly spaced."""
+        if len(self.ended) <= n:
+            return self
+        kept = np.linspace(0, len(self.ended) - 1, n).astype(np.int64)
+        return Prepared(self.matrix[kept], self.ended[kept], self.offset[kept], self.bucket[kept])
 
     def losses(self, logits: Floats) -> Floats:
         """The log loss of each pair, in nats, under log hazards (pairs, classes)."""

@@ -31,9 +31,10 @@ from training.explain import Explainer
 from training.hazard import HazardModel, Spec
 from training.life_table import LifeTable
 from training.pace import Pace
+from training.relative_risk import RelativeRisk
 from training.typical import Typical
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 GOLDEN_TOLERANCE: Final = 1e-9
 
 
@@ -160,7 +161,8 @@ def _model_to_json(model: HazardModel) -> dict[str, Any]:
         "life_table_weight": model.life_table_weight,
         "calibration": model.calibration.to_json(),
         "bg_nbd": None if model.bg_nbd is None else model.bg_nbd.to_json(),
-        "gained": list(model.gained),
+        "gained": [list(each) for each in model.gained],
+        "risk": None if model.risk is None else model.risk.to_json(),
     }
 
 
@@ -168,7 +170,7 @@ def _model_from_json(stored: dict[str, Any], booster: lgb.Booster | None) -> Haz
     spec = stored["spec"]
     calendar = FiscalCalendar(stored["calendar"]["timezone"], stored["calendar"]["start_month"])
     return HazardModel(
-        Spec(tuple(spec["causes"]), spec["kind_signal"], tuple(spec["ages"]), spec["start"], spec["paced"]),
+        Spec(tuple(spec["causes"]), spec["kind_signal"], tuple(spec["ages"]), spec["start"], spec["paced"], tuple(spec["plain"])),
         calendar,
         np.array(stored["edges"], dtype=np.float64),
         LifeTable.from_json(stored["life_table"]),
@@ -179,7 +181,8 @@ def _model_from_json(stored: dict[str, Any], booster: lgb.Booster | None) -> Haz
         stored["life_table_weight"],
         Calibration.from_json(stored["calibration"]),
         bg_nbd=None if stored["bg_nbd"] is None else BgNbdStart.from_json(stored["bg_nbd"]),
-        gained=tuple(stored["gained"]),
+        gained=tuple(tuple(each) for each in stored["gained"]),
+        risk=None if stored["risk"] is None else RelativeRisk.from_json(stored["risk"]),
     )
 
 

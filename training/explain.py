@@ -120,7 +120,8 @@ class _Asked:
         flat = hazards.reshape(-1, *hazards.shape[-2:]).copy()
         logits = (offset + raw).reshape(-1, *raw.shape[-2:])
         flat[:, : self.n_watched] = self.model.of_logits(logits)
-        curves = Curves(self.model.edges[: self.n + 1], flat, np.inf)
+        passing = self.model.passing(np.full(len(flat), self.at, dtype=np.int64))
+        curves = Curves(self.model.edges[: self.n + 1], flat, np.inf, passing)
         return self.question.answer(curves).reshape(hazards.shape[:-2])
 
 

@@ -25,18 +25,23 @@ from features.calendar import FiscalCalendar
 from features.clock import Floats
 from training.boosting import Parameters, Prepared, boost, boost_until
 from training.calibrate import Pairs, joined, learn_calibration
+from training.curves import intensities
 from training.encoding import learn_encoding, with_buckets
 from training.examples import Examples
 from training.hazard import BG_NBD, HazardModel, Spec
+from training.level import level_overshot
 from training.life_table import LifeTable, fit_life_table, fold_of, learn_cells
 from training.order_fitting import fit_from_bg_nbd
 from training.pace import Pace, fit_pace_of_rows
 from training.person_periods import PersonPeriods, choose_edges, person_periods
+from training.relative_risk import learn_bins
 from training.splits import Slices
 
 N_FOLDS: Final = 5
 WEIGHED_PAIRS: Final = 20_000
 """Person-periods, evenly spaced, that tell how much the answers lean on the life table."""
+LEVEL_PAIRS: Final = 500_000
+"""Person-periods, evenly spaced, that tell where the trees overshot the level."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,23 @@ def _unboosted(train: Examples, spec: Spec, calendar: FiscalCalendar, settings: 
     periods = person_periods(train.outcomes, edges, len(spec.causes) + 1)
     pace = _pace(spec, train, calendar)
     table = fit_life_table(cells, train.signals, periods, edges, n_watched, _worth(pace, train, periods, edges))
-    return HazardModel(spec, calendar, edges, table, pace, encoding, None, "not boosted", threads=settings.threads)
+    bare = HazardModel(spec, calendar, edges, table, pace, encoding, None, "not boosted", threads=settings.threads)
+    if not spec.plain:
+        return bare
+    return _with_risk(replace(bare, risk=learn_bins(encoding, train.signals, spec.plain, len(spec.causes))), train)
+
+
+def _with_risk(model: HazardModel, rows: Examples) -> HazardModel:
+    """The plain signals' factors, relative to what the model's life table and pace expect of these rows."""
+    if model.risk is None:
+        return model
+    periods, n_causes = _periods(model, rows), len(model.spec.causes)
+    each = intensities(replace(model, risk=None).started(rows.signals, rows.as_of)[periods.row, periods.bucket])
+    # Who ended was at risk for half of the bucket, on average.
+    each = each * np.where(periods.ended > 0, 0.5, 1.0)[:, None]
+    expected = np.stack([np.bincount(periods.row, each[:, k], len(rows)) for k in range(n_causes)], axis=1).astype(np.float64)
+    ended = np.stack([np.bincount(periods.row, periods.ended == 1 + k, len(rows)) for k in range(n_causes)], axis=1)
+    return replace(model, risk=model.risk.fitted(rows.signals, ended.astype(np.float64), expected))
 
 
 def _pace(spec: Spec, rows: Examples, calendar: FiscalCalendar) -> Pace:
@@ -119,33 +140,46 @@ def _worth(pace: Pace, rows: Examples, periods: PersonPeriods, edges: Floats) ->
 
 
 def _fold(start: HazardModel, taught: Examples, judged: Examples) -> Fold:
-    known = replace(start, pace=_pace(start.spec, taught, start.calendar))
-    return Fold(replace(known, life_table=_life_table(known, taught)), taught, judged)
+    return Fold(_recounted(replace(start, pace=_pace(start.spec, taught, start.calendar)), taught), taught, judged)
 
 
 def _stopped(fold: Fold, settings: Parameters) -> HazardModel:
     """As many rounds as gain on later time; why there are none, where there are none."""
-    start = fold.start
+    start, plain = fold.start, fold.start.unboosted()
     if not _n_ends(start, fold.judged) or not _n_ends(start, fold.taught):
-        return replace(start, because="no events in the later or the earlier part of the history: nothing to judge boosting by")
+        return replace(plain, because="no events in the later or the earlier part of the history: nothing to judge boosting by")
     taught = _prepare(start, fold.taught, _out_of_fold(start, fold.taught))
     judged = _prepare(start, fold.judged, start.started(fold.judged.signals, fold.judged.as_of))
-    stopped = replace(start, booster=boost_until(start.encoding, taught, judged, settings), because="")
-    before, after = (float(judged.losses(each).mean()) for each in (judged.offset, stopped.logits(judged.matrix, judged.offset)))
+    stopped = _levelled(
+        replace(start, booster=boost_until(start.encoding, taught, judged, settings), because=""), fold.taught, taught
+    )
+    boosted = stopped.logits(judged.matrix, stopped.less_gained(judged.offset, judged.bucket))
+    periods = _periods(start, fold.judged)
+    alone = np.log(plain.started(fold.judged.signals, fold.judged.as_of)[periods.row, periods.bucket])
+    before, after = (float(judged.losses(each).mean()) for each in (alone, boosted))
     if after >= before:
-        return replace(start, because=f"boosting does not beat the life table on later time ({after:.4f} against {before:.4f})")
+        return replace(plain, because=f"boosting does not beat the life table on later time ({after:.4f} against {before:.4f})")
     return stopped
 
 
 def _grown(start: HazardModel, rows: Examples, settings: Parameters, rounds: int) -> HazardModel:
     """That many rounds on these rows."""
     if rounds == 0 or not _n_ends(start, rows):
-        return start
+        return start.unboosted()
     prepared = _prepare(start, rows, _out_of_fold(start, rows))
-    model = replace(start, booster=boost(start.encoding, prepared, settings, rounds))
-    some = np.linspace(0, len(prepared.ended) - 1, min(len(prepared.ended), WEIGHED_PAIRS)).astype(np.int64)
-    own = prepared.offset[some]
-    return replace(model, life_table_weight=weight_of_start(own, model.logits(prepared.matrix[some], own)))
+    model = _levelled(replace(start, booster=boost(start.encoding, prepared, settings, rounds)), rows, prepared)
+    some = prepared.some(WEIGHED_PAIRS)
+    logits = model.logits(some.matrix, model.less_gained(some.offset, some.bucket))
+    return replace(model, life_table_weight=weight_of_start(some.offset, logits))
+
+
+def _levelled(model: HazardModel, rows: Examples, prepared: Prepared) -> HazardModel:
+    """The same trees, and in each bucket as many ends as the rows that taught them had."""
+    some = prepared.some(LEVEL_PAIRS)
+    weight = rows.signals.index.nunique() / max(1, len(rows))
+    logits = model.logits(some.matrix, some.offset)
+    over = level_overshot(logits, some.ended, some.bucket, model.life_table.n_watched, weight)
+    return replace(model, gained=tuple(tuple(each) for each in over.tolist()))
 
 
 def _n_ends(model: HazardModel, rows: Examples) -> int:
@@ -164,15 +198,19 @@ def _life_table(model: HazardModel, rows: Examples) -> LifeTable:
     return fit_life_table(model.life_table.cells, rows.signals, periods, model.edges, model.life_table.n_watched, worth)
 
 
+def _recounted(model: HazardModel, rows: Examples) -> HazardModel:
+    """The same model with the life table of these rows, and their factors on it."""
+    return _with_risk(replace(model, life_table=_life_table(model, rows)), rows)
+
+
 def _out_of_fold(model: HazardModel, rows: Examples) -> Floats:
-    """Life-table hazards of each row from the other folds' units, so that no row starts from its own outcome."""
+    """Where each row starts by the other folds' units, so that no row starts from its own outcome."""
     folds = fold_of(rows.signals.index, N_FOLDS)
     hazards = model.started(rows.signals, rows.as_of).copy()
     for fold in range(N_FOLDS):
         inside, rest = folds == fold, rows.take(folds != fold)
         if inside.any() and len(rest):
-            own = replace(model, life_table=_life_table(model, rest))
-            hazards[inside] = own.started(rows.signals[inside], rows.as_of[inside])
+            hazards[inside] = _recounted(model, rest).started(rows.signals[inside], rows.as_of[inside])
     return hazards
 
 
@@ -180,4 +218,5 @@ def _prepare(model: HazardModel, rows: Examples, hazards: Floats) -> Prepared:
     periods = _periods(model, rows)
     where = (model.edges, periods.row, periods.bucket, model.calendar)
     matrix = with_buckets(model.encoding, rows.signals, rows.as_of, *where)
-    return Prepared(matrix, periods.ended, np.log(hazards[periods.row, periods.bucket]))
+    offset = model.less_gained(np.log(hazards[periods.row, periods.bucket]), periods.bucket)
+    return Prepared(matrix, periods.ended, offset, periods.bucket)

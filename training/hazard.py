@@ -3,9 +3,10 @@
 For each row and bucket still at risk it gives P(stay), P(cause 1), P(cause 2), … in that bucket; `training.curves` chains them.
 There is one way from signals to hazards, and scores and reasons both take it:
 
-    log(start x pace of the calendar) + the trees' raw score - the level gained -> calibration -> hazards
+    log(start x relative risk x pace of the calendar) + the trees' raw score - the level gained -> calibration -> hazards
 
-The start is the life table, or BG/NBD for clients who order. LightGBM leaves it out of what it predicts, so it is added here.
+The start is the life table, or BG/NBD for clients who order; `training.relative_risk` and `training.pace` say what multiplies it.
+LightGBM leaves all of it out of what it predicts, so it is added here.
 """
 
 from dataclasses import dataclass, replace
@@ -18,12 +19,14 @@ import pandas as pd
 
 from features.calendar import FiscalCalendar
 from features.clock import Floats, Micros
+from features.history import Rows
 from training.bg_nbd import PURCHASE_SIGNALS, BgNbdStart
 from training.calibrate import UNCALIBRATED, Calibration
-from training.curves import Curves
+from training.curves import Curves, Passing, faster
 from training.encoding import Encoding, with_buckets
 from training.life_table import LifeTable
-from training.pace import Pace
+from training.pace import Pace, PacedTime
+from training.relative_risk import RelativeRisk
 
 LIFE_TABLE: Final = "life_table"
 BG_NBD: Final = "bg_nbd"
@@ -45,6 +48,7 @@ class Spec:
     ages   the first of these signals that the data has is the age: days in the stage tell more than days since creation
     start  LIFE_TABLE, or BG_NBD for one cause that is the next order; it also sets the level (`training.level`)
     paced  whether ends keep a calendar: weekdays, a quarter's last weeks (`training.pace`)
+    plain  signals with factors on the hazards from the start (`training.relative_risk`), as far as the data has them
     """
 
     causes: tuple[str, ...]
@@ -52,6 +56,7 @@ class Spec:
     ages: tuple[str, ...]
     start: str = LIFE_TABLE
     paced: bool = False
+    plain: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,11 @@ class HazardModel:
     booster      None where the start alone answers; `because` then says why
     life_table_weight  how much the answers lean on the start, 0 to 1 (`training.fitting.weight_of_start`)
     pace         of the calendar's days, by cause
+    risk         factors of the plain signals; None: there are none
     calibration  the correction of the hazard logits in the buckets that were watched
     bg_nbd       where boosting starts; None: from the life table
-    gained       what is taken off the hazard logits of each bucket so that the level stays the start's; empty: nothing
+    gained       what is taken off the hazard logits of each bucket, by cause: trees move the level too (`training.level`);
+                 empty: nothing
     """
 
     spec: Spec
@@ -79,7 +86,8 @@ class HazardModel:
     calibration: Calibration = UNCALIBRATED
     threads: int = 2
     bg_nbd: BgNbdStart | None = None
-    gained: tuple[float, ...] = ()
+    gained: tuple[tuple[float, ...], ...] = ()
+    risk: RelativeRisk | None = None
 
     @property
     def start(self) -> Start:
@@ -92,8 +100,9 @@ class HazardModel:
         return 0 if self.booster is None else int(self.booster.current_iteration())
 
     def unboosted(self) -> "HazardModel":
-        """What boosting began from, as a model of its own."""
-        return replace(self, booster=None, because="not boosted", life_table_weight=1.0, calibration=UNCALIBRATED, gained=())
+        """The life table or BG/NBD alone, at the calendar's pace, as a model of its own."""
+        bare = replace(self, booster=None, because="not boosted", life_table_weight=1.0, calibration=UNCALIBRATED)
+        return replace(bare, gained=(), risk=None)
 
     def curves(self, signals: pd.DataFrame, as_of: Micros) -> Curves:
         """Curves of each row of signals, as of each row's as_of."""
@@ -102,7 +111,11 @@ class HazardModel:
         if len(signals):
             offset = self.less_gained(np.log(hazards[:, :watched]))
             hazards[:, :watched] = self.hazards(self.matrix(signals, as_of, watched), offset)
-        return Curves(self.edges, hazards, float(self.edges[watched]))
+        return Curves(self.edges, hazards, float(self.edges[watched]), self.passing(as_of))
+
+    def passing(self, as_of: Micros) -> Passing | None:
+        """How the days after each row's as_of pass; None where all are alike."""
+        return PacedTime(self.pace, as_of, float(self.edges[-1])) if self.pace.weights.any() and len(as_of) else None
 
     @property
     def start_signals(self) -> tuple[str, ...]:
@@ -110,7 +123,8 @@ class HazardModel:
         if self.bg_nbd is not None:
             return PURCHASE_SIGNALS
         cells = self.life_table.cells
-        return tuple(name for name in (cells.kind_signal, cells.age_signal) if name is not None)
+        own = tuple(name for name in (cells.kind_signal, cells.age_signal) if name is not None)
+        return own if self.risk is None else tuple(dict.fromkeys((*own, *self.risk.signals)))
 
     def hazards(self, matrix: npt.NDArray[np.float32], offset: Floats) -> Floats:
         """Calibrated P(stay), P(cause 1), … in the first buckets, (rows, buckets, 1 + causes).
@@ -142,15 +156,21 @@ class HazardModel:
 
     def started(self, signals: pd.DataFrame, as_of: Micros) -> Floats:
         """Where boosting starts: hazards at the pace of each row's days, (rows, buckets, 1 + causes); reads `start_signals`."""
-        return self.pace.paced(self.start.hazards(signals), as_of, self.edges)
+        hazards = self.start.hazards(signals)
+        if self.risk is not None and self.risk.signals and len(signals):
+            hazards = faster(hazards, self.risk.factors(signals)[:, None])
+        return self.pace.paced(hazards, as_of, self.edges)
 
     def offset(self, signals: pd.DataFrame, as_of: Micros, n_buckets: int) -> Floats:
         """Log hazards where boosting starts, in the first buckets, (rows, buckets, 1 + causes), less what the trees gained."""
         return self.less_gained(np.log(self.started(signals, as_of)[:, :n_buckets]))
 
-    def less_gained(self, offset: Floats) -> Floats:
-        """The start's log hazards less what the trees would move the level by."""
+    def less_gained(self, offset: Floats, bucket: Rows | None = None) -> Floats:
+        """The start's log hazards less what the trees would move the level by.
+
+        `offset` is (rows, buckets, 1 + causes) from the first bucket on, or (pairs, 1 + causes) with the `bucket` of each pair.
+        """
         if not self.gained:
             return offset
-        level = np.array(self.gained)[: offset.shape[1], None]
+        level = np.array(self.gained)[: offset.shape[1]] if bucket is None else np.array(self.gained)[bucket]
         return np.concatenate([offset[..., :1], offset[..., 1:] - level], axis=-1)

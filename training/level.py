@@ -11,22 +11,30 @@ in the next. BG/NBD's level comes from whole lives of clients and stays near the
 Example: the start foretells orders of 6 in 100 clients for some week in November, and 10 come. The week's offset is
 log-odds(0.10) - log-odds(0.06) = 0.55; trees see what sets those 10 apart, and the hazard of the next spring is not raised.
 
-All functions take logits of one cause against staying.
+The level of deals is learned, and yet trees get it wrong within a bucket: they add the same to a row's near and far buckets as
+long as they have not split by bucket, and where hazards are high a gain saturates. Held together over all buckets, the nearest
+come out too high: on young synthetic companies wins within a week by a quarter, on the very rows that taught the model. So once
+trees stand, each bucket and cause gets the level back at which as many end as did (`level_overshot`), as the baseline hazard of
+a Cox model is estimated last (Breslow 1974, Biometrics 30).
+
+The first two functions take logits of one cause against staying, the third those of all causes.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
 from features.clock import Floats
+from training.curves import softmax
 
 WEEK_DAYS: Final = 7.0
 PRIOR_EVENTS: Final = 2.0
 """A week leans on the start's level with the weight of so much information (p (1 - p) summed over pairs)."""
 STEPS: Final = 20
 FURTHEST: Final = 8.0
+CLOSE: Final = 1e-9
 
 Codes = npt.NDArray[np.int64]
 
@@ -59,3 +67,27 @@ def level_gained(start: Floats, moved: Floats) -> Floats:
         step = (at_risk * (now - hazard)).sum(axis=0) / np.maximum(slope, np.finfo(np.float64).tiny)
         gained = np.clip(gained + np.clip(step, -1.0, 1.0), -FURTHEST, FURTHEST)
     return gained
+
+
+def level_overshot(logits: Floats, ended: Codes, bucket: Codes, n_buckets: int, weight: float) -> Floats:
+    """By how much the logits of each bucket and cause lie too high, (buckets, causes): without it as many end as ended.
+
+    `logits` are (pairs, 1 + causes) and `ended` is 0 for stayed, else the cause; a pair counts as `weight` of a unit. A bucket
+    leans on 0 with the weight of PRIOR_EVENTS.
+    """
+    prior = PRIOR_EVENTS / weight
+    over = np.zeros((n_buckets, logits.shape[1] - 1))
+    ends = [_sums(ended == cause, bucket, n_buckets) for cause in range(1, logits.shape[1])]
+    for _ in range(STEPS):
+        p = softmax(np.concatenate([logits[:, :1], logits[:, 1:] - over[bucket]], axis=1))
+        expected = np.stack([_sums(p[:, cause], bucket, n_buckets) for cause in range(1, logits.shape[1])], axis=1)
+        slope = np.stack([_sums(p[:, k] * (1.0 - p[:, k]), bucket, n_buckets) for k in range(1, logits.shape[1])], axis=1)
+        step = np.clip((expected - np.stack(ends, axis=1) - prior * over) / (slope + prior), -1.0, 1.0)
+        over = np.clip(over + step, -FURTHEST, FURTHEST)
+        if np.abs(step).max(initial=0.0) < CLOSE:
+            break
+    return over
+
+
+def _sums(values: npt.NDArray[Any], bucket: Codes, n_buckets: int) -> Floats:
+    return np.bincount(bucket, values, n_buckets).astype(np.float64)

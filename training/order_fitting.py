@@ -79,7 +79,7 @@ def _prepare(start: HazardModel, rows: Examples) -> Prepared:
     matrix = with_buckets(start.encoding, rows.signals, rows.as_of, start.edges, periods.row, periods.bucket, start.calendar)
     offset = start.offset(rows.signals, rows.as_of, start.life_table.n_watched)[periods.row, periods.bucket]
     levels = weekly_levels(offset[:, 1] - offset[:, 0], periods.ended, _middles(start, rows.as_of, periods))
-    return Prepared(matrix, periods.ended, offset + np.stack([np.zeros(len(levels)), levels], axis=1))
+    return Prepared(matrix, periods.ended, offset + np.stack([np.zeros(len(levels)), levels], axis=1), periods.bucket)
 
 
 def _middles(start: HazardModel, as_of: Micros, periods: PersonPeriods) -> Floats:
@@ -98,7 +98,7 @@ def _level_kept(model: HazardModel, train: Examples) -> HazardModel:
     gained = level_gained(start, after)
     own, added = float(start.var()), float(((after - gained - start) ** 2).mean())
     weight = own / (own + added) if added > 0 else 1.0
-    return replace(model, gained=tuple(gained.tolist()), life_table_weight=weight)
+    return replace(model, gained=tuple((each,) for each in gained.tolist()), life_table_weight=weight)
 
 
 def _periods(model: HazardModel, rows: Examples) -> PersonPeriods:

@@ -8,7 +8,10 @@ that follows starts where the calendar has been said already.
 For each cause the pace is a Poisson regression of the daily number of ends on weekday and week of the quarter, relative to what
 the open deals of that day would bring at the rate of the weeks around it: a trend, or a bad quarter, is no calendar. Weeks from
 the quarter's start and from its end have a level each, three of both; the middle is the ordinary. A ridge of a standard deviation
-of a half keeps thin histories at 1.
+of a half (one, for weekdays) keeps thin histories at 1.
+
+Inside a bucket too time passes at the pace of its days (`PacedTime`): of a bucket from Saturday to Tuesday nearly nothing is over
+on Sunday night, and a quarter that ends within a bucket has its rush before the end.
 
 Worked example: in the last two weeks of a quarter wins come at 1.9 times the ordinary pace. A row stands 20 days before the end;
 its bucket from day 7 to day 14 covers seven fast days and gets 1.9 times the hazard, that from day 0 to day 7 one, and gets 1.1.
@@ -25,15 +28,19 @@ from features import clock
 from features.calendar import FiscalCalendar
 from features.clock import Floats, Micros
 from features.history import Rows
+from training.curves import faster
 from training.examples import Examples
 
 WEEKS: Final = 3
 """Weeks from either end of a quarter that have a pace of their own."""
 N_COLUMNS: Final = 7 + 2 * WEEKS
 AROUND_DAYS: Final = 91
-PRIOR_SD: Final = 0.5
+PRIOR_SD: Final = np.repeat([1.0, 0.5], [7, 2 * WEEKS])
+"""Of the logarithms: on weekends there may be next to nothing, and each weekday is seen often."""
 MIN_ENDS: Final = 30
-MOST_REMEMBERED: Final = 64
+MOST_REMEMBERED: Final = 256
+MIN_DAYS: Final = 28
+"""A shorter history has seen each weekday too few times."""
 MIN_QUARTER_DAYS: Final = 400
 """A shorter history has seen each end of a quarter too few times to tell a rush from one good month; weekdays it has seen."""
 
@@ -66,44 +73,33 @@ class Pace:
         moments, place = np.unique(as_of, return_inverse=True)
         if not len(moments):
             return np.ones((*np.broadcast_shapes(row.shape, bucket.shape), len(self.weights)))
-        passed = np.stack([self._remembered(int(moment), edges) for moment in moments])
+        time, each = PacedTime(self, moments, float(edges[-1])), np.arange(len(moments))
+        passed = time.of(np.repeat(each, len(edges)), np.tile(edges, len(moments))).reshape(len(moments), len(edges), -1)
         return np.asarray((np.diff(passed, axis=1) / np.diff(edges)[:, None])[place[row], bucket])
 
     @cached_property
-    def _memory(self) -> dict[tuple[int, bytes], Floats]:
+    def _memory(self) -> dict[tuple[int, int], Floats]:
         return {}
 
-    def _remembered(self, as_of: int, edges: Floats) -> Floats:
-        """As `_passed`; deals that are posted one after the other mostly ask as of the same moment."""
-        key = (as_of, edges.tobytes())
-        found = self._memory.get(key)
+    def by_day(self, day: int, n_days: int) -> Floats:
+        """(n_days + 1, causes) paced days that have passed at the beginning of each day, from a local day on (since 1970).
+
+        Remembered: deals that are posted one after the other mostly ask as of the same day.
+        """
+        found = self._memory.get((day, n_days))
         if found is None:
             if len(self._memory) >= MOST_REMEMBERED:
                 self._memory.clear()
-            found = self._memory[key] = self._passed(as_of, edges)
+            daily = self.factors(day + np.arange(n_days))
+            found = np.concatenate([np.zeros_like(daily[:1]), np.cumsum(daily, axis=0)])
+            self._memory[day, n_days] = found
         return found
-
-    def _passed(self, as_of: int, edges: Floats) -> Floats:
-        """(edges, causes) paced days from as_of to each edge."""
-        zone = self.calendar.timezone
-        today = int(clock.local_days(np.array([as_of]), zone)[0])
-        gone = float(clock.days_between(clock.local_midnight(today, zone), as_of))
-        n_days = int(np.ceil(edges[-1] + gone)) + 1
-        daily = self.factors(today + np.arange(n_days))
-        total = np.concatenate([np.zeros((1, daily.shape[1])), np.cumsum(daily, axis=0)])
-        at = edges + gone
-        whole = np.stack([np.interp(at, np.arange(n_days + 1), total[:, cause]) for cause in range(daily.shape[1])], axis=1)
-        return np.asarray(whole - whole[:1])
 
     def paced(self, hazards: Floats, as_of: Micros, edges: Floats) -> Floats:
         """(rows, buckets, 1 + causes) hazards of ordinary days as those of the days that each row's buckets cover."""
         if not self.weights.any() or not len(hazards):
             return hazards
-        intensity = -np.log(hazards[..., :1]) * hazards[..., 1:] / (1.0 - hazards[..., :1])
-        intensity = intensity * self.of_buckets(as_of, edges)
-        total = intensity.sum(axis=-1, keepdims=True)
-        stay = np.exp(-total)
-        return np.concatenate([stay, (1.0 - stay) * intensity / total], axis=-1)
+        return faster(hazards, self.of_buckets(as_of, edges))
 
     def to_json(self) -> list[list[float]]:
         return [[float(each) for each in row] for row in self.weights]
@@ -111,6 +107,42 @@ class Pace:
     @classmethod
     def from_json(cls, calendar: FiscalCalendar, stored: Any) -> "Pace":
         return cls(calendar, np.array(stored, dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class PacedTime:
+    """The time of some rows at a pace, as far as `longest` days after their as_of (`training.curves.Passing`)."""
+
+    pace: Pace
+    as_of: Micros
+    longest: float
+
+    def at(self, days: Floats) -> Floats:
+        """(rows,) days after each row's as_of -> (rows, causes) days of ordinary pace that have passed by then."""
+        return self.of(np.arange(len(days)), days)
+
+    def of(self, row: Rows, days: Floats) -> Floats:
+        """(pairs, causes) days of ordinary pace from the as_of of the row of each pair to its day."""
+        which, gone, table = self._table
+        place = which[row]
+        return _looked_up(table, place, gone[place] + days) - _looked_up(table, place, gone[place])
+
+    @cached_property
+    def _table(self) -> tuple[Rows, Floats, Floats]:
+        """Which moment each row has; how much of its local day each moment has behind it; (moments, days, causes) paced days by
+        the beginning of each day, from the moment's own day on."""
+        moments, which = np.unique(self.as_of, return_inverse=True)
+        local = [_local(int(moment), self.pace.calendar.timezone) for moment in moments]
+        gone = np.array([part for _, part in local])
+        n_days = int(np.ceil(self.longest)) + 2
+        return which, gone, np.stack([self.pace.by_day(day, n_days) for day, _ in local])
+
+
+def _looked_up(table: Floats, place: Rows, day: Floats) -> Floats:
+    """(pairs, causes) the table between its days, linear."""
+    low = np.clip(day.astype(np.int64), 0, table.shape[1] - 2)
+    below, above = table[place, low], table[place, low + 1]
+    return np.asarray(below + (day - low)[:, None] * (above - below))
 
 
 def fit_pace_of_rows(rows: Examples, calendar: FiscalCalendar, n_causes: int) -> Pace:
@@ -133,7 +165,7 @@ def fit_pace(begun: Micros, over: Micros, cause: Rows, as_of: int, calendar: Fis
     today = int(clock.local_days(np.array([as_of]), zone)[0])
     start = int(first.min(initial=today))
     n_days = today - start
-    if n_days < AROUND_DAYS:
+    if n_days < MIN_DAYS:
         return Pace.even(calendar, n_causes)
     entered, left = (np.bincount(np.clip(days - start, 0, n_days), minlength=n_days + 1)[:n_days] for days in (first, last))
     at_risk = np.cumsum(entered) - (np.cumsum(left) - left)
@@ -152,18 +184,18 @@ def _weights(ends: Floats, at_risk: Rows, columns: Floats) -> Floats:
     if ends.sum() < MIN_ENDS:
         return np.zeros(columns.shape[1])
     from scipy.ndimage import uniform_filter1d  # not above: who only answers never fits
+    from sklearn.linear_model import PoissonRegressor
 
-    around = [uniform_filter1d(each.astype(np.float64), AROUND_DAYS, mode="constant") for each in (ends, at_risk)]
+    days = min(AROUND_DAYS, len(ends))
+    around = [uniform_filter1d(each.astype(np.float64), days, mode="constant") for each in (ends, at_risk)]
     expected = at_risk * np.divide(around[0], around[1], out=np.zeros_like(ends), where=around[1] > 0)
     seen = expected > 0
-    penalty = 1 / (PRIOR_SD**2 * expected[seen].sum())
-    from sklearn.linear_model import PoissonRegressor  # not above: who only answers never fits
-
     with threadpool_limits(1):
-        fitted = PoissonRegressor(alpha=penalty, solver="newton-cholesky").fit(
-            columns[seen], ends[seen] / expected[seen], sample_weight=expected[seen]
+        # A column times its prior's standard deviation has a weight whose prior is standard normal.
+        fitted = PoissonRegressor(alpha=1 / expected[seen].sum(), solver="newton-cholesky").fit(
+            columns[seen] * PRIOR_SD, ends[seen] / expected[seen], sample_weight=expected[seen]
         )
-    return np.asarray(fitted.coef_ + fitted.intercept_ * (np.arange(columns.shape[1]) < 7))
+    return np.asarray(PRIOR_SD * fitted.coef_ + fitted.intercept_ * (np.arange(columns.shape[1]) < 7))
 
 
 def day_columns(days: Rows, calendar: FiscalCalendar) -> Floats:
@@ -182,6 +214,13 @@ def _in_quarter(days: Rows, calendar: FiscalCalendar) -> tuple[Rows, Rows]:
     starts = np.array(_quarter_starts(calendar, int(days.min()), int(days.max())))
     place = np.searchsorted(starts, days, side="right") - 1
     return days - starts[place], starts[place + 1] - days
+
+
+@lru_cache(maxsize=4096)
+def _local(as_of: int, zone: str) -> tuple[int, float]:
+    """The local day of a moment, and how much of it is over; a fit asks for the same few dozen moments many times."""
+    today = int(clock.local_days(np.array([as_of]), zone)[0])
+    return today, float(clock.days_between(clock.local_midnight(today, zone), as_of))
 
 
 @lru_cache(maxsize=64)

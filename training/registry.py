@@ -1,8 +1,9 @@
 """Where trained models are kept: MLflow, and a twin on a plain folder with the same behaviour.
 
 The alias `champion` names the version that answers. It is set by `promote` alone, and `rollback` gives it back to the version
-that had it before; which versions had it is kept beside it, because MLflow's aliases have no history. MLflow is imported only
-when used: it costs seconds, and neither scoring from the cache nor serving needs it.
+that had it before; which versions had it is kept beside it, because MLflow's aliases have no history. Who promotes what is
+decided and written down in `serving.promotions`, of which the alias is the mirror. MLflow is imported only when used: it costs
+seconds, and neither scoring from the cache nor serving needs it.
 """
 
 import json
@@ -75,6 +76,8 @@ class Registry(Protocol):
 
     def versions(self, target: str) -> list[Version]: ...
 
+    def history(self, target: str) -> list[str]: ...
+
     def promote(self, target: str, version: str) -> None: ...
 
     def rollback(self, target: str) -> str: ...
@@ -99,12 +102,12 @@ class FolderRegistry:
 
     def champion(self, target: str) -> Champion | None:
         """The champion's bundle; None while there is none."""
-        past = self._history(target)
+        past = self.history(target)
         return Champion(target, past[-1], self.folder / target / past[-1]) if past else None
 
     def versions(self, target: str) -> list[Version]:
         """All versions, the newest first."""
-        past = self._history(target)
+        past = self.history(target)
         said = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (self.folder / target).glob("*.json")}
         newest_first = sorted(said, key=int, reverse=True)
         return [Version(each, past[-1:] == [each], said[each]["tags"], said[each]["metrics"]) for each in newest_first]
@@ -113,14 +116,15 @@ class FolderRegistry:
         """Let a version answer from now on. Raises UsageError for one that does not exist."""
         if not (self.folder / target / version / "bundle.json").exists():
             raise _unknown_version(target, version)
-        self._remember(target, _promoted(self._history(target), version))
+        self._remember(target, _promoted(self.history(target), version))
 
     def rollback(self, target: str) -> str:
         """Let the champion before this one answer again, and return it. Raises UsageError where there is none."""
-        self._remember(target, past := _rolled_back(target, self._history(target)))
+        self._remember(target, past := _rolled_back(target, self.history(target)))
         return past[-1]
 
-    def _history(self, target: str) -> list[str]:
+    def history(self, target: str) -> list[str]:
+        """The versions that have been champion, the present one last."""
         path = self.folder / target / HISTORY
         return path.read_text(encoding="utf-8").split() if path.exists() else []
 
@@ -185,14 +189,14 @@ class MlflowRegistry:
         """Let a version answer from now on. Raises UsageError for one that does not exist, NotReadyError when MLflow is down."""
         if version not in {each.version for each in self.versions(target)}:
             raise _unknown_version(target, version)
-        self._remember(target, _promoted(self._history(target), version))
+        self._remember(target, _promoted(self.history(target), version))
 
     def rollback(self, target: str) -> str:
         """Let the champion before this one answer again, and return it. Raises UsageError where there is none."""
-        self._remember(target, past := _rolled_back(target, self._history(target)))
+        self._remember(target, past := _rolled_back(target, self.history(target)))
         return past[-1]
 
-    def _history(self, target: str) -> list[str]:
+    def history(self, target: str) -> list[str]:
         """The versions that have been champion, the present one last; the alias counts where somebody moved it by hand."""
         client, errors = self._client()
         alias = self._alias(client, errors, target)

@@ -47,11 +47,13 @@ def _spans(explainer: Explainer, rows: Encoded, gap: Gap, as_of: pd.Timestamp, q
 
 
 def _filled(rows: Encoded, gap: Gap, numbers: tuple[str, ...], usual: Floats) -> Encoded:
-    matrix = rows.matrix.copy()
+    matrix, start = rows.matrix.copy(), rows.start.copy()
     for name in (each for each in gap.signals if each in numbers):
         column = numbers.index(name)
         unknown: Mask = np.isnan(matrix[:, column])
         matrix[unknown, column] = usual[unknown, column]
+        if name in start:
+            start[name] = start[name].fillna(pd.Series(usual[:, column], index=start.index))
     for name in (each for each in gap.flags if each in numbers):
         matrix[:, numbers.index(name)] = 0.0
-    return Encoded(matrix, rows.kind, rows.start)
+    return Encoded(matrix, rows.kind, start)

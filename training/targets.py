@@ -42,7 +42,10 @@ def _client_cohort(
     return signals, outcomes(dataset, rows, as_of, watched_until)
 
 
-DEALS: Final = Regime("deals", Spec(("won", "lost"), "stage", ("days_in_stage", "age_days"), paced=True), deal_cohort, WON)
+PLAIN: Final = ("amount", "product", "source", "type")
+DEALS: Final = Regime(
+    "deals", Spec(("won", "lost"), "stage", ("days_in_stage", "age_days"), paced=True, plain=PLAIN), deal_cohort, WON
+)
 CONTRACTS: Final = Regime(
     clients.CONTRACTS, Spec(("left",), None, ("contract_days_left",)), partial(_client_cohort, clients.CONTRACTS), STAYED
 )

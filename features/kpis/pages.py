@@ -134,12 +134,19 @@ def index() -> str:
         "Every value carries its numerator, denominator, number of records, window, 95 % interval where it is a proportion or a "
         "mean, and what could not be counted. What cannot be given is null with a reason, never 0. A window is half-open, "
         "`[start, end)`, and ends at midnight of the organisation. Values are computed as of a moment "
-        "([the clock rule](../clock.md)); no model takes part. Money is in the organisation's currency, by the rates of that "
-        "moment.",
+        "([the clock rule](../clock.md)); no model takes part in them. Money is in the organisation's currency, by the rates of "
+        "that moment.",
         "У каждого значения есть числитель, знаменатель, число записей, период, 95-процентный интервал для долей и средних и то, "
         "что не удалось учесть. Если значение дать нельзя, оно пустое и с причиной, а не 0.",
         "`dealcast kpis`, `GET /v1/kpis` and the page `/scorecard` give them; `--format csv` is safe to open in a spreadsheet.",
         "Их выдают `dealcast kpis`, `GET /v1/kpis` и страница `/scorecard`.",
+        "What the models say of a period that is not over stands beside the values, on the page, with `--predict` and "
+        "`predict=true`: bookings and attainment with an 80 % interval and P(plan), churn, retention and lost clients from the "
+        "clients' curves, GRR and NRR from the forecast of recurring revenue. The forecast accuracy is measured on the backtest "
+        "that is kept (`dealcast backtest`).",
+        "Что говорят модели о незавершённом периоде, показано рядом с фактом: на странице, с `--predict` и `predict=true`. Это "
+        "продажи и выполнение плана с 80-процентным интервалом и вероятностью плана, отток, удержание, число уходящих клиентов, "
+        "GRR и NRR. Точность прогноза измеряется по сохранённой проверке на прошлых периодах (`dealcast backtest`).",
         _table(("KPI", "English", "Русский", "unit", "perspective"), rows),
         "Figures measured elsewhere come from the [actuals](../tables.md) table, under the names that they have there.",
         "Показатели, измеренные вне CRM, берутся из таблицы `actuals` под своими именами.",

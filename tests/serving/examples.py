@@ -16,30 +16,26 @@ from typing import Any, Final
 from starlette.testclient import TestClient
 
 from features import clock
+from features.dataset import Dataset
 from features.synthetic import Settings as CompanySettings
 from features.synthetic import generate
 from serving.api import create_app
+from serving.audit_log import Origin
 from serving.champions import TARGETS, Champions, cache_below
+from serving.database import Database
+from serving.last_good import LastGood
 from serving.openapi import EXAMPLES
+from serving.promotions import Promotions, Wish
 from serving.runtime import Runtime
 from serving.settings import Settings
-from tests.serving.conftest import KEY
+from tests.serving.conftest import KEY, MemorySource, showing
 from tests.serving.stored import store_of
 from tests.serving.test_posted import DEAL
 from training import bundle
+from training.registry import FolderRegistry, RunRecord
 from training.run import fit
 
 SHOWN: Final = 3
-_AT: Final = "2026-10-01T09:00:00Z"
-CHANCE: Final[dict[str, Any]] = {
-    "call_id": "12f29d61ab6347c098b02de503de0c57",
-    "key_id": "k3q7m2xw5r",
-    "token": "dc_k3q7m2xw5r_…",
-    "request_id": "r-1",
-    **dict.fromkeys(("made_at", "created_at", "expires_at", "revoked_at", "old_valid_until", "last_used_at", "at"), _AT),
-    "row_hash": "9f2c51d07e6ab384" * 4,
-}
-"""What differs from run to run, and what stands for it."""
 SHOWN_OF_CURVES: Final = 6
 
 
@@ -54,7 +50,7 @@ CLIENT: Final = {
 
 @dataclass(frozen=True)
 class Asked:
-    """One request. `{deal}` and `{client}` are the first of each list, `{other}` the last client, `{key}` the key made before."""
+    """One request. `{deal}` and `{client}` in the path stand for the first of each list, `{key}` for a key that was made."""
 
     path: str
     query: dict[str, Any] = field(default_factory=dict)
@@ -62,7 +58,6 @@ class Asked:
     method: str = ""
 
 
-PUT: Final = {"deal_id": "D-9001", "created_at": "2026-09-01T09:00:00+02:00", "stage": "Discovery", "amount": 10000}
 ASKED: Final = {
     "get_health": Asked("/healthz"),
     "get_readiness": Asked("/readyz"),
@@ -85,16 +80,42 @@ ASKED: Final = {
     "get_current_models": Asked("/v1/models/current"),
     "get_write_back": Asked("/v1/write-back/salesforce", {"limit": 2}),
     "get_catalog": Asked("/v1/catalog"),
-    "put_records": Asked("/v1/records/deals", body={"rows": [PUT, {**PUT, "deal_id": "D-9002"}]}, method="PUT"),
-    "merge_records": Asked("/v1/records/accounts/merge", body={"from": "{other}", "into": "{client}"}),
-    "delete_record": Asked("/v1/records/deals/D-9001", method="DELETE"),
-    "delete_records": Asked("/v1/records/deals/delete", body={"keys": ["D-9002"]}),
-    "create_key": Asked("/v1/keys", body={"name": "CRM production", "scopes": ["read", "score"], "expires_in_days": 365}),
+    "create_key": Asked("/v1/keys", body={"name": "CRM production", "scopes": ["score", "write"], "expires_in_days": 365}),
     "rotate_key": Asked("/v1/keys/{key}/rotate", body={"overlap_days": 7}),
-    "revoke_key": Asked("/v1/keys/{key}", method="DELETE"),
     "list_keys": Asked("/v1/keys"),
-    "list_audit": Asked("/v1/audit"),
+    "revoke_key": Asked("/v1/keys/{key}", method="DELETE"),
+    "list_audit": Asked("/v1/audit", {"limit": 2}),
+    "list_promotions": Asked("/v1/models/promotions"),
 }
+PROMOTED: Final[dict[str, tuple[dict[str, Any], int]]] = {
+    "promote_model": ({"target": "deals", "version": "2", "expected_revision": 1, "note": "better since July"}, 1),
+    "roll_back_model": ({"target": "deals", "expected_revision": 2}, 0),
+}
+"""Requests that need MLflow, and which row of `list_promotions` answers each."""
+_AT: Final = "2026-10-01T09:00:00Z"
+CHANCE: Final[dict[str, Any]] = {
+    "call_id": "12f29d61ab6347c098b02de503de0c57",
+    "key_id": "k3q7m2xw5r",
+    "token": "dc_k3q7m2xw5r_…",
+    "request_id": "r-1",
+    **dict.fromkeys(("made_at", "created_at", "expires_at", "revoked_at", "old_valid_until", "last_used_at", "at"), _AT),
+    "row_hash": "9f2c51d07e6ab384" * 4,
+}
+"""What differs from run to run, and what stands for it."""
+HIDDEN: Final = re.compile(r"(dc_[a-z2-7]{10}_)[A-Za-z0-9_-]{43}")
+"""The secret part of a key."""
+
+WRITTEN: Final = {
+    "put_records": Asked(
+        "/v1/records/deals",
+        body={"rows": [{"deal_id": "{deal}", "stage": "Proposal", "amount": 42000, "expected_close_on": "2026-12-15"}]},
+        method="PUT",
+    ),
+    "merge_records": Asked("/v1/records/accounts/merge", body={"from": "{client}", "into": "{other}"}, method="POST"),
+    "delete_records": Asked("/v1/records/deals/delete", body={"keys": ["{deal}", "D-unknown"]}, method="POST"),
+    "delete_record": Asked("/v1/records/accounts/{other}", method="DELETE"),
+}
+"""Requests that change what is stored, in their order."""
 
 
 def shortened(answer: Any, name: str = "") -> Any:
@@ -110,15 +131,32 @@ def shortened(answer: Any, name: str = "") -> Any:
 def ask(client: TestClient, asked: Asked, names: dict[str, str]) -> dict[str, Any]:
     """The example of one request. Raises AssertionError where it fails."""
     path, query = asked.path.format(**names), {**asked.query}
-    body = json.loads(re.sub("{(deal|client|other|key)}", lambda found: names[found[1]], json.dumps(asked.body)))
-    method = asked.method or ("GET" if body is None else "POST")
-    answer = client.request(method, path, params=query, **({} if body is None else {"json": body}))
+    text = json.dumps(asked.body)
+    for name, value in names.items():
+        text = text.replace(f"{{{name}}}", value)
+    body = json.loads(text)
+    answer = client.request(asked.method or ("GET" if body is None else "POST"), path, params=query, json=body)
     assert answer.is_success, (path, answer.text)
+    if "token" in answer.text:
+        names["key"] = answer.json()["key_id"]
     found: dict[str, Any] = {"parameters": query} if query else {}
     found |= {} if body is None else {"request": body}
-    said = answer.json()
-    names |= {"key": said["key_id"]} if "key_id" in said else {}
-    return {**found, "response": shortened(said)}
+    return {**found, "response": shortened(answer.json())}
+
+
+def keep(operation: str, example: dict[str, Any]) -> None:
+    text = HIDDEN.sub(rf"\1{'x' * 43}", json.dumps(example, indent=1, ensure_ascii=False))
+    (EXAMPLES / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def promote(database: Database, folder: Path, bundles: Path) -> None:
+    """Three promotions by hand, of a registry on a folder."""
+    registry = FolderRegistry(folder)
+    promotions = Promotions(database, registry)
+    for _ in range(2):
+        registry.register("deals", bundles, RunRecord({}, {}, {"gate": "promoted"}))
+    for version, note in (("1", None), ("2", "better since July"), (None, None)):
+        promotions.make(Wish("deals", version, note=note), Origin("k3q7m2xw5r"))
 
 
 def main() -> None:
@@ -131,18 +169,33 @@ def main() -> None:
         for target in TARGETS:
             bundle.save(fit(company, target, trained, threads=1), cache_below(home) / target / "1")
             (cache_below(home) / target / "current").write_text("1", encoding="utf-8")
-        url = f"sqlite:///{home / 'store.db'}"
-        store = store_of(company, url)
-        held = Runtime(store, Champions(home))
+        held = Runtime(MemorySource(company), Champions(home))
         held.refresh()
         served = held.served()
         assert served.clients is not None
-        names = {"deal": str(served.deals.ids[0]), "client": str(served.clients.ids[0]), "other": str(served.clients.ids[-1])}
-        app = create_app(held, Settings(home=home, store_url=url, api_key=KEY), watching=False)
-        with TestClient(app, headers={"X-API-Key": KEY}) as client:
+        names = {"deal": str(served.deals.ids[0]), "client": str(served.clients.ids[0])}
+        app = create_app(held, Settings(home=home, api_key=KEY), watching=False)
+        with TestClient(app, headers=showing(KEY)) as client:
+            promote(app.state.database, home / "registry", cache_below(home) / "deals" / "1")
             for operation, asked in ASKED.items():
-                text = json.dumps(ask(client, asked, names), indent=1, ensure_ascii=False)
-                (EXAMPLES / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
+                keep(operation, ask(client, asked, names))
+            rows = ask(client, ASKED["list_promotions"], names)["response"]["items"]
+            for operation, (body, row) in PROMOTED.items():
+                keep(operation, {"request": body, "response": rows[row]})
+        write(company, home, names)
+
+
+def write(company: Dataset, home: Path, names: dict[str, str]) -> None:
+    """The examples of requests that write, over a store of the company."""
+    url = f"sqlite:///{home / 'written.db'}"
+    store_of(company, url).close()
+    source = LastGood(url, home / "copies")
+    app = create_app(Runtime(source, Champions(home)), Settings(home=home, store_url=url, demo=True), watching=False)
+    other = next(each for each in company.tables["accounts"]["account_id"] if each != names["client"])
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        for operation, asked in WRITTEN.items():
+            keep(operation, ask(client, asked, {**names, "other": str(other)}))
+    source.close()
 
 
 if __name__ == "__main__":

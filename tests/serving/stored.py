@@ -1,5 +1,6 @@
 """The company in a real store, for tests that write."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pandas as pd
 from features.dataset import Dataset
 from features.sources import IngestReport, SourceData
 from features.store import Store
+from serving.last_good import LastGood
 
 
 def source_of(company: Dataset) -> SourceData:
@@ -24,3 +26,9 @@ def by_key(columns: Any, key: str) -> pd.DataFrame:
     """A ranking as a frame, by id."""
     rows = [columns.row(at) for at in range(len(columns))]
     return pd.DataFrame(rows).set_index(key).sort_index()
+
+
+def source_over(store: Store) -> LastGood:
+    """What a server asks for the data of a store in a file."""
+    url = store.engine.url
+    return LastGood(url.render_as_string(hide_password=False), Path(str(url.database)).parent / "copies")

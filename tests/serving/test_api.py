@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -150,7 +149,7 @@ def test_a_closed_deal_is_told_from_an_unknown_one_where_the_caller_may_know(cli
     answers = {deal_id: client.get(f"/v1/deals/{deal_id}") for deal_id in asked}
     assert {deal_id: answer.json()["code"] for deal_id, answer in answers.items()} == asked
     assert {answer.status_code for answer in answers.values()} == {404}
-    others = replace(runtime.served(), owners=frozenset({"somebody else"}))
+    others = runtime.served().seen_by("somebody else")
     with pytest.raises(ProblemError, match="no open deal"):
         find_deal(others, row["deal_id"])
 

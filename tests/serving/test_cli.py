@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from features.dataset import Dataset
+from features.deletions import Deletion
 from features.store import Store
 from serving.champions import cache_below
 from serving.cli import app
@@ -122,6 +123,18 @@ def test_scores_are_written_with_the_last_good_champion(home: Path, target: str,
     assert result.exit_code == 0, result.output
     assert "registry does not answer" in result.stderr
     assert columns <= set(pd.read_parquet(output))
+
+
+def test_a_deletion_counts_from_its_day_on(home: Path, company: Dataset) -> None:
+    def scored(day: str) -> list[str]:
+        output = home / "scores.csv"
+        assert dealcast("score", "--output", str(output), "--as-of", day, DEALCAST_HOME=str(home)).exit_code == 0
+        return list(pd.read_csv(output)["deal_id"])
+
+    deal_id, store = scored("2026-10-01")[0], Store(f"sqlite:///{home}/store.db")
+    store.delete(Deletion("deals", (deal_id,), "tester"), company.ends_at + pd.Timedelta(hours=12))
+    store.close()
+    assert (deal_id in scored("2026-10-01"), deal_id in scored("2026-10-02")) == (True, False)
 
 
 def test_the_days_over_which_clients_are_valued_can_be_chosen(home: Path) -> None:

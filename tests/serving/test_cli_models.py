@@ -7,8 +7,10 @@ from features.dataset import Dataset
 from features.store import Store
 from serving import cli_models
 from serving.champions import Champions
-from serving.cli_models import GateRefusedError, _metrics, promote, rollback, show_versions, told
+from serving.cli_models import _metrics, promote, show_versions, told
+from serving.database import Database
 from serving.demo import source_of
+from serving.promotions import GateRefusedError, Promotions, Wish
 from serving.settings import Settings
 from tests.serving.test_cli import dealcast
 from tests.training.companies import fair_coins
@@ -37,13 +39,15 @@ def test_a_training_tells_decision_figures_and_reasons(refused: tuple[FolderRegi
 def test_what_the_gate_refused_is_promoted_only_against_it_and_can_be_taken_back(
     refused: tuple[FolderRegistry, TrainedRun], tmp_path: Path
 ) -> None:
-    registry, settings = refused[0], Settings(home=tmp_path)
+    settings = Settings(home=tmp_path)
+    promotions = Promotions(Database.open(settings.store_url), refused[0])
     with pytest.raises(GateRefusedError, match="does not beat the base rate"):
-        promote(registry, "deals", "1", settings, against_the_gate=False)
-    promote(registry, "deals", "1", settings, against_the_gate=True)
+        promote(promotions, Wish("deals", "1"), settings)
+    promote(promotions, Wish("deals", "1", against_the_gate=True), settings)
     assert Champions(tmp_path).versions() == {"deals": "1"}
-    rollback(registry, "deals", settings)
+    promote(promotions, Wish("deals", None), settings)
     assert Champions(tmp_path).versions() == {"deals": "2"}
+    promotions.database.close()
 
 
 def test_the_list_shows_versions_metrics_gate_and_champion(refused: tuple[FolderRegistry, TrainedRun]) -> None:

@@ -2,11 +2,16 @@
 
 import logging
 import re
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
+from serving.api import create_app
 from serving.observe import Observed
+from serving.runtime import Runtime
+from serving.settings import Settings
 from tests.serving.conftest import KEY
 
 COUNT = re.compile(r'http_requests_total\{method="(\w+)",route="([^"]+)",status="(\d+)"\} (\S+)')
@@ -81,3 +86,13 @@ def test_scores_and_their_warnings_are_counted(client: TestClient) -> None:
     assert grown['score_records_total{model="deals",outcome="scored",version="1"}'] == 1.0
     assert grown['score_records_total{model="deals",outcome="invalid",version="1"}'] == 1.0
     assert grown['score_warnings_total{code="unknown_account"}'] == 1.0
+
+
+def test_a_key_that_asks_too_fast_is_told_so_and_probes_go_on(runtime: Runtime, trained_home: Path) -> None:
+    settings = Settings(home=trained_home, api_key=SecretStr(KEY), rate_limit=0.01, rate_burst=2)
+    with TestClient(create_app(runtime, settings, watching=False), base_url="http://sales.example") as client:
+        statuses = [client.get("/v1/deals?limit=1", headers={"X-API-Key": KEY}).status_code for _ in range(3)]
+        refused = client.get("/v1/deals", headers={"X-API-Key": KEY})
+        assert (statuses, client.get("/healthz").status_code) == ([200, 200, 429], 200)
+        assert (refused.json()["code"], refused.headers["content-type"]) == ("rate_limited", "application/problem+json")
+        assert 0 < int(refused.headers["retry-after"]) <= 100

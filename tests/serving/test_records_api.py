@@ -17,7 +17,7 @@ from serving.champions import Champions
 from serving.put_schemas import MODELS, DeletableName, MergeableName, TableName
 from serving.runtime import Runtime
 from serving.settings import Settings
-from tests.serving.stored import store_of
+from tests.serving.stored import source_over, store_of
 
 DEAL = {"deal_id": "D-new", "account_id": "A-new", "created_at": "2026-09-01T09:00:00+02:00", "stage": "Discovery", "amount": 10}
 
@@ -32,7 +32,7 @@ def store(company: Dataset, tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def stored(store: Store, trained_home: Path, tmp_path: Path) -> Iterator[TestClient]:
     """The app over a real store."""
-    held = Runtime(store, Champions(trained_home))
+    held = Runtime(source_over(store), Champions(trained_home))
     settings = Settings(home=trained_home, store_url=f"sqlite:///{tmp_path / 'store.db'}", demo=True)
     with TestClient(create_app(held, settings, watching=False), base_url="http://127.0.0.1") as opened:
         yield opened

@@ -30,7 +30,9 @@ def test_a_file_that_says_nothing_is_as_none(tmp_path: Path, text: str) -> None:
 
 
 def test_it_asks_again_sooner_while_there_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers, told, waits = [False, False, True], [], []
+    answers = [False, False, True]
+    waits: list[float] = []
+    told: list[Registry] = []
 
     async def fetch(_: Settings) -> bool:
         return answers.pop(0)

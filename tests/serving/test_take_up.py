@@ -13,7 +13,7 @@ from serving.champions import Champions
 from serving.runtime import Runtime, Served
 from serving.scores import Scores
 from tests.features.puts import put
-from tests.serving.stored import by_key, store_of
+from tests.serving.stored import by_key, source_over, store_of
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def patching(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def loaded_anew(store: Store, home: Path) -> Served:
-    held = Runtime(store, Champions(home))
+    held = Runtime(source_over(store), Champions(home))
     held.refresh()
     return held.served()
 
@@ -56,7 +56,7 @@ def assert_same_scores(one: Served, other: Served) -> None:
 
 
 def test_few_deals_are_all_scored_again(store: Store, trained_home: Path) -> None:
-    held = Runtime(store, Champions(trained_home))
+    held = Runtime(source_over(store), Champions(trained_home))
     held.refresh()
     before, deal_id = held.served(), write(store, held)
     assert held.refresh()
@@ -67,7 +67,7 @@ def test_few_deals_are_all_scored_again(store: Store, trained_home: Path) -> Non
 
 @pytest.mark.usefixtures("patching")
 def test_of_many_those_that_were_touched_are_scored_and_the_rest_stays(store: Store, trained_home: Path) -> None:
-    held = Runtime(store, Champions(trained_home))
+    held = Runtime(source_over(store), Champions(trained_home))
     held.refresh()
     before, deal_id = held.served(), write(store, held)
     held.refresh()
@@ -87,7 +87,7 @@ def test_of_many_those_that_were_touched_are_scored_and_the_rest_stays(store: St
 
 @pytest.mark.usefixtures("patching")
 def test_scores_settle_as_of_one_moment(store: Store, trained_home: Path) -> None:
-    held = Runtime(store, Champions(trained_home))
+    held = Runtime(source_over(store), Champions(trained_home))
     held.refresh()
     for minutes in (1, 2):
         write(store, held, minutes)
@@ -101,7 +101,7 @@ def test_scores_settle_as_of_one_moment(store: Store, trained_home: Path) -> Non
 def test_what_is_written_while_scores_settle_is_not_lost(
     store: Store, trained_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = Runtime(store, Champions(trained_home))
+    held = Runtime(source_over(store), Champions(trained_home))
     held.refresh()
     write(store, held, 1)
     held.refresh()
@@ -122,7 +122,7 @@ def test_what_is_written_while_scores_settle_is_not_lost(
 
 
 def test_what_reaches_all_is_loaded_whole(store: Store, trained_home: Path) -> None:
-    held = Runtime(store, Champions(trained_home))
+    held = Runtime(source_over(store), Champions(trained_home))
     held.refresh()
     put(store, "users", {"user_id": "U-new", "name": "Ann"}, at=held.served().dataset.ends_at + pd.Timedelta(minutes=1))
     assert held.refresh()

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from features.clock import Floats
-from training.curves import Curves, softmax
+from training.curves import Curves, faster, intensities, softmax
 
 EDGES = np.array([0.0, 3.0, 7.0, 14.0, 30.0])
 logits = arrays(np.float64, (3, 4, 3), elements=st.floats(-8, 8))
@@ -69,3 +69,10 @@ def test_the_day_at_which_so_many_are_still_there_is_found_again(values: Floats,
 def test_a_share_that_is_never_reached_gives_the_last_day() -> None:
     half = Curves(EDGES, np.full((1, 4, 2), 0.5), 30.0)
     assert half.days_until_still(np.array([[1.0, 0.5, 1e-9]])).tolist() == [[0.0, 3.0, 30.0]]
+
+
+def test_twice_the_intensity_is_staying_twice_over() -> None:
+    hazards = np.array([[[0.7, 0.2, 0.1]]])
+    again = faster(hazards, np.array([[[2.0, 2.0]]]))
+    np.testing.assert_allclose(again[0, 0], [0.49, 0.51 * 2 / 3, 0.51 / 3])
+    np.testing.assert_allclose(intensities(again), 2 * intensities(hazards))

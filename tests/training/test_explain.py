@@ -116,10 +116,20 @@ def test_the_cell_of_the_life_table_moves_with_the_age() -> None:
     assert abs(pace) > 0.01
 
 
+def test_a_plain_signals_factor_belongs_to_its_own_group() -> None:
+    model, typical = learned()
+    table = replace(model, booster=None)
+    row = reference("Proposal").iloc[:1].assign(amount=1e7)
+    found = Explainer(table, typical).explain(row, AS_OF, Question(30.0, WON))
+    moved = {group for group, part in zip(found.groups, found.contributions[0], strict=True) if part != 0}
+    assert moved == {"size"}
+    assert found.reference[0] + found.contributions[0].sum() == pytest.approx(found.score[0], abs=1e-15)
+
+
 def test_a_start_that_reads_no_signal_moves_with_nothing() -> None:
     model, _ = learned()
     table = LifeTable(Cells(None, None, (), ()), model.life_table.rates[:1, :2], model.life_table.n_watched)
-    blind = replace(model, life_table=table, booster=None)
+    blind = replace(model, life_table=table, booster=None, risk=None)
     found = Explainer(blind, learn_typical(blind, rows_of(), WON)).explain(rows_of(5, seed=4).signals, AS_OF, Question(30.0, WON))
     assert (found.contributions == 0).all()
     np.testing.assert_array_equal(found.score, found.reference)

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.special import expit, logit
 
-from training.level import level_gained, weekly_levels
+from training.curves import softmax
+from training.level import level_gained, level_overshot, weekly_levels
 
 
 def test_each_week_ends_as_often_as_it_did() -> None:
@@ -38,3 +39,18 @@ def test_what_is_gained_is_taken_off_to_the_mean_hazard_of_the_start() -> None:
 def test_what_did_not_move_gained_nothing() -> None:
     start = np.random.default_rng(3).normal(-2.0, 1.0, (40, 2))
     np.testing.assert_allclose(level_gained(start, start), 0.0, atol=1e-12)
+
+
+def test_a_level_overshot_is_found_for_each_bucket_and_cause() -> None:
+    rng = np.random.default_rng(4)
+    bucket = np.repeat([0, 1], 20_000)
+    logits = np.c_[np.zeros(40_000), rng.normal(-3.0, 0.6, 40_000), rng.normal(-2.0, 0.6, 40_000)]
+    over = np.array([[0.5, 0.0], [0.0, -0.3]])
+    p = softmax(logits - np.c_[np.zeros(40_000), over[bucket]])
+    ended = (rng.random((40_000, 1)) > np.cumsum(p, axis=1)[:, :2]).sum(axis=1)
+    np.testing.assert_allclose(level_overshot(logits, ended, bucket, 2, 1.0), over, atol=0.08)
+
+
+def test_a_bucket_without_an_end_does_not_fall_for_ever() -> None:
+    over = level_overshot(np.log([[0.96, 0.04]] * 25), np.zeros(25, dtype=np.int64), np.zeros(25, dtype=np.int64), 1, 1.0)
+    assert 0.1 < over[0, 0] < 1.0

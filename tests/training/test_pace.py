@@ -8,9 +8,10 @@ from features import clock
 from features.calendar import FiscalCalendar
 from features.clock import Floats, Micros
 from features.history import Rows
+from training.curves import Curves
 from training.examples import Examples
 from training.labels import Outcomes
-from training.pace import MIN_QUARTER_DAYS, N_COLUMNS, WEEKS, Pace, fit_pace, fit_pace_of_rows
+from training.pace import MIN_QUARTER_DAYS, N_COLUMNS, WEEKS, Pace, PacedTime, fit_pace, fit_pace_of_rows
 
 DAY = clock.MICROS_PER_DAY
 START = clock.micros(pd.Timestamp("2024-01-01", tz="UTC"))
@@ -110,3 +111,22 @@ def test_an_even_pace_changes_nothing_to_the_bit() -> None:
 def test_it_survives_json() -> None:
     pace = Pace(CALENDAR, np.random.default_rng(5).normal(size=(2, N_COLUMNS)))
     assert (Pace.from_json(CALENDAR, pace.to_json()).weights == pace.weights).all()
+
+
+def test_inside_a_bucket_the_weekend_passes_slowly() -> None:
+    weights = np.zeros((1, N_COLUMNS))
+    weights[0, 5:7] = np.log(0.1)
+    saturday = clock.micros(pd.Timestamp("2026-05-16", tz="UTC"))
+    time = PacedTime(Pace(FiscalCalendar("UTC"), weights), np.array([saturday]), 7.0)
+    curves = Curves(np.array([0.0, 3.0, 7.0]), np.array([[[0.5, 0.5], [0.9, 0.1]]]), 7.0, time)
+    assert float(curves.still(2.0)[0]) == pytest.approx(0.5 ** (0.2 / 1.2))
+    assert float(curves.still(3.0)[0]) == pytest.approx(0.5)
+
+
+def test_paced_days_agree_with_a_count_by_the_hour() -> None:
+    weights = np.random.default_rng(3).normal(0, 0.5, (2, N_COLUMNS))
+    pace, at = Pace(FiscalCalendar("Europe/Berlin"), weights), clock.micros(pd.Timestamp("2026-06-20T15:00", tz="UTC"))
+    hours = at + np.arange(24 * 20) * 3_600_000_000
+    slow = pace.factors(clock.local_days(hours, "Europe/Berlin")).sum(axis=0) / 24
+    found = PacedTime(pace, np.array([at, at]), 30.0).at(np.array([20.0, 0.0]))
+    np.testing.assert_allclose(found, [slow, [0.0, 0.0]], atol=1e-9)

@@ -1,0 +1,136 @@
+"""How much faster deals of some size, product, source or type are won, or lost, than others of their stage and age.
+
+A young company cannot afford to learn this from trees: with some hundred closed deals boosting stops after a few dozen rounds,
+and the largest deals keep the chances of the smallest. Deal by deal that is hardly wrong, in money it is: young synthetic firms
+were promised half as much again as their open deals were truly worth, because large deals take longer and the curve did not know
+(decision 23). So these few plain signals have factors on the hazards from the start, as in a proportional hazards model, and
+boosting goes on from there.
+
+For each cause the factors are a ridge Poisson regression of the ends on the signals' bins, numbers in fifths, relative to what
+the life table expects at the calendar's pace. A deal that stands at ten dates counts as one. The ridge is a standard deviation of
+0.3 on each bin's logarithm: a bin of a handful of deals stays near 1.
+
+Worked example: deals in the largest fifth were won 60 times where stage and age led to expect 80 wins. The regression alone would
+say 0.75; with the ridge the bin's factor is 0.78, and a P(won) of 0.20 within some bucket becomes 0.16.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from features.clock import Floats
+from features.history import Rows
+from training.encoding import Encoding
+
+PRIOR_SD: Final = 0.3
+N_BINS: Final = 5
+MIN_ENDS: Final = 30.0
+"""With fewer ends of a cause, counting each deal once, all its factors are 1."""
+
+
+@dataclass(frozen=True)
+class RelativeRisk:
+    """Factors on the hazards.
+
+    numbers  name and ascending cuts of each number; bin i holds values in [cut i-1, cut i), one more the missing ones
+    texts    name and texts of each category, one more bin for other texts, one for missing ones
+    weights  (causes, bins) logarithms of the factors; the bins of all signals one after the other
+    """
+
+    numbers: tuple[tuple[str, tuple[float, ...]], ...]
+    texts: tuple[tuple[str, tuple[str, ...]], ...]
+    weights: Floats
+
+    @classmethod
+    def none(cls, n_causes: int) -> "RelativeRisk":
+        """All alike."""
+        return cls((), (), np.zeros((n_causes, 0)))
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The signals that it reads."""
+        return tuple(name for name, _ in (*self.numbers, *self.texts))
+
+    def factors(self, signals: pd.DataFrame) -> Floats:
+        """(rows, causes), 1 where nothing sets a row apart."""
+        if not self.signals or not len(signals):
+            return np.ones((len(signals), len(self.weights)))
+        return np.asarray(np.exp(self.weights.T[self._bins(signals)].sum(axis=1)))
+
+    def _bins(self, signals: pd.DataFrame) -> Rows:
+        """(rows, signals) the place of each row's bin among all bins."""
+        coded = [_of_number(signals[name], cuts) for name, cuts in self.numbers]
+        coded += [_of_text(signals[name], texts) for name, texts in self.texts]
+        first = np.concatenate([[0], np.cumsum(self._sizes)]).astype(np.int64)
+        return np.stack([code + start for code, start in zip(coded, first, strict=False)], axis=1)
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [len(known) + 2 for _, known in (*self.numbers, *self.texts)]
+
+    def fitted(self, signals: pd.DataFrame, ended: Floats, expected: Floats) -> "RelativeRisk":
+        """The same bins with factors learned: `ended` and `expected` (rows, causes) are how many ends came of each row and were
+        expected of it; a unit may have many rows."""
+        if not self.signals or not len(signals):
+            return self
+        places, which = np.unique(self._bins(signals), axis=0, return_inverse=True)
+        columns = np.zeros((len(places), sum(self._sizes)))
+        np.put_along_axis(columns, places, 1.0, axis=1)
+        weight = 1.0 / signals.groupby(level=0).size().reindex(signals.index).to_numpy(dtype=np.float64)
+
+        def summed(values: Floats) -> Floats:
+            return np.bincount(which, weight * values, len(places)).astype(np.float64)
+
+        learned = [_weights(summed(ended[:, k]), summed(expected[:, k]), columns) for k in range(ended.shape[1])]
+        return replace(self, weights=np.stack(learned))
+
+    def to_json(self) -> dict[str, Any]:
+        numbers, texts = ([[name, list(known)] for name, known in each] for each in (self.numbers, self.texts))
+        return {"numbers": numbers, "texts": texts, "weights": self.weights.tolist()}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "RelativeRisk":
+        numbers, texts = (tuple((name, tuple(known)) for name, known in stored[each]) for each in ("numbers", "texts"))
+        return cls(numbers, texts, np.array(stored["weights"], dtype=np.float64).reshape(len(stored["weights"]), -1))
+
+
+def learn_bins(encoding: Encoding, signals: pd.DataFrame, plain: tuple[str, ...], n_causes: int) -> RelativeRisk:
+    """The bins of those of the plain signals that the encoding takes, all factors 1."""
+    levels = np.arange(1, N_BINS) / N_BINS
+    numbers = tuple(
+        (name, tuple(np.unique(np.quantile(signals[name].dropna().to_numpy(dtype=np.float64), levels)).tolist()))
+        for name in plain
+        if name in encoding.numbers
+    )
+    texts = tuple((name, known) for name, known in encoding.categories if name in plain)
+    empty = RelativeRisk(numbers, texts, np.zeros((n_causes, 0)))
+    return replace(empty, weights=np.zeros((n_causes, sum(empty._sizes))))
+
+
+def _of_number(values: "pd.Series[Any]", cuts: tuple[float, ...]) -> Rows:
+    number = values.to_numpy(dtype=np.float64)
+    return np.where(np.isnan(number), len(cuts) + 1, np.searchsorted(cuts, number, side="right")).astype(np.int64)
+
+
+def _of_text(values: "pd.Series[Any]", texts: tuple[str, ...]) -> Rows:
+    found = pd.Index(texts, dtype=object).get_indexer(pd.Index(values.to_numpy(dtype=object)))
+    known = np.where(found >= 0, found, len(texts))
+    return np.where(values.isna().to_numpy(), len(texts) + 1, known).astype(np.int64)
+
+
+def _weights(ended: Floats, expected: Floats, columns: Floats) -> Floats:
+    """Log-factors of one cause."""
+    seen = expected > 0
+    if ended.sum() < MIN_ENDS:
+        return np.zeros(columns.shape[1])
+    from sklearn.linear_model import PoissonRegressor  # not above: who only answers never fits
+
+    penalty = 1 / (PRIOR_SD**2 * expected[seen].sum())
+    with threadpool_limits(1):
+        fitted = PoissonRegressor(alpha=penalty, solver="newton-cholesky").fit(
+            columns[seen], ended[seen] / expected[seen], sample_weight=expected[seen]
+        )
+    return np.asarray(fitted.coef_)
