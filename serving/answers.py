@@ -11,6 +11,7 @@ from features.deal_warnings import named_bits
 from features.errors import NotReadyError
 from features.history import OPEN
 from serving.errors import ProblemError
+from serving.grade import COLUMN, grade
 from serving.ranking import Filter, Ranking, plain
 from serving.runtime import Served
 from training.bundle import Bundle
@@ -60,12 +61,12 @@ def find_deal(served: Served, deal_id: str) -> dict[str, Any]:
     deal = served.deals.find(deal_id)
     if deal is None:
         raise _no_deal(served, deal_id)
-    return listed(deal)
+    return deal
 
 
-def listed(deal: dict[str, Any]) -> dict[str, Any]:
-    """A row of the ranking as the API shows it."""
-    return {**deal, "warnings": named_bits(deal["warning_bits"])}
+def listed(deal: dict[str, Any], limits: Sequence[float]) -> dict[str, Any]:
+    """A row of the ranking as the API shows it, with its grade by these limits."""
+    return {**deal, "warnings": named_bits(deal["warning_bits"]), "grade": grade(deal[COLUMN], limits)}
 
 
 def _no_deal(served: Served, deal_id: str) -> ProblemError:

@@ -32,6 +32,7 @@ from serving import (
     kpi_api,
     limits,
     metrics_api,
+    models_api,
     openapi,
     probes_api,
     promotions_api,
@@ -40,6 +41,7 @@ from serving import (
     score_api,
     scorecard,
     web,
+    write_back_api,
 )
 from serving.attempts import Attempts
 from serving.auth import guarded
@@ -76,6 +78,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     deals_api.router,
     score_api.router,
     clients_api.router,
+    models_api.router,
+    write_back_api.router,
     kpi_api.router,
     scorecard.pages,
     forecast_api.router,

@@ -6,14 +6,15 @@ An id may contain slashes, so nothing follows it in an address: what is wanted o
 
 from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 
 from serving import schemas
 from serving.answers import curve_of, find_deal, listed, stamp
-from serving.auth import Scope, needs
+from serving.auth import Scope, needs, settings_of
 from serving.current import Current
 from serving.errors import declared
 from serving.explained import explained, quarter_days
+from serving.grade import graded
 from serving.list_queries import DealPart, DealQuery, DealsQuery, Id
 from serving.narrowing import deal_filters, sort_of
 from serving.runtime import Served
@@ -29,14 +30,16 @@ router = APIRouter(
 
 
 @router.get("/deals", operation_id="list_deals")
-async def list_deals(served: Current, query: Annotated[DealsQuery, Query()]) -> schemas.DealsAnswer:
+async def list_deals(request: Request, served: Current, query: Annotated[DealsQuery, Query()]) -> schemas.DealsAnswer:
     """The open deals, ranked by expected value this quarter (value x P(won this quarter)) unless another order is asked for."""
     sort = sort_of(query.sort, query.order)
-    page = served.deals.page(deal_filters(served, query), query.limit, query.cursor, sort)
+    limits = settings_of(request).grade_limits
+    filters = [*deal_filters(served, query), *([graded(query.grade, limits)] if query.grade else [])]
+    page = served.deals.page(filters, query.limit, query.cursor, sort)
     return schemas.DealsAnswer.model_validate(
         {
             **stamp(served, "deals"),
-            "items": [listed(row) for row in page.rows],
+            "items": [listed(row, limits) for row in page.rows],
             "n_total": page.n_total,
             "next_cursor": page.next_cursor,
         }
@@ -45,6 +48,7 @@ async def list_deals(served: Current, query: Annotated[DealsQuery, Query()]) -> 
 
 @router.get("/deals/{deal_id:path}", operation_id="get_deal", responses=declared(404))
 def get_deal(
+    request: Request,
     served: Current,
     deal_id: Annotated[Id, Path(description="The CRM's id of the deal; a slash in it may stand as it is or as %2F.")],
     query: Annotated[DealQuery, Query()],
@@ -52,7 +56,8 @@ def get_deal(
     """One open deal: its scores and warnings, and those of its curve, its reasons, what became of similar deals and what data
     would help that are asked for."""
     deal = find_deal(served, deal_id)
-    found: dict[str, Any] = {"deal": deal, "horizons": [], **dict.fromkeys(get_args(DealPart))}
+    shown = listed(deal, settings_of(request).grade_limits)
+    found: dict[str, Any] = {"deal": shown, "horizons": [], **dict.fromkeys(get_args(DealPart))}
     found |= {"warnings": explained(served, "warnings", deal_id, 0.0)}
     if deal["reason"]:
         found |= {part: [] for part in query.parts if part != "reasons"}

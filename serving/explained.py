@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from features import clients, clock
+from features.deals import deal_signals
 from serving.answers import records
-from serving.reason_columns import in_words, reason_columns, warning_column
+from serving.reason_columns import in_words, readable, reason_columns, warning_column
 from serving.reasons import reasons_of
 from serving.runtime import Served
 from serving.score import leaving
@@ -50,6 +51,17 @@ def explained(served: Served, part: Part, deal_id: str, days: float) -> Any:
 def deal_in_full(served: Served, deal_id: str, days: float) -> dict[str, Any]:
     """Reasons, similar deals and gaps of a deal that has a score."""
     return {part: explained(served, part, deal_id, days) for part in OF_SCORED}
+
+
+def said_of_deals(served: Served, deal_ids: list[str], days: float) -> dict[str, dict[str, str]]:
+    """Of some open deals, by deal_id: the reasons for P(won within `days`) and the warnings in one line each, by language."""
+    if not deal_ids:
+        return {}
+    signals = deal_signals(served.snapshot, served.rates, served.dataset.deal_rows.get_indexer(pd.Index(deal_ids, dtype=object)))
+    columns = reason_columns(served.snapshot, served.bundles[DEALS], DEALS, signals, Question(days, WON))
+    warned = warning_column(served.snapshot, served.bundles[DEALS], signals)
+    table = readable(pd.DataFrame({"reasons": columns["reasons"], "warnings": warned}))
+    return dict(zip(signals.index, records(table), strict=True))
 
 
 def reasons_of_clients(served: Served, account_ids: list[str]) -> dict[str, dict[str, Any]]:

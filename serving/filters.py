@@ -24,17 +24,32 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Between:
-    """low <= the column <= high, in its own unit; a date's is days since 1970. None: no limit."""
+    """low <= the column <= high, and the column < below, in its own unit; a date's is days since 1970. None: no limit."""
 
     column: str
     low: float | None = None
     high: float | None = None
+    below: float | None = None
 
     def keeps(self, ranking: Ranking) -> Mask:
         values = ranking.numbers(self.column)
         low = -np.inf if self.low is None else self.low
         high = np.inf if self.high is None else self.high
-        return (values >= low) & (values <= high)
+        below = np.inf if self.below is None else self.below
+        return (values >= low) & (values <= high) & (values < below)
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """One of these filters keeps the row."""
+
+    any_of: tuple[Between, ...]
+
+    def keeps(self, ranking: Ranking) -> Mask:
+        keep = np.zeros(len(ranking), dtype=bool)
+        for each in self.any_of:
+            keep |= each.keeps(ranking)
+        return keep
 
 
 @dataclass(frozen=True)

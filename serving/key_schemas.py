@@ -11,7 +11,7 @@ from serving.schemas import Label, Request
 
 LONGEST_OVERLAP: float = 90.0
 LONGEST_DAYS: float = 3650.0
-Days = Annotated[float, Field(gt=0, le=LONGEST_DAYS)]
+Days = Annotated[float, Field(strict=True, gt=0, le=LONGEST_DAYS)]
 
 
 class KeyRequest(Request):
@@ -34,7 +34,11 @@ class KeyRequest(Request):
 
 class RotateRequest(Request):
     overlap_days: float = Field(
-        default=7.0, ge=0, le=LONGEST_OVERLAP, description="For how many days the secret before stays valid, 0 to 90."
+        default=7.0,
+        strict=True,
+        ge=0,
+        le=LONGEST_OVERLAP,
+        description="For how many days the secret before stays valid, 0 to 90.",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from serving.grade import Grade
 from serving.schemas import Flag, Label, Page, Request
 
 MOST_VALUES: Final = 200
@@ -44,7 +45,6 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Money = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
 Horizon = Annotated[float, Field(gt=0, le=FARTHEST_DAYS, allow_inf_nan=False)]
 Order = Literal["asc", "desc"]
-Grade = Literal["A", "B", "C", "D"]
 Warned = Literal["stalled", "pushed", "overdue", "single_contact", "no_next_step", "owner_left"]
 DealSort = Literal[
     "expected_value",
@@ -84,6 +84,9 @@ class DealsQuery(PeopleQuery):
     product: Several = Field(default=[], description="Only deals of these products.", examples=[["Licence"]])
     warning: Annotated[list[Warned], Field(max_length=20)] = Field(
         default=[], description="Only deals with one of these warnings.", examples=[["stalled", "overdue"]]
+    )
+    grade: Annotated[list[Grade], Field(max_length=4)] = Field(
+        default=[], description="Only deals with one of these grades.", examples=[["A", "B"]]
     )
     p_won_min: Share | None = Field(default=None, description="P(won) at all at least so, 0 to 1.", examples=[0.2])
     p_won_max: Share | None = Field(default=None, description="P(won) at all at most so, 0 to 1.", examples=[0.9])

@@ -122,6 +122,9 @@ class RankedDeal(Score):
     expected_close_on: date | None = Field(description="The CRM's own expected close date.")
     overdue: bool = Field(description="Whether the CRM's expected close date has passed.")
     p_won_90d: Probability | None = Field(description="P(won within 90 days), 0 to 1: a quarter that has no boundary.")
+    grade: Literal["A", "B", "C", "D"] | None = Field(
+        description="p_won_90d as a letter, by the installation's limits; null where there is no score.", examples=["B"]
+    )
     expected_value: float | None = Field(
         description="value x p_won_this_quarter, in the organisation's currency: the list is ranked by it."
     )

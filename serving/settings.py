@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -52,6 +52,21 @@ class SecretFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in found.items() if value is not None}
 
 
+class WriteBack(BaseModel):
+    """What one CRM calls things; see docs/write-back.md.
+
+    object    the kind of record that is written to
+    id_field  the field that tells records apart
+    fields    value -> the field that takes it; an empty name leaves the value out
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    object: str = ""
+    id_field: str = ""
+    fields: dict[str, str] = {}
+
+
 class Settings(BaseSettings):
     """Typed and frozen; paths are absolute.
 
@@ -69,6 +84,8 @@ class Settings(BaseSettings):
     log_level              debug, info, warning or error
     log_style              json: one object a line; text: readable; auto: text where stderr is a terminal
     language               of the page, where the browser asks for neither English nor Russian
+    grade_limits           the least P(won within 90 days) of the grades A, B and C, falling; below them is D
+    write_back             for each preset of /v1/write-back: `object`, `id_field` and `fields`, a table of value = "field name"
     goals_file             a TOML file with goals, beside those of the plans
     threads                threads that one model uses, 1 to 64
     workers                processes that answer requests, 1 to 64
@@ -100,6 +117,8 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_style: Literal["auto", "json", "text"] = "auto"
     language: Language = "en"
+    grade_limits: tuple[float, float, float] = (0.6, 0.35, 0.15)
+    write_back: dict[Literal["salesforce", "dynamics", "hubspot"], WriteBack] = {}
     goals_file: Path | None = None
     threads: int = Field(default=2, ge=1, le=64)
     workers: int = Field(default=1, ge=1, le=64)
@@ -108,6 +127,13 @@ class Settings(BaseSettings):
     registry_poll_seconds: float = Field(default=300.0, gt=0)
     spool_megabytes: int = Field(default=100, ge=1, le=100_000)
     spool_full: Literal["refuse", "drop_oldest"] = "refuse"
+
+    @field_validator("grade_limits", mode="after")
+    @classmethod
+    def _falling(cls, limits: tuple[float, float, float]) -> tuple[float, float, float]:
+        if not 1 > limits[0] > limits[1] > limits[2] > 0:
+            raise ValueError("give three probabilities that fall, such as 0.6, 0.35, 0.15")
+        return limits
 
     @field_validator("home", mode="after")
     @classmethod

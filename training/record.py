@@ -15,8 +15,10 @@ import pandas as pd
 
 from features.dataset import Dataset
 from features.snapshot import Snapshot
+from training.answered import Answered
 from training.bundle import Bundle
 from training.encoding import with_buckets
+from training.evaluate import Report
 from training.examples import Examples
 from training.hazard import HazardModel
 from training.promote import Verdict
@@ -92,6 +94,29 @@ def metrics(fitted: Bundle) -> dict[str, float]:
         found |= {f"{name}_{key}": float(value) for key, value in fitted.meta["regimes"][name].items()}
         found |= {f"{name}_rounds": float(model.rounds), f"{name}_life_table_weight": model.life_table_weight}
     return found
+
+
+def evaluation(report: Report) -> dict[str, dict[str, Any]]:
+    """For a bundle's meta: how well each question was answered on later time; NaN is None, as JSON has it."""
+    return {
+        each.regime: {"unjudged": each.unjudged or None, "questions": [_judged(found) for found in each.answered]}
+        for each in report.regimes
+    }
+
+
+def _judged(found: Answered) -> dict[str, Any]:
+    metrics = [{"name": name, **_plain(vars(each))} for name, each in found.estimates.items()]
+    return {
+        **{name: getattr(found, name) for name in ("key", "label", "n_rows", "n_clusters", "n_events")},
+        "caution": found.caution or None,
+        "metrics": [each for each in metrics if each["value"] is not None],
+        "against": [_plain(line) for line in found.against.to_dict("records")],
+        "reliability": [_plain(line) for line in found.reliability.to_dict("records")],
+    }
+
+
+def _plain(values: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): None if value != value else value for name, value in values.items()}
 
 
 def answering(verdict: Verdict) -> dict[str, dict[str, Any]]:

@@ -176,7 +176,8 @@ def _register(
         candidate = None
         if chosen is not None:
             candidate = _save(fitted, "refused", base, registry, Path(folder) / "candidate")
-        answers = replace(chosen or fitted, meta={**fitted.meta, "answering": record.answering(verdict)})
+        judged = {"answering": record.answering(verdict), "evaluation": record.evaluation(report)}
+        answers = replace(chosen or fitted, meta={**fitted.meta, **judged})
         gate = "promoted" if verdict.promoted else "the champion stays"
         registered = _save(answers, gate, base, registry, Path(folder) / "chosen")
         if verdict.promoted:

@@ -36,6 +36,16 @@ from training.registry import FolderRegistry, RunRecord
 from training.run import fit
 
 SHOWN: Final = 3
+_AT: Final = "2026-10-01T09:00:00Z"
+CHANCE: Final[dict[str, Any]] = {
+    "call_id": "12f29d61ab6347c098b02de503de0c57",
+    "key_id": "k3q7m2xw5r",
+    "token": "dc_k3q7m2xw5r_…",
+    "request_id": "r-1",
+    **dict.fromkeys(("made_at", "created_at", "expires_at", "revoked_at", "old_valid_until", "last_used_at", "at"), _AT),
+    "row_hash": "9f2c51d07e6ab384" * 4,
+}
+"""What differs from run to run, and what stands for it."""
 SHOWN_OF_CURVES: Final = 6
 
 
@@ -58,6 +68,7 @@ class Asked:
     method: str = ""
 
 
+PUT: Final = {"deal_id": "D-9001", "created_at": "2026-09-01T09:00:00+02:00", "stage": "Discovery", "amount": 10000}
 ASKED: Final = {
     "get_health": Asked("/healthz"),
     "get_readiness": Asked("/readyz"),
@@ -77,6 +88,9 @@ ASKED: Final = {
     "make_call": Asked("/v1/calls", body={"scope": "deal", "scope_id": "{deal}", "measure": "p_won", "value": 0.7}),
     "list_calls": Asked("/v1/calls"),
     "get_call_record": Asked("/v1/calls/record"),
+    "get_current_models": Asked("/v1/models/current"),
+    "get_write_back": Asked("/v1/write-back/salesforce", {"limit": 2}),
+    "get_catalog": Asked("/v1/catalog"),
     "create_key": Asked("/v1/keys", body={"name": "CRM production", "scopes": ["score", "write"], "expires_in_days": 365}),
     "rotate_key": Asked("/v1/keys/{key}/rotate", body={"overlap_days": 7}),
     "list_keys": Asked("/v1/keys"),
@@ -107,6 +121,8 @@ WRITTEN: Final = {
 
 def shortened(answer: Any, name: str = "") -> Any:
     """The answer with long lists cut."""
+    if name in CHANCE and answer is not None:
+        return CHANCE[name]
     if isinstance(answer, list):
         most = SHOWN_OF_CURVES if name == "curve" else len(answer) if name == "items" and "group" in str(answer[:1]) else SHOWN
         return [shortened(each) for each in answer[:most]]

@@ -66,6 +66,25 @@ def test_the_page_says_so_in_both_languages(coins: TestClient) -> None:
         assert texts()["answers.no_skill_over_base_rate"][language] in page
 
 
+def test_the_card_shows_what_the_gate_judged_by(coins: TestClient) -> None:
+    (card,) = coins.get("/v1/models/current").json()["models"]
+    (regime,) = card["regimes"]
+    assert (card["target"], card["version"], card["gate"]) == ("deals", "2", "promoted")
+    assert regime["answered_by"]["because"] == "no_skill_over_base_rate"
+    question = next(each for each in regime["questions"] if each["metrics"])
+    metrics = {each["name"]: each for each in question["metrics"]}
+    assert metrics["log_loss"]["low"] < metrics["log_loss"]["value"] < metrics["log_loss"]["high"]
+    gaps = {each["baseline"]: each for each in question["against"]}
+    assert gaps["base_rate"]["low"] <= 0.01  # there is nothing to know in fair coins
+    assert sum(each["n_rows"] for each in question["reliability"]) == question["n_rows"]
+
+
+def test_before_anything_has_ended_the_card_says_so(unclosed: TestClient) -> None:
+    ((regime,),) = [card["regimes"] for card in unclosed.get("/v1/models/current").json()["models"]]
+    assert regime["answered_by"]["because"] == "nothing_has_ended"
+    assert set(regime["n_ended"].values()) == {0}
+
+
 def test_without_a_closed_deal_the_answer_is_the_crms_own_marked_as_such_or_none(unclosed: TestClient) -> None:
     answer = unclosed.get("/v1/deals?limit=200").json()
     found = {item["deal_id"]: (item["p_won"], item["reason"]) for item in answer["items"]}

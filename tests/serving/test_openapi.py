@@ -40,6 +40,9 @@ OPERATIONS = {
     "delete_record",
     "delete_records",
     "merge_records",
+    "get_current_models",
+    "get_catalog",
+    "get_write_back",
 }
 """Programs are written against these names: one may be added, and none goes without a new version of the API."""
 ADVICE = "add it to tests/serving/examples.py and run python -m tests.serving.examples"
