@@ -145,7 +145,7 @@ class Store:
     def has_deletions(self) -> bool:
         """Whether anything was ever deleted: else what is loaded is the same as of any instant."""
         with self._transaction() as connection:
-            return tombstones.read(connection).num_rows > 0
+            return bool(tombstones.read(connection).num_rows)
 
     def renew(self, before: Dataset, revision: int) -> Renewal | None:
         """What was loaded at a revision, brought to the current one by reading what changed alone; None: load everything.
