@@ -89,3 +89,9 @@ def test_nobody_but_an_admin_sees_keys_or_the_log(keyed: TestClient) -> None:
 
 def test_in_demo_mode_nobody_hands_out_keys(client: TestClient) -> None:
     assert client.post("/v1/keys", json=WANTED).status_code == 403
+
+
+def test_a_persons_key_writes_no_records(keyed: TestClient) -> None:
+    key = made(keyed, scopes=["write"])
+    sent = keyed.put("/v1/records/deals", json={"rows": [{"deal_id": "D-1"}]}, headers=showing(key["token"]))
+    assert (sent.status_code, sent.json()["code"]) == (403, "program_key_needed")
