@@ -7,11 +7,11 @@ wait.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 
@@ -35,6 +35,7 @@ from serving import (
     openapi,
     probes_api,
     promotions_api,
+    recorder,
     records_api,
     runtime,
     score_api,
@@ -97,15 +98,11 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
         upgrade = background.start(partial(_bring_up_to_date, app.state.database))
         await asyncio.wait([asyncio.wrap_future(upgrade)], timeout=UPGRADE_SECONDS)
         app.state.journal.start()
-        jobs = (
-            [runtime.watch(held, settings), runtime.watch_settling(held), runtime.watch_registry(held, settings)]
-            if watching
-            else []
-        )
-        tasks = [asyncio.create_task(job) for job in jobs]
+        tasks = [asyncio.create_task(job) for job in (_jobs(app, held, settings) if watching else ())]
         yield
         for batcher in (app.state.deal_scores, app.state.client_scores):
             await asyncio.to_thread(batcher.close)
+        app.state.recorder.stop()
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -129,6 +126,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     ring = KeyRing(app.state.database, settings)
     app.state.keys, app.state.people, app.state.attempts = ring, KeyHolders(ring), Attempts()
     app.state.cookies = Cookies(Sessions(app.state.database, app.state.people))
+    app.state.recorder = recorder.Recorder(app.state.database, settings.journal_step, settings.journal_days)
     app.state.forecasts, app.state.answers = Forecasts(settings.home, settings.threads), Answers()
     for router in ROUTERS:
         app.include_router(guarded(router))
@@ -145,6 +143,12 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.add_middleware(Observed)
     app.add_middleware(limits.StrictHeaders)
     return app
+
+
+def _jobs(app: FastAPI, held: Runtime, settings: Settings) -> tuple[Coroutine[Any, Any, None], ...]:
+    """What keeps data and champions up to date, and records what is served."""
+    watched = runtime.watch(held, settings), runtime.watch_settling(held), runtime.watch_registry(held, settings)
+    return *watched, recorder.watch(held, app.state.recorder)
 
 
 def _bring_up_to_date(database: Database) -> None:
