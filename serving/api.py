@@ -28,6 +28,7 @@ from serving import (
     errors,
     forecast_api,
     forecast_page,
+    history_api,
     keys_api,
     kpi_api,
     limits,
@@ -87,6 +88,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     keys_api.router,
     records_api.router,
     promotions_api.router,
+    history_api.router,
 )
 
 

@@ -301,7 +301,7 @@ class Runtime:
         held = self._held
         if not self.unsettled or not isinstance(held, Served):
             return False
-        whole, scores = _built(held.dataset, held.revision, held.bundles)
+        whole, scores = _built(held.dataset, held.revision, held.bundles, self.past)
         with self._one_at_a_time:
             now = self._held
             if now is held:

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from features import clock
 from features.errors import UsageError
-from serving import call_page, call_view, charts, login
+from serving import call_page, call_view, charts, history_view, login
 from serving.answers import answerers, curve_of, totals
 from serving.auth import LoginNeededError, Scope, guarded, needs_login
 from serving.calls_api import Kept
@@ -112,6 +112,7 @@ def deal_page(view: Full, calls: Kept, deal_id: str) -> Response:
         chart_shapes=_charts(view.served, deal, curve) if curve else {},
         warnings=[each[view.tongue.language] for each in explained(view.served, "warnings", deal_id, 0.0)],
         why=why_deal(view.served, view.tongue, horizon, found["reasons"]) if curve else None,
+        past=history_view.course(view.request.app.state.database, "deals", deal_id, view.served.as_of, deal["p_won"]),
         similar=found.get("similar", []),
         gaps=found.get("data_gaps", []),
         may_say=call_page.may_say(view.request),
