@@ -29,6 +29,7 @@ from serving import (
     forecast_api,
     forecast_page,
     history_api,
+    journal_api,
     keys_api,
     kpi_api,
     limits,
@@ -89,6 +90,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     records_api.router,
     promotions_api.router,
     history_api.router,
+    journal_api.router,
 )
 
 

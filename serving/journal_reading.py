@@ -20,29 +20,38 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which rows of the scores.
+    """Which rows of the journal.
 
-    kinds   none: all of them
-    since   issued at that moment or later
-    owners  whose records; None: everyone's
+    kinds      of the scores; none: all of them
+    target     deals or clients; None: both
+    since      issued at that moment or later
+    owners     whose records; None: everyone's. Forecasts are of whole teams, so there are none for who may not see everyone's
+    forecasts  those instead of the scores
     """
 
     kinds: Sequence[Kind] = ()
-    since: pd.Timestamp | None = None
     target: str | None = None
+    since: pd.Timestamp | None = None
     owners: frozenset[str] | None = None
+    forecasts: bool = False
+
+    @property
+    def table(self) -> sa.Table:
+        return FORECASTS if self.forecasts else SCORES
 
     def conditions(self) -> Iterator["sa.ColumnElement[bool]"]:
         """As SQL."""
-        own = SCORES.c
-        if self.kinds:
-            yield own.kind.in_(self.kinds)
         if self.since is not None:
-            yield own.issued_at >= clock.micros(self.since)
+            yield self.table.c.issued_at >= clock.micros(self.since)
+        if self.forecasts:
+            yield sa.literal(self.owners is None)
+            return
+        if self.kinds:
+            yield SCORES.c.kind.in_(self.kinds)
         if self.target is not None:
-            yield own.target == self.target
+            yield SCORES.c.target == self.target
         if self.owners is not None:
-            yield own.owner_id.in_(sorted(self.owners))
+            yield SCORES.c.owner_id.in_(sorted(self.owners))
 
 
 def history(
@@ -67,24 +76,19 @@ def last_owner(database: Database, target: str, record_id: str) -> str | None:
     return found
 
 
-def pages(database: Database, wanted: Wanted, after: int = 0, size: int = PAGE_ROWS) -> Iterator[Sequence[Row]]:
-    """All scores that are wanted, in the order in which they were written, a page at a time; each page is a query of its own."""
-    while True:
-        conditions = [SCORES.c.entry > after, *wanted.conditions()]
-        query = sa.select(SCORES).where(*conditions).order_by(SCORES.c.entry).limit(size)
+def pages(
+    database: Database, wanted: Wanted, after: int = 0, most: int | None = None, size: int = PAGE_ROWS
+) -> Iterator[Sequence[Row]]:
+    """What is wanted, in the order in which it was written and behind the entry `after`; each page is a query of its own."""
+    entry, left = wanted.table.c.entry, most
+    while left is None or left > 0:
+        limit = size if left is None else min(size, left)
+        query = sa.select(wanted.table).where(entry > after, *wanted.conditions()).order_by(entry).limit(limit)
         with database.transaction() as connection:
             found = [row._asdict() for row in connection.execute(query)]
         if found:
             yield found
             after = found[-1]["entry"]
-        if len(found) < size:
+        if len(found) < limit:
             return
-
-
-def forecasts(database: Database, since: pd.Timestamp | None = None) -> Sequence[Row]:
-    """The forecasts that were issued, in the order in which they were."""
-    query = sa.select(FORECASTS).order_by(FORECASTS.c.entry)
-    if since is not None:
-        query = query.where(FORECASTS.c.issued_at >= clock.micros(since))
-    with database.transaction() as connection:
-        return [row._asdict() for row in connection.execute(query)]
+        left = None if left is None else left - len(found)

@@ -42,6 +42,7 @@ OPERATIONS = {
     "merge_records",
     "get_deal_history",
     "get_client_history",
+    "export_journal",
 }
 """Programs are written against these names: one may be added, and none goes without a new version of the API."""
 ADVICE = "add it to tests/serving/examples.py and run python -m tests.serving.examples"
