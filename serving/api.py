@@ -53,6 +53,7 @@ from serving.database import Database
 from serving.forecaster import Forecasts
 from serving.gate import KeyGate
 from serving.identity import KeyHolders
+from serving.issued import Issued
 from serving.journal import open_journal
 from serving.keyring import KeyRing
 from serving.newest import Answers
@@ -127,6 +128,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.state.deal_scores, app.state.client_scores = Batcher(*deal_batch.stages()), Batcher(client_batch.stage())
     app.state.database = Database(connect(settings.store_url))
     app.state.journal = open_journal(app.state.database, settings)
+    app.state.issued = Issued(app.state.journal)
     ring = KeyRing(app.state.database, settings)
     app.state.keys, app.state.people, app.state.attempts = ring, KeyHolders(ring), Attempts()
     app.state.cookies = Cookies(Sessions(app.state.database, app.state.people))

@@ -6,7 +6,7 @@ An id may contain slashes, so nothing follows it in an address: what is wanted o
 
 from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 
 from serving import schemas
 from serving.answers import curve_of, find_deal, listed, stamp
@@ -14,6 +14,7 @@ from serving.auth import Scope, needs
 from serving.current import Current
 from serving.errors import declared
 from serving.explained import explained, quarter_days
+from serving.issued import asker_of, issued_of
 from serving.list_queries import DealPart, DealQuery, DealsQuery, Id
 from serving.narrowing import deal_filters, sort_of
 from serving.runtime import Served
@@ -45,6 +46,7 @@ async def list_deals(served: Current, query: Annotated[DealsQuery, Query()]) -> 
 
 @router.get("/deals/{deal_id:path}", operation_id="get_deal", responses=declared(404))
 def get_deal(
+    request: Request,
     served: Current,
     deal_id: Annotated[Id, Path(description="The CRM's id of the deal; a slash in it may stand as it is or as %2F.")],
     query: Annotated[DealQuery, Query()],
@@ -59,6 +61,8 @@ def get_deal(
     else:
         found |= {"horizons": served.one(deal_id).at(query.horizons)}
         found |= {part: _part(served, deal, part, query.horizon_days) for part in query.parts}
+        days = query.horizon_days or quarter_days(served)
+        issued_of(request).reasons(served, deal, days, found["reasons"], asker_of(request))
     return schemas.DealAnswer.model_validate({**stamp(served, "deals"), **found})
 
 

@@ -21,6 +21,7 @@ from serving.calls_api import Kept
 from serving.charts import NARROW, WIDE, CurveChart, Point
 from serving.explained import deal_in_full, explained, quarter_days, reasons_of_clients
 from serving.filters import OneOf
+from serving.issued import asker_of, issued_of
 from serving.language import Tongue
 from serving.narrowing import people_filters
 from serving.ranking import Filter, RankedPage, Ranking
@@ -105,6 +106,7 @@ def deal_page(view: Full, calls: Kept, deal_id: str) -> Response:
     horizon = chosen(view.request.query_params.get("horizon"))
     days = HORIZONS.get(horizon) or quarter_days(view.served)
     found = deal_in_full(view.served, deal_id, days) if curve else {}
+    issued_of(view.request).reasons(view.served, deal, days, found.get("reasons"), asker_of(view.request))
     return view.render(
         "deal.html",
         deal=deal,

@@ -83,6 +83,8 @@ ASKED: Final = {
     "revoke_key": Asked("/v1/keys/{key}", method="DELETE"),
     "list_audit": Asked("/v1/audit", {"limit": 2}),
     "list_promotions": Asked("/v1/models/promotions"),
+    "get_deal_history": Asked("/v1/history/deals", {"deal_id": "{deal}"}),
+    "get_client_history": Asked("/v1/history/clients", {"account_id": "{client}"}),
 }
 PROMOTED: Final[dict[str, tuple[dict[str, Any], int]]] = {
     "promote_model": ({"target": "deals", "version": "2", "expected_revision": 1, "note": "better since July"}, 1),
@@ -115,7 +117,7 @@ def shortened(answer: Any, name: str = "") -> Any:
 
 def ask(client: TestClient, asked: Asked, names: dict[str, str]) -> dict[str, Any]:
     """The example of one request. Raises AssertionError where it fails."""
-    path, query = asked.path.format(**names), {**asked.query}
+    path, query = asked.path.format(**names), {name: _named(value, names) for name, value in asked.query.items()}
     text = json.dumps(asked.body)
     for name, value in names.items():
         text = text.replace(f"{{{name}}}", value)
@@ -129,59 +131,3 @@ def ask(client: TestClient, asked: Asked, names: dict[str, str]) -> dict[str, An
     return {**found, "response": shortened(answer.json())}
 
 
-def keep(operation: str, example: dict[str, Any]) -> None:
-    text = HIDDEN.sub(rf"\1{'x' * 43}", json.dumps(example, indent=1, ensure_ascii=False))
-    (EXAMPLES / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
-
-
-def promote(database: Database, folder: Path, bundles: Path) -> None:
-    """Three promotions by hand, of a registry on a folder."""
-    registry = FolderRegistry(folder)
-    promotions = Promotions(database, registry)
-    for _ in range(2):
-        registry.register("deals", bundles, RunRecord({}, {}, {"gate": "promoted"}))
-    for version, note in (("1", None), ("2", "better since July"), (None, None)):
-        promotions.make(Wish("deals", version, note=note), Origin("k3q7m2xw5r"))
-
-
-def main() -> None:
-    warnings.simplefilter("ignore")
-    company = generate(CompanySettings(n_deals=300)).dataset()
-    trained = clock.instant(clock.after_days(clock.micros(company.ends_at), -30.0))  # before the bridge's first date
-    EXAMPLES.mkdir(exist_ok=True)
-    with TemporaryDirectory() as folder:
-        home = Path(folder)
-        for target in TARGETS:
-            bundle.save(fit(company, target, trained, threads=1), cache_below(home) / target / "1")
-            (cache_below(home) / target / "current").write_text("1", encoding="utf-8")
-        held = Runtime(MemorySource(company), Champions(home))
-        held.refresh()
-        served = held.served()
-        assert served.clients is not None
-        names = {"deal": str(served.deals.ids[0]), "client": str(served.clients.ids[0])}
-        app = create_app(held, Settings(home=home, api_key=KEY), watching=False)
-        with TestClient(app, headers=showing(KEY)) as client:
-            promote(app.state.database, home / "registry", cache_below(home) / "deals" / "1")
-            for operation, asked in ASKED.items():
-                keep(operation, ask(client, asked, names))
-            rows = ask(client, ASKED["list_promotions"], names)["response"]["items"]
-            for operation, (body, row) in PROMOTED.items():
-                keep(operation, {"request": body, "response": rows[row]})
-        write(company, home, names)
-
-
-def write(company: Dataset, home: Path, names: dict[str, str]) -> None:
-    """The examples of requests that write, over a store of the company."""
-    url = f"sqlite:///{home / 'written.db'}"
-    store_of(company, url).close()
-    source = LastGood(url, home / "copies")
-    app = create_app(Runtime(source, Champions(home)), Settings(home=home, store_url=url, demo=True), watching=False)
-    other = next(each for each in company.tables["accounts"]["account_id"] if each != names["client"])
-    with TestClient(app, base_url="http://127.0.0.1") as client:
-        for operation, asked in WRITTEN.items():
-            keep(operation, ask(client, asked, {**names, "other": str(other)}))
-    source.close()
-
-
-if __name__ == "__main__":
-    main()
