@@ -18,7 +18,7 @@ from features import clock
 from features.errors import NotReadyError
 from serving import auth
 from serving.journal import Journal
-from serving.journal_rows import ForecastRow, Row, ScoreRow, compact, number
+from serving.journal_rows import ForecastRow, Row, ScoreRow, brief_reasons, compact, number
 from serving.outlook import Line, Outlook
 from serving.pipeline_rows import LISTED
 from serving.runtime import Served
@@ -122,6 +122,6 @@ def _reasons_row(served: Served, deal: dict[str, Any], days: float, said: Any, a
         asked=f"{days:g}",
         owner_id=deal["owner_id"],
         asked_by=asked_by,
-        answer=compact({"horizon_days": days, "reasons": said}),
+        answer=compact({"reasons": brief_reasons(said)}),
         **numbers,
     )

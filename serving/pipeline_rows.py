@@ -16,7 +16,8 @@ from serving.columns import Rows
 from serving.journal_rows import ScoreRow, compact, hashes, number
 from serving.ranking import Ranking
 from serving.runtime import Served
-from serving.score import DEALS, leaving
+from serving.score import leaving
+from serving.scored import DEALS
 from training.curves import Curves
 from training.targets import LOST, WON
 
@@ -64,15 +65,21 @@ def _row(
     )
 
 
+def curves_of_deals(curves: Curves, rows: Rows) -> Iterator[dict[str, Any]]:
+    """These rows of some curves, at the model's own days."""
+    won, lost = (np.round(curves.incidence[rows, :, cause - 1], DIGITS).tolist() for cause in (WON, LOST))
+    for p_won, p_lost in zip(won, lost, strict=True):
+        yield {"days": _days(curves), "p_won": p_won, "p_lost": p_lost}
+
+
 def _behind_deals(served: Served, ids: Ids) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Id, hash of the signals and curve of each deal."""
     rows = np.sort(served.dataset.deal_rows.get_indexer(pd.Index(ids, dtype=object)))
     signals = deal_signals(served.snapshot, served.rates, rows)
     model = served.bundles[DEALS].models[DEALS]
     curves = model.curves(signals, np.full(len(signals), served.snapshot.at, dtype=np.int64))
-    won, lost = (np.round(curves.incidence[:, :, cause - 1], DIGITS).tolist() for cause in (WON, LOST))
-    for key, hashed, p_won, p_lost in zip(signals.index, hashes(signals), won, lost, strict=True):
-        yield str(key), hashed, {"days": _days(curves), "p_won": p_won, "p_lost": p_lost}
+    for key, hashed, curve in zip(signals.index, hashes(signals), curves_of_deals(curves, np.arange(len(signals))), strict=True):
+        yield str(key), hashed, curve
 
 
 def _behind_clients(served: Served, ids: Ids) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -201,7 +201,19 @@ class InvalidDeal(BaseModel):
     errors: list[FieldError] = Field(description=f"The first {SHOWN_ERRORS} rules that the deal breaks, and where.")
 
 
-class ScoreAnswer(Stamped):
+class Kept(BaseModel):
+    """Where the journal has the scores of an answer."""
+
+    persisted: bool = Field(
+        default=True,
+        description="Whether the scores are in the journal's database; false: on this server's disk, see `not_persisted`.",
+    )
+    not_persisted: str | None = Field(
+        default=None, description="What it means that they are not, in English; null where they are.", examples=[None]
+    )
+
+
+class ScoreAnswer(Stamped, Kept):
     """One result for each posted deal, in the order of the request."""
 
     results: list[ScoredDeal | InvalidDeal] = Field(
@@ -287,7 +299,7 @@ class InvalidClient(BaseModel):
     errors: list[FieldError] = Field(description=f"The first {SHOWN_ERRORS} rules that the client breaks, and where.")
 
 
-class ScoreClientsAnswer(Stamped):
+class ScoreClientsAnswer(Stamped, Kept):
     """One result for each posted client, in the order of the request."""
 
     horizon_days: int = Field(description="The organisation's horizon, that of `p_leaves`, in days.", examples=[90])

@@ -78,7 +78,9 @@ def test_reasons_are_recorded_once_for_each_horizon(app: TestClient) -> None:
     app.get(f"/v1/deals/{deal['deal_id']}", params={"parts": "curve"})
     found = rows(app, SCORES)
     assert (found["kind"].tolist(), found["asked"].tolist()) == (["reasons", "reasons"], ["30", "60"])
-    assert json.loads(found["answer"].iloc[1]) == {"horizon_days": 60.0, "reasons": answer["reasons"]}
+    stored, said = json.loads(found["answer"].iloc[1])["reasons"], answer["reasons"]
+    assert (stored["days"], stored["reference"]) == (60.0, said["reference"]["p"])
+    assert stored["groups"] == {item["group"]: item["contribution"] for item in said["items"]}
     assert (found["p_won"].iloc[0], found["owner_id"].iloc[0]) == (deal["p_won"], deal["owner_id"])
 
 
