@@ -66,7 +66,7 @@ class IssuedClient(Issued):
 class HistoryAnswer(BaseModel):
     """What was answered, the newest as_of first.
 
-    A list's answer gets a row where it moved by half a percentage point or more, and at least once a week.
+    A list's answer gets a row where it moved by a percentage point or more, and at least once a week.
     """
 
     next_cursor: str | None = Field(description="Pass it as `cursor` to get older rows; null where there are none.")

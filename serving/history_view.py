@@ -1,6 +1,6 @@
 """The course of one answer over the last weeks, as a page shows it: the journal's rows as a value for each day.
 
-Between two rows an answer stood where the first of them put it, to within half a point; so the line is a step a day.
+Between two rows an answer stood where the first of them put it, to within a point; so the line is a step a day.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 A list of 100,000 deals is recomputed every hour and after every change of the data, and nearly all of its answers are then what
 they were. A row is written where the list says something else than the last row of that deal or client does:
 
-* one of its probabilities moved by `step` or more (half a percentage point), or there is a reason now, or none any more;
+* one of its probabilities moved by `step` or more (a percentage point), or there is a reason now, or none any more;
 * its amount, its owner, the model or the fiscal quarter is another one;
 * or the last row is a week old, so that every answer has a row within a week before it.
 
@@ -11,7 +11,7 @@ So at any moment the journal knows every answer of the lists to within `step`; `
 worker claims a take (target, revision, model and hour) before it writes. One that dies in the middle leaves rows out, and the
 next take writes them, because they are still missing.
 
-Worked example: a deal stands at 0.412 on Monday (a row), 0.414 on Tuesday (none), 0.421 on Wednesday (a row), and is not touched
+Worked example: a deal stands at 0.412 on Monday (a row), 0.414 on Tuesday (none), 0.425 on Wednesday (a row), and moves no more
 until the Wednesday after, when it gets a row again.
 """
 

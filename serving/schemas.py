@@ -108,7 +108,7 @@ class Moving(BaseModel):
     """Where an answer is heading: against the last score recorded a week before, or earlier."""
 
     trend: Literal["up", "down", "steady"] | None = Field(
-        default=None, description="up or down: the answer moved by 0.03 or more in a week; null: see `no_trend`.", examples=["up"]
+        default=None, description="up or down: the answer moved by 0.05 or more in a week; null: see `no_trend`.", examples=["up"]
     )
     trend_change: float | None = Field(
         default=None,

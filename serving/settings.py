@@ -109,7 +109,7 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(default=0.3, gt=0)
     registry_poll_seconds: float = Field(default=300.0, gt=0)
     journal_days: int = Field(default=730, ge=30)
-    journal_step: float = Field(default=0.005, ge=0, le=0.1)
+    journal_step: float = Field(default=0.01, ge=0, le=0.1)
     spool_megabytes: int = Field(default=100, ge=1, le=100_000)
     spool_full: Literal["refuse", "drop_oldest"] = "refuse"
 

@@ -131,3 +131,64 @@ def ask(client: TestClient, asked: Asked, names: dict[str, str]) -> dict[str, An
     return {**found, "response": shortened(answer.json())}
 
 
+def _named(value: Any, names: dict[str, str]) -> Any:
+    return value.format(**names) if isinstance(value, str) else value
+
+
+def keep(operation: str, example: dict[str, Any]) -> None:
+    text = HIDDEN.sub(rf"\1{'x' * 43}", json.dumps(example, indent=1, ensure_ascii=False))
+    (EXAMPLES / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def promote(database: Database, folder: Path, bundles: Path) -> None:
+    """Three promotions by hand, of a registry on a folder."""
+    registry = FolderRegistry(folder)
+    promotions = Promotions(database, registry)
+    for _ in range(2):
+        registry.register("deals", bundles, RunRecord({}, {}, {"gate": "promoted"}))
+    for version, note in (("1", None), ("2", "better since July"), (None, None)):
+        promotions.make(Wish("deals", version, note=note), Origin("k3q7m2xw5r"))
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    company = generate(CompanySettings(n_deals=300)).dataset()
+    trained = clock.instant(clock.after_days(clock.micros(company.ends_at), -30.0))  # before the bridge's first date
+    EXAMPLES.mkdir(exist_ok=True)
+    with TemporaryDirectory() as folder:
+        home = Path(folder)
+        for target in TARGETS:
+            bundle.save(fit(company, target, trained, threads=1), cache_below(home) / target / "1")
+            (cache_below(home) / target / "current").write_text("1", encoding="utf-8")
+        held = Runtime(MemorySource(company), Champions(home))
+        held.refresh()
+        served = held.served()
+        assert served.clients is not None
+        names = {"deal": str(served.deals.ids[0]), "client": str(served.clients.ids[0])}
+        app = create_app(held, Settings(home=home, api_key=KEY), watching=False)
+        with TestClient(app, headers=showing(KEY)) as client:
+            promote(app.state.database, home / "registry", cache_below(home) / "deals" / "1")
+            app.state.recorder.record(served)  # as the server does when it takes up data
+            for operation, asked in ASKED.items():
+                keep(operation, ask(client, asked, names))
+            rows = ask(client, ASKED["list_promotions"], names)["response"]["items"]
+            for operation, (body, row) in PROMOTED.items():
+                keep(operation, {"request": body, "response": rows[row]})
+        write(company, home, names)
+
+
+def write(company: Dataset, home: Path, names: dict[str, str]) -> None:
+    """The examples of requests that write, over a store of the company."""
+    url = f"sqlite:///{home / 'written.db'}"
+    store_of(company, url).close()
+    source = LastGood(url, home / "copies")
+    app = create_app(Runtime(source, Champions(home)), Settings(home=home, store_url=url, demo=True), watching=False)
+    other = next(each for each in company.tables["accounts"]["account_id"] if each != names["client"])
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        for operation, asked in WRITTEN.items():
+            keep(operation, ask(client, asked, {**names, "other": str(other)}))
+    source.close()
+
+
+if __name__ == "__main__":
+    main()

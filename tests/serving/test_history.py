@@ -16,6 +16,7 @@ from serving.journal_rows import ScoreRow
 from serving.recorder import Recorder
 from serving.runtime import Runtime, Served, build
 from serving.settings import Settings
+from serving.sight import Sight
 from serving.trend import JournaledPast
 from tests.serving.conftest import MemorySource
 
@@ -103,7 +104,9 @@ def test_a_closed_deal_has_a_history_for_those_who_saw_its_owner_s_deals(app: Te
     statuses = {}
     whole = served(app)
     for owners in (None, frozenset({"U-1"}), frozenset({"U-2"}), frozenset[str]()):
-        app.app.state.runtime._held = replace(whole, owners=owners)  # type: ignore[attr-defined]
+        app.app.state.runtime._held = (
+            whole if owners is None else replace(whole, sight=Sight("U", owners, frozenset(), frozenset(), "U"), whole=whole)
+        )  # type: ignore[attr-defined]
         statuses[owners] = app.get("/v1/history/deals", params={"deal_id": "closed"}).status_code
     assert list(statuses.values()) == [200, 200, 404, 404]
 

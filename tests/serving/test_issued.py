@@ -1,6 +1,5 @@
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,7 @@ def test_another_period_and_split_are_recorded_beside_it(app: TestClient) -> Non
 
 def test_the_forecast_of_a_part_is_not_recorded_as_that_of_the_company(app: TestClient) -> None:
     held: Any = app.app.state.runtime  # type: ignore[attr-defined]
-    held._held = replace(held.served(), owners=frozenset({"U-1"}))
+    held._held = held.served().seen_by(held.served().deals.row(0)["owner_id"])
     assert app.get("/v1/forecast").status_code == 200
     assert len(rows(app, FORECASTS)) == 0
 

@@ -176,7 +176,7 @@ def test_the_trend_is_the_change_against_a_week_before(database: Database, at: A
         assert before is not None
         change = now["p_won"] - before["p_won"]
         assert now["trend_change"] == pytest.approx(change)
-        assert now["trend"] == ("up" if change >= 0.03 else "down" if change <= -0.03 else "steady")
+        assert now["trend"] == ("up" if change >= 0.05 else "down" if change <= -0.05 else "steady")
         assert (now["trend_since"], now["no_trend"]) == (first.as_of, None)
     assert served.clients is not None
     assert set(served.clients.columns["trend"]) <= {"up", "down", "steady"}
