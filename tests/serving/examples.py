@@ -97,6 +97,8 @@ ASKED: Final = {
     "revoke_key": Asked("/v1/keys/{key}", method="DELETE"),
     "list_audit": Asked("/v1/audit", {"limit": 2}),
     "list_promotions": Asked("/v1/models/promotions"),
+    "get_deal_history": Asked("/v1/history/deals", {"deal_id": "{deal}"}),
+    "get_client_history": Asked("/v1/history/clients", {"account_id": "{client}"}),
 }
 PROMOTED: Final[dict[str, tuple[dict[str, Any], int]]] = {
     "promote_model": ({"target": "deals", "version": "2", "expected_revision": 1, "note": "better since July"}, 1),
@@ -131,7 +133,7 @@ def shortened(answer: Any, name: str = "") -> Any:
 
 def ask(client: TestClient, asked: Asked, names: dict[str, str]) -> dict[str, Any]:
     """The example of one request. Raises AssertionError where it fails."""
-    path, query = asked.path.format(**names), {**asked.query}
+    path, query = asked.path.format(**names), {name: _named(value, names) for name, value in asked.query.items()}
     text = json.dumps(asked.body)
     for name, value in names.items():
         text = text.replace(f"{{{name}}}", value)
@@ -143,6 +145,10 @@ def ask(client: TestClient, asked: Asked, names: dict[str, str]) -> dict[str, An
     found: dict[str, Any] = {"parameters": query} if query else {}
     found |= {} if body is None else {"request": body}
     return {**found, "response": shortened(answer.json())}
+
+
+def _named(value: Any, names: dict[str, str]) -> Any:
+    return value.format(**names) if isinstance(value, str) else value
 
 
 def keep(operation: str, example: dict[str, Any]) -> None:
@@ -178,6 +184,7 @@ def main() -> None:
         app = create_app(held, Settings(home=home, api_key=KEY), watching=False)
         with TestClient(app, headers=showing(KEY)) as client:
             promote(app.state.database, home / "registry", cache_below(home) / "deals" / "1")
+            app.state.recorder.record(served)  # as the server does when it takes up data
             for operation, asked in ASKED.items():
                 keep(operation, ask(client, asked, names))
             rows = ask(client, ASKED["list_promotions"], names)["response"]["items"]
