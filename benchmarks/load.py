@@ -9,7 +9,8 @@ signals as numbers. All traffic is on 127.0.0.1, and whatever drives it shares t
 
 * at 100 requests a second (open loop): median and 99th percentile of the real route and of the empty one;
 * throughput at 16 and 64 connections (closed loops), with `reasons: false`, with reasons as they come by default, and of both
-  yardsticks; each server is driven in turn, round by round, and the medians of the rounds are shown;
+  yardsticks; each server is driven in turn, round by round, and the medians of the rounds are shown. Beside them the processor
+  time that a request costs the server: a busy machine moves it less than the requests a second;
 * a batch of 500 deals with their histories, and the list of 50 from 100,000 open deals with filters and a cursor;
 * from start to ready, what of it is imports, and the memory of the server's processes.
 """
@@ -56,7 +57,7 @@ class Target:
     """A route to drive: where it is, and what it is sent."""
 
     name: str
-    port: int
+    server: Running
     path: str
     bodies: Sequence[bytes]
 
@@ -73,7 +74,7 @@ def main() -> None:
         server = stack.enter_context(running(command, port, Exchange("GET", "/readyz"), environment))
         print(f"start to ready {server.seconds:.1f} s; resident {_megabytes(server)} MB")
         deals = [deal.model_dump(mode="json", exclude_defaults=True) for deal in requests(company, options.deals)]
-        targets = [*_own(port, deals), stack.enter_context(_empty(deals))]
+        targets = [*_own(server, deals), stack.enter_context(_empty(deals))]
         if not options.without_mlflow:
             targets.append(stack.enter_context(_mlflow(Path(folder), company, champion)))
         _latency(targets, options.seconds)
@@ -107,11 +108,11 @@ def prepared(home: Path) -> tuple[Dataset, bundle.Bundle]:
     return company, bundle.load(cache_below(home) / "deals" / "1")
 
 
-def _own(port: int, deals: Sequence[dict[str, Any]]) -> list[Target]:
+def _own(server: Running, deals: Sequence[dict[str, Any]]) -> list[Target]:
     plain = [json.dumps({"deals": deal, "reasons": False}).encode() for deal in deals]
     return [
-        Target(PLAIN, port, "/v1/score", plain),
-        Target(REASONS, port, "/v1/score", [json.dumps({"deals": deal}).encode() for deal in deals]),
+        Target(PLAIN, server, "/v1/score", plain),
+        Target(REASONS, server, "/v1/score", [json.dumps({"deals": deal}).encode() for deal in deals]),
     ]
 
 
@@ -120,8 +121,8 @@ def _empty(deals: Sequence[dict[str, Any]]) -> Iterator[Target]:
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.load_servers", "empty", str(port)]
     bodies = [json.dumps({"deals": deal}).encode() for deal in deals]
-    with running(command, port, Exchange("POST", "/")):
-        yield Target(EMPTY, port, "/", bodies)
+    with running(command, port, Exchange("POST", "/")) as server:
+        yield Target(EMPTY, server, "/", bodies)
 
 
 @contextmanager
@@ -137,38 +138,44 @@ def _mlflow(folder: Path, company: Dataset, champion: bundle.Bundle) -> Iterator
     bodies = [json.dumps({"dataframe_split": {"columns": columns, "data": [row.tolist()]}}).encode() for row in matrix]
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder / "mlflow"), "-p", str(port)]
     path = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}  # it looks there for uvicorn
-    with running([*command, "--env-manager", "local"], port, Exchange("GET", "/ping"), path):
-        yield Target(MLFLOW, port, "/invocations", bodies)
+    with running([*command, "--env-manager", "local"], port, Exchange("GET", "/ping"), path) as server:
+        yield Target(MLFLOW, server, "/invocations", bodies)
 
 
 def _latency(targets: Sequence[Target], seconds: int) -> None:
     print(f"\nopen loop, {PER_SECOND} requests a second:     p50 ms   p99 ms   refused")
     for target in targets:
         asked = [Exchange("POST", target.path, body) for body in target.bodies]
-        timed(target.port, asked[:20])
-        seen = opened(target.port, asked, PER_SECOND, seconds)
+        timed(target.server.port, asked[:20])
+        seen = opened(target.server.port, asked, PER_SECOND, seconds)
         print(f"{target.name:<36} {seen.p50:>9.1f} {seen.p99:>8.1f} {seen.refused:>9}", flush=True)
 
 
 def _throughput(targets: Sequence[Target], options: Any) -> None:
-    print("\nclosed loops:          connections  requests/s   p50 ms   p99 ms   refused  x mlflow  x empty")
+    print("\nclosed loops:          connections  requests/s   p50 ms   p99 ms   refused  CPU ms  x mlflow  x empty")
     for connections in (16, 64):
-        seen: dict[str, list[Closed]] = {target.name: [] for target in targets}
+        seen: dict[str, list[tuple[Closed, float]]] = {target.name: [] for target in targets}
         for _ in range(options.rounds):
             for target in targets:
-                found = closed(target.port, target.path, target.bodies, connections, options.seconds)
-                seen[target.name].append(found)
-        speed = {name: _median(runs, lambda each: each.per_second) for name, runs in seen.items()}
+                seen[target.name].append(_driven(target, connections, options.seconds))
+        speed = {name: _median(runs, lambda run: run[0].per_second) for name, runs in seen.items()}
         for name, runs in seen.items():
             ratios = [f"{speed[name] / speed[base]:>8.2f}" if base in speed else " " * 8 for base in (MLFLOW, EMPTY)]
-            times = [_median(runs, lambda each: each.p50), _median(runs, lambda each: each.p99)]
-            refused = sum(each.refused for each in runs)
-            figures = f"{connections:>11} {speed[name]:>11.0f} {times[0]:>8.1f} {times[1]:>8.1f} {refused:>9}"
+            times = [_median(runs, lambda run: run[0].p50), _median(runs, lambda run: run[0].p99)]
+            refused, cost = sum(run[0].refused for run in runs), _median(runs, lambda run: run[1])
+            figures = f"{connections:>11} {speed[name]:>11.0f} {times[0]:>8.1f} {times[1]:>8.1f} {refused:>9} {cost:>7.2f}"
             print(f"{name:<22} {figures}  {'  '.join(ratios)}", flush=True)
 
 
-def _median(found: Sequence[Closed], figure: Callable[[Closed], float]) -> float:
-    return statistics.median(figure(each) for each in found)
+def _driven(target: Target, connections: int, seconds: int) -> tuple[Closed, float]:
+    """What a closed loop saw, and the processor time that a request cost the server, in ms."""
+    before = target.server.processor()
+    found = closed(target.server.port, target.path, target.bodies, connections, seconds)
+    return found, (target.server.processor() - before) * 1e3 / (found.per_second * seconds)
+
+
+def _median(runs: Sequence[tuple[Closed, float]], figure: Callable[[tuple[Closed, float]], float]) -> float:
+    return statistics.median(figure(run) for run in runs)
 
 
 def _batch(port: int, deals: Sequence[dict[str, Any]]) -> None:

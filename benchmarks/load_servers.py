@@ -35,14 +35,21 @@ class Running:
 
     def resident(self) -> list[float]:
         """Resident memory of each process of the group, in MB, the largest first."""
+        lines = [line for text in self._told("status") for line in text.splitlines()]
+        return sorted((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), reverse=True)
+
+    def processor(self) -> float:
+        """Seconds of processor time that the processes of the group have taken so far, their kernel's included."""
+        fields = [text.rpartition(")")[2].split() for text in self._told("stat")]
+        return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+
+    def _told(self, file: str) -> list[str]:
+        """What the system says of each process of the group."""
         found = []
-        for status in Path("/proc").glob("[0-9]*/status"):
-            try:
-                if os.getpgid(int(status.parent.name)) == self.pid:
-                    found += [int(line.split()[1]) / 1024 for line in status.read_text().splitlines() if line.startswith("VmRSS")]
-            except (ProcessLookupError, FileNotFoundError, PermissionError):
-                continue
-        return sorted(found, reverse=True)
+        for told in Path("/proc").glob(f"[0-9]*/{file}"):
+            with suppress(ProcessLookupError, FileNotFoundError, PermissionError):
+                found += [told.read_text()] if os.getpgid(int(told.parent.name)) == self.pid else []
+        return found
 
 
 @contextmanager

@@ -230,8 +230,8 @@ def connect(url: str) -> sa.Engine:
 def _prepare_sqlite(driver: Any, _record: object) -> None:
     """Real transactions, which Python's driver opens only before some statements, and readers beside a writer."""
     driver.isolation_level = None
-    driver.execute("PRAGMA journal_mode=WAL")
     driver.execute("PRAGMA busy_timeout=30000")
+    driver.execute("PRAGMA journal_mode=WAL")
     driver.execute("PRAGMA cache_size=-200000")
     driver.execute("PRAGMA temp_store=MEMORY")
 

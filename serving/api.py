@@ -7,11 +7,11 @@ wait.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 
@@ -28,6 +28,8 @@ from serving import (
     errors,
     forecast_api,
     forecast_page,
+    history_api,
+    journal_api,
     keys_api,
     kpi_api,
     limits,
@@ -36,6 +38,7 @@ from serving import (
     openapi,
     probes_api,
     promotions_api,
+    recorder,
     records_api,
     runtime,
     score_api,
@@ -52,6 +55,7 @@ from serving.database import Database
 from serving.forecaster import Forecasts
 from serving.gate import KeyGate
 from serving.identity import KeyHolders
+from serving.issued import Issued
 from serving.journal import open_journal
 from serving.keyring import KeyRing
 from serving.newest import Answers
@@ -90,6 +94,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     keys_api.router,
     records_api.router,
     promotions_api.router,
+    history_api.router,
+    journal_api.router,
 )
 
 
@@ -101,15 +107,11 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
         upgrade = background.start(partial(_bring_up_to_date, app.state.database))
         await asyncio.wait([asyncio.wrap_future(upgrade)], timeout=UPGRADE_SECONDS)
         app.state.journal.start()
-        jobs = (
-            [runtime.watch(held, settings), runtime.watch_settling(held), runtime.watch_registry(held, settings)]
-            if watching
-            else []
-        )
-        tasks = [asyncio.create_task(job) for job in jobs]
+        tasks = [asyncio.create_task(job) for job in (_jobs(app, held, settings) if watching else ())]
         yield
         for batcher in (app.state.deal_scores, app.state.client_scores):
             await asyncio.to_thread(batcher.close)
+        app.state.recorder.stop()
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -130,9 +132,11 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.state.deal_scores, app.state.client_scores = Batcher(*deal_batch.stages()), Batcher(client_batch.stage())
     app.state.database = Database(connect(settings.store_url))
     app.state.journal = open_journal(app.state.database, settings)
+    app.state.issued = Issued(app.state.journal)
     ring = KeyRing(app.state.database, settings)
     app.state.keys, app.state.people, app.state.attempts = ring, KeyHolders(ring), Attempts()
     app.state.cookies = Cookies(Sessions(app.state.database, app.state.people))
+    app.state.recorder = recorder.Recorder(app.state.database, settings.journal_step, settings.journal_days)
     app.state.forecasts, app.state.answers = Forecasts(settings.home, settings.threads), Answers()
     for router in ROUTERS:
         app.include_router(guarded(router))
@@ -149,6 +153,12 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.add_middleware(Observed)
     app.add_middleware(limits.StrictHeaders)
     return app
+
+
+def _jobs(app: FastAPI, held: Runtime, settings: Settings) -> tuple[Coroutine[Any, Any, None], ...]:
+    """What keeps data and champions up to date, and records what is served."""
+    watched = runtime.watch(held, settings), runtime.watch_settling(held), runtime.watch_registry(held, settings)
+    return *watched, recorder.watch(held, app.state.recorder)
 
 
 def _bring_up_to_date(database: Database) -> None:

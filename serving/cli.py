@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from features.errors import DataError, DealcastError, UsageError
-from serving import cli_calls, cli_doctor, cli_forecast, cli_keys, cli_kpis, cli_serve
+from serving import cli_calls, cli_doctor, cli_forecast, cli_journal, cli_keys, cli_kpis, cli_serve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +55,7 @@ app = typer.Typer(
 app.add_typer(cli_forecast.app)
 app.add_typer(cli_calls.app)
 app.add_typer(cli_kpis.app)
+app.add_typer(cli_journal.app, name="journal")
 app.add_typer(cli_keys.app, name="keys", help="Make, list, rotate and revoke the keys of the API.")
 app.add_typer(cli_keys.log, name="audit-log", help="What was done: logins, keys, promotions, exports.")
 app.add_typer(cli_serve.app)

@@ -76,10 +76,15 @@ class DealJob:
 
 @dataclass(frozen=True)
 class Answered:
-    """The answer to a request: the moment, and a row for each deal in the order of the request."""
+    """The answer to a request: the moment, and a row for each deal in the order of the request.
+
+    scored  what the rows were read off, with those of other requests; `at` says where each deal stands in it, -1: nowhere
+    """
 
     as_of: datetime
     rows: list[Row]
+    scored: ScoredDeals | None = None
+    at: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -231,7 +236,7 @@ def _outcome(
         _row(job, deal, scored.snapshot.at, common[row] if row >= 0 else None, beyond, read)
         for deal, row, read in zip(job.deals, at, points, strict=True)
     ]
-    answered = Answered(scored.snapshot.as_of.to_pydatetime(), rows)
+    answered = Answered(scored.snapshot.as_of.to_pydatetime(), rows, scored, at)
     explained = [place for place, row in enumerate(rows) if row["reason"] is None]
     if not job.reasons or not explained:
         return answered

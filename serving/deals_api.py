@@ -15,6 +15,7 @@ from serving.current import Current
 from serving.errors import declared
 from serving.explained import explained, quarter_days
 from serving.grade import graded
+from serving.issued import asker_of, issued_of
 from serving.list_queries import DealPart, DealQuery, DealsQuery, Id
 from serving.narrowing import deal_filters, sort_of
 from serving.runtime import Served
@@ -64,6 +65,8 @@ def get_deal(
     else:
         found |= {"horizons": served.one(deal_id).at(query.horizons)}
         found |= {part: _part(served, deal, part, query.horizon_days) for part in query.parts}
+        days = query.horizon_days or quarter_days(served)
+        issued_of(request).reasons(served, deal, days, found["reasons"], asker_of(request))
     return schemas.DealAnswer.model_validate({**stamp(served, "deals"), **found})
 
 

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from serving import bridge_answers, forecast_answers
 from serving.auth import Scope, needs
-from serving.current import served_for
+from serving.current import Current, served_for
 from serving.errors import declared
 from serving.forecast_schemas import BridgeAnswer, BridgeQuery, ForecastAnswer, ForecastQuery, WhatIfAnswer, WhatIfRequest
 from serving.forecaster import Forecaster, Forecasts
+from serving.issued import asker_of, issued_of
 from serving.runtime import Served
 from serving.strict import StrictRoute
 
@@ -40,9 +41,12 @@ router = APIRouter(
 
 
 @router.get("/forecast", operation_id="get_forecast")
-def get_forecast(forecaster: Known, query: Annotated[ForecastQuery, Query()]) -> ForecastAnswer:
+def get_forecast(served: Current, request: Request, query: Annotated[ForecastQuery, Query()]) -> ForecastAnswer:
     """The bookings of a period: won, open, new, their intervals, plan and P(plan), and how good such forecasts were."""
-    return forecast_answers.forecast(forecaster, forecast_answers.asked_outlook(forecaster, query))
+    forecaster = forecaster_of(request, served)
+    found = forecast_answers.asked_outlook(forecaster, query)
+    issued_of(request).forecast(served, found, asker_of(request))
+    return forecast_answers.forecast(forecaster, found)
 
 
 @router.post("/forecast/what-if", operation_id="ask_what_if", responses=declared(400, 408, 413, 415))

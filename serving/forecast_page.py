@@ -23,6 +23,7 @@ from serving.calls_api import Kept
 from serving.forecast_api import Known
 from serving.forecast_schemas import By
 from serving.forecaster import Forecaster
+from serving.issued import asker_of, issued_of
 from serving.language import Tongue
 from serving.outlook import Outlook, Span, outlook
 from serving.span_chart import HEIGHT, WIDTH, bar, recurring_bar, scale_of
@@ -41,6 +42,7 @@ def forecast_page(view: Annotated[FullView, Depends(full_view)], forecaster: Kno
     by = query.get("by") if query.get("by") in SPLITS else "team"
     found = outlook(forecaster, _window(forecaster, query.get("period")), by or "team")
     served, currency = view.served, view.served.dataset.organisation.currency
+    issued_of(view.request).forecast(served, found, asker_of(view.request))
     return view.render(
         "forecast.html",
         found=found,

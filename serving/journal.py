@@ -88,6 +88,7 @@ class Journal:
         self._stopped = threading.Event()
         self._up = True
         self._rejected = 0
+        self._written = False
         self._committer: _Committer | None = None
 
     async def append(self, rows: Sequence[Row]) -> bool:
@@ -190,6 +191,7 @@ class Journal:
         if self._committer is None:
             self._committer = _Committer(self.database.engine)
         self._committer.commit(rows)
+        self._written = True
 
     def _leave_committer(self) -> None:
         if self._committer is not None:
@@ -201,6 +203,7 @@ class Journal:
         while True:
             try:
                 self._bring_over()
+                self._checkpoint()
             except Exception as error:
                 log.debug("the journal's database does not answer yet: %s", error)
             if self._stopped.wait(RETRY_SECONDS):
@@ -216,6 +219,14 @@ class Journal:
         if not self._up:
             self._up = True
             log.warning("the journal's database answers again; rows brought over from the spool: %s", brought)
+
+    def _checkpoint(self) -> None:
+        """Copy SQLite's log into its file, as far as no reader stands in the way."""
+        if self.database.engine.dialect.name == "sqlite" and self._written:
+            self._written = False
+            with self.database.engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def _deliver(self, rows: Sequence[spool.Row]) -> None:
         """Write spooled rows; those that the database refuses are left out and counted, or they would block all others."""
@@ -279,6 +290,7 @@ class _Committer:
             driver: Any = connection.connection.driver_connection
             driver.execute(f"PRAGMA busy_timeout={LOCK_MILLISECONDS}")
             driver.execute("PRAGMA synchronous=FULL")
+            driver.execute("PRAGMA wal_autocheckpoint=0")  # the mender copies the log into the file: nobody waits for that
         return connection
 
 

@@ -19,6 +19,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import numpy as np
@@ -101,19 +102,38 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def brief_reasons(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Reasons without their words, which follow from the numbers: reference, each group's part, signals with the usual value."""
+    return {
+        "days": said["days"],
+        "reference": said["reference"]["p"],
+        "groups": {item["group"]: item["contribution"] for item in said["items"]},
+        "signals": {each["name"]: [each["value"], each["usual"]] for item in said["items"] for each in item["signals"]},
+    }
+
+
 def hashes(signals: pd.DataFrame) -> list[str]:
-    """SHA-256 of each row of signals: its numbers as 64-bit floats, its texts, and flags as numbers, in the order of the columns.
+    """SHA-256 of each row of signals: its numbers (64-bit floats, flags too), then its texts, in the order of the columns.
 
     Equal rows have equal hashes, in whatever table they stand; one kind of missing number, and one of missing text.
     """
-    texts = [name for name in signals if not _is_number(signals[name])]
-    numbers = signals.drop(columns=texts).astype("float64").to_numpy(dtype="<f8", na_value=np.nan)
-    numbers = np.ascontiguousarray(np.where(np.isnan(numbers), np.nan, numbers + 0.0))
-    words = [signals[name].astype(object).where(signals[name].notna(), "\x00").astype(str).tolist() for name in texts]
-    lines = zip(*words, strict=True) if words else ((),) * len(signals)
-    return [
-        hashlib.sha256(row.tobytes() + "\x1f".join(line).encode()).hexdigest() for row, line in zip(numbers, lines, strict=True)
-    ]
+    numeric, textual = _kinds(tuple(signals.dtypes.items()))
+    numbers = signals[numeric].to_numpy(dtype="<f8", na_value=np.nan) + 0.0  # minus nought is nought
+    numbers[np.isnan(numbers)] = np.nan
+    words = [signals[name].to_numpy(dtype=object) for name in textual]
+    return [_hash(row.tobytes(), [column[at] for column in words]) for at, row in enumerate(numbers)]
+
+
+def _hash(numbers: bytes, words: list[Any]) -> str:
+    text = "\x1f".join(word if isinstance(word, str) else "\x00" for word in words)
+    return hashlib.sha256(numbers + text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _kinds(dtypes: tuple[tuple[Any, Any], ...]) -> tuple[list[Any], list[Any]]:
+    """Which columns are numbers and which texts; found out once for each kind of table, for it takes milliseconds."""
+    textual = [name for name, kind in dtypes if not _is_number(kind)]
+    return [name for name, kind in dtypes if name not in textual], textual
 
 
 def number(value: Any) -> float | None:
@@ -121,5 +141,5 @@ def number(value: Any) -> float | None:
     return None if value is None or value != value else float(value)
 
 
-def _is_number(values: pd.Series) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype))
+def _is_number(kind: Any) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind))

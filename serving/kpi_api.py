@@ -17,7 +17,8 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from features.dataset import Dataset
-from serving import auth, current, forecast_api, goal_answers, kpi_answers, kpi_tables, team_answers
+from serving import audit_log, auth, current, forecast_api, goal_answers, kpi_answers, kpi_tables, team_answers
+from serving.audit_log import Event
 from serving.auth import Scope, needs
 from serving.errors import declared
 from serving.goal_chances import chances
@@ -102,16 +103,17 @@ router = APIRouter(
     response_model=KpisAnswer,
     responses={200: {"content": {CSV: {"schema": {"type": "string"}}}}},
 )
-def list_kpis(desk: Known, query: Annotated[KpisFormat, Query()]) -> KpisAnswer | Response:
+def list_kpis(request: Request, desk: Known, query: Annotated[KpisFormat, Query()]) -> KpisAnswer | Response:
     """KPIs by period and slice, each with numerator, denominator, interval, and the reason where there is no value."""
     answer = desk.answer(query, lambda asked: kpi_answers.kpis(desk.dataset, asked, desk.foresight, desk.loaded.sight))
     if query.format == "json":
         return answer
-    return csv_file("kpis.csv", answer.values)
+    return csv_file(request, "kpis.csv", answer.values)
 
 
-def csv_file(name: str, items: Sequence[BaseModel]) -> Response:
-    """A table to be kept as a file."""
+def csv_file(request: Request, name: str, items: Sequence[BaseModel]) -> Response:
+    """A table to be kept as a file. Who takes it is in the audit log, or it is not handed out. Raises NotReadyError."""
+    audit_log.record(request.app.state.database, audit_log.asked_by(request), Event("export", name, {"rows": len(items)}))
     return Response(kpi_tables.csv(items), media_type=CSV, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 

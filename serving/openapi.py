@@ -28,6 +28,7 @@ TAGS: Final = {
     "clients": "Active clients: P(the client leaves), value at risk, lifetime value.",
     "forecast": "Bookings of a period with intervals, what changed them, and what would.",
     "calls": "What people expect, kept beside what the model expects.",
+    "history": "What was answered before, by which model and as of when.",
     "kpis": "KPIs, funnel, team and goals; they need no model.",
     "models": "Which model answers, how good it was on later time, and what it reads.",
     "write_back": "Scores in the shape that a CRM takes them in.",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from serving.champions import TARGETS, Champions, fetch_champions
+from serving.promotion_watch import PromotionWatch
 from serving.settings import Settings
 
 State = Literal["fresh", "stale", "unknown"]
@@ -39,15 +40,22 @@ class Registry:
 
 
 async def ask(settings: Settings, tell: Callable[[Registry], None]) -> None:
-    """Ask for champions until cancelled, sooner while there is no answer, and tell each time what came of it."""
-    known, wait = Registry(), FIRST_WAIT
-    if set(Champions(settings.home).versions()) == set(TARGETS):
-        await asyncio.sleep(HEAD_START)
-    while True:
-        known = known.after(reached=await fetch_champions(settings))
-        tell(known)
-        await asyncio.sleep(wait if known.failures else settings.registry_poll_seconds)
-        wait = min(wait * 2, LONGEST_WAIT) if known.failures else FIRST_WAIT
+    """Ask for champions until cancelled: now and then, sooner while there is no answer, and as soon as another one is promoted.
+
+    Tells each time what came of it.
+    """
+    known, wait, watch = Registry(), FIRST_WAIT, PromotionWatch(settings)
+    try:
+        if set(Champions(settings.home).versions()) == set(TARGETS):
+            await watch.wait(await watch.mark(), HEAD_START)
+        while True:
+            before = await watch.mark()
+            known = known.after(reached=await fetch_champions(settings))
+            tell(known)
+            await watch.wait(before, wait if known.failures else settings.registry_poll_seconds)
+            wait = min(wait * 2, LONGEST_WAIT) if known.failures else FIRST_WAIT
+    finally:
+        watch.close()
 
 
 async def listen(file: Path, tell: Callable[[Registry], None]) -> None:

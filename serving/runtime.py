@@ -41,6 +41,7 @@ from serving.registry_watch import Registry, State
 from serving.scores import Scores
 from serving.settings import Settings
 from serving.sight import Sight, sight_of
+from serving.trend import NoPast, Past
 from training.bundle import Bundle, DamagedBundleError
 from training.similar import PastDeals, past_deals
 
@@ -199,10 +200,18 @@ class Served(Loaded):
         return past_deals(self.dataset, self.bundles["deals"].explainers["deals"], self.as_of)
 
     @classmethod
-    def of(cls, dataset: Dataset, revision: int, as_of: pd.Timestamp, bundles: Mapping[str, Bundle], scores: Scores) -> "Served":
-        """The scores as rankings, over data in which posted deals find their accounts without a wait."""
+    def of(
+        cls,
+        dataset: Dataset,
+        revision: int,
+        as_of: pd.Timestamp,
+        bundles: Mapping[str, Bundle],
+        scores: Scores,
+        past: Past | None = None,
+    ) -> "Served":
+        """The scores as rankings with their trends, over data in which posted deals find their accounts without a wait."""
         prepare(dataset)
-        return cls(dataset, revision, as_of, bundles, *scores.ranked())
+        return cls(dataset, revision, as_of, bundles, *scores.ranked(past or NoPast(), as_of))
 
 
 class Runtime:
@@ -212,11 +221,13 @@ class Runtime:
     lacks     what stands in the way while no Served is there
     stopping  whether the server is about to stop, so that it takes nothing more that can go elsewhere
     folder    where the workers of one server meet; None where this process is the whole server, and asks the registry itself
+    past      what was answered before, for the trends; nothing where none is given
     """
 
-    def __init__(self, source: Source, champions: Champions) -> None:
+    def __init__(self, source: Source, champions: Champions, past: Past | None = None) -> None:
         self.source = source
         self.champions = champions
+        self.past = past or NoPast()
         self.registry = Registry()
         self.lacks: Lack = "starting"
         self.stopping = False
@@ -290,7 +301,7 @@ class Runtime:
         held = self._held
         if not self.unsettled or not isinstance(held, Served):
             return False
-        whole, scores = _built(held.dataset, held.revision, held.bundles)
+        whole, scores = _built(held.dataset, held.revision, held.bundles, self.past)
         with self._one_at_a_time:
             now = self._held
             if now is held:
@@ -313,11 +324,11 @@ class Runtime:
         if renewal is None or renewal.revision == held.revision:
             return None
         if len(held.deals) <= FEW_DEALS:
-            served, new = _built(renewal.dataset, renewal.revision, held.bundles)
+            served, new = _built(renewal.dataset, renewal.revision, held.bundles, self.past)
         else:
             as_of = clock.now(renewal.dataset.ends_at)
             new = scores.patched(renewal, held.bundles, as_of)
-            served = Served.of(renewal.dataset, renewal.revision, as_of, held.bundles, new)
+            served = Served.of(renewal.dataset, renewal.revision, as_of, held.bundles, new, self.past)
         if "past_deals" in vars(held):
             vars(served)["past_deals"] = held.past_deals
         return served, new
@@ -372,7 +383,7 @@ class Runtime:
         if same and not self._outdated(revision, self._versions):
             return False
         renewed = self._renewed(self._held, self._scores, bundles)
-        self._hold(renewed or _built(self._dataset(revision), revision, bundles))
+        self._hold(renewed or _built(self._dataset(revision), revision, bundles, self.past))
         self._versions = {target: each.version for target, each in bundles.items()}
         return True
 
@@ -407,15 +418,15 @@ def _only(ranking: Ranking, name: str, wanted: frozenset[str]) -> Ranking:
     return ranking.only(np.flatnonzero(found.one_of(wanted)) if isinstance(found, Texts) else np.array([], dtype=np.intp))
 
 
-def build(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> Served:
+def build(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle], past: Past | None = None) -> Served:
     """Compute everything that is read often, as of now."""
-    return _built(dataset, revision, bundles)[0]
+    return _built(dataset, revision, bundles, past or NoPast())[0]
 
 
-def _built(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle]) -> tuple[Served, Scores]:
+def _built(dataset: Dataset, revision: int, bundles: Mapping[str, Bundle], past: Past) -> tuple[Served, Scores]:
     as_of = clock.now(dataset.ends_at)
     scores = Scores.of(dataset, bundles, as_of)
-    return Served.of(dataset, revision, as_of, bundles, scores), scores
+    return Served.of(dataset, revision, as_of, bundles, scores, past), scores
 
 
 async def watch(runtime: Runtime, settings: Settings) -> None:

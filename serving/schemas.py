@@ -104,7 +104,28 @@ class CurvePoint(BaseModel):
     extrapolated: bool = Field(description="Whether that day lies beyond what the model could observe.")
 
 
-class RankedDeal(Score):
+class Moving(BaseModel):
+    """Where an answer is heading: against the last score recorded a week before, or earlier."""
+
+    trend: Literal["up", "down", "steady"] | None = Field(
+        default=None, description="up or down: the answer moved by 0.05 or more in a week; null: see `no_trend`.", examples=["up"]
+    )
+    trend_change: float | None = Field(
+        default=None,
+        ge=-1,
+        le=1,
+        description="The answer now minus a week before: of a deal p_won, of a client p_leaves; -1 to 1.",
+        examples=[0.06],
+    )
+    trend_since: datetime | None = Field(default=None, description="As of when the earlier score was given.")
+    no_trend: Literal["no_journal", "no_score", "no_earlier_score"] | None = Field(
+        default=None,
+        description="Why there is no trend: no_earlier_score, none was recorded so long ago; no_score, there is none now; "
+        "no_journal, the journal does not answer. Null where there is one.",
+    )
+
+
+class RankedDeal(Score, Moving):
     """An open deal with what a manager reads beside its score."""
 
     name: str | None = Field(description="The deal's name.")
@@ -183,7 +204,19 @@ class InvalidDeal(BaseModel):
     errors: list[FieldError] = Field(description=f"The first {SHOWN_ERRORS} rules that the deal breaks, and where.")
 
 
-class ScoreAnswer(Stamped):
+class Kept(BaseModel):
+    """Where the journal has the scores of an answer."""
+
+    persisted: bool = Field(
+        default=True,
+        description="Whether the scores are in the journal's database; false: on this server's disk, see `not_persisted`.",
+    )
+    not_persisted: str | None = Field(
+        default=None, description="What it means that they are not, in English; null where they are.", examples=[None]
+    )
+
+
+class ScoreAnswer(Stamped, Kept):
     """One result for each posted deal, in the order of the request."""
 
     results: list[ScoredDeal | InvalidDeal] = Field(
@@ -191,7 +224,7 @@ class ScoreAnswer(Stamped):
     )
 
 
-class ClientAtRisk(BaseModel):
+class ClientAtRisk(Moving):
     """A client with the probability of losing it within the organisation's client horizon."""
 
     account_id: str = Field(description="The client's id.")
@@ -269,7 +302,7 @@ class InvalidClient(BaseModel):
     errors: list[FieldError] = Field(description=f"The first {SHOWN_ERRORS} rules that the client breaks, and where.")
 
 
-class ScoreClientsAnswer(Stamped):
+class ScoreClientsAnswer(Stamped, Kept):
     """One result for each posted client, in the order of the request."""
 
     horizon_days: int = Field(description="The organisation's horizon, that of `p_leaves`, in days.", examples=[90])

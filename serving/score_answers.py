@@ -18,8 +18,10 @@ from serving.batching import Batcher, OverloadedError
 from serving.client_batch import ClientJob
 from serving.deal_batch import Answered, DealJob
 from serving.errors import ProblemError
+from serving.journal import Journal
 from serving.posted import PostedDeal, ScoreRequest
 from serving.posted_clients import PostedClient, ScoreClientsRequest, own_ids
+from serving.posted_rows import client_rows, deal_rows
 from serving.runtime import Served
 from serving.score import YEAR
 
@@ -28,6 +30,10 @@ P = TypeVar("P", bound=BaseModel)
 
 QUICK_BYTES: Final = 65_536
 """A body up to this size is read where it arrives, within a millisecond or two; reading a larger one would hold up the others."""
+
+NOT_PERSISTED: Final = (
+    "The database does not answer. The scores are in the spool on this server's disk, and are brought over once it does."
+)
 
 _BLANK_DEAL: Final[dict[str, Any]] = {
     **dict.fromkeys(("index", *schemas.Score.model_fields)),
@@ -39,29 +45,44 @@ _BLANK_CLIENT: Final[dict[str, Any]] = {**dict.fromkeys(schemas.ScoredClient.mod
 CLIENTS: Final = posted_items.Kind("clients", "account_id", PostedClient, own_ids, lambda _: ())
 
 
-async def deals(served: Served, asked: ScoreRequest, body: bytes, batcher: Batcher) -> Response:
-    """One result for each posted deal. Raises ProblemError where too much work waits, UsageError for an as_of before training."""
+async def deals(
+    served: Served, asked: ScoreRequest, body: bytes, batcher: Batcher, journal: Journal, asked_by: str | None
+) -> Response:
+    """One result for each posted deal, given once it is in the journal.
+
+    Raises ProblemError where too much work waits, UsageError for an as_of before training, SpoolFullError where the journal can
+    keep nothing.
+    """
     kind = _kind_of_deals(served)
     items = await _read(body, lambda: posted_items.read(kind, asked.deals))
     fit = tuple(item.posted for item in items if item.posted is not None)
     job = DealJob(served, fit, tuple(asked.horizons), _moment(asked.as_of), asked.wants_reasons, body)
     answered: Answered = await _answer(batcher, job)
+    persisted = await journal.append(await _read(body, lambda: deal_rows(job, answered, asked_by)))
     results = _in_place(kind, items, answered, _BLANK_DEAL)
     _count("deals", served, results)
-    return _respond({**stamp(served, "deals"), "as_of": answered.as_of, "results": results})
+    return _respond({**stamp(served, "deals"), "as_of": answered.as_of, **kept(persisted), "results": results})
 
 
-async def clients(served: Served, asked: ScoreClientsRequest, body: bytes, batcher: Batcher) -> Response:
+async def clients(
+    served: Served, asked: ScoreClientsRequest, body: bytes, batcher: Batcher, journal: Journal, asked_by: str | None
+) -> Response:
     """One result for each posted client. Raises NotReadyError without a champion for clients; else as `deals`."""
     clients_of(served)
     items = await _read(body, lambda: posted_items.read(CLIENTS, asked.clients))
     fit = tuple(item.posted for item in items if item.posted is not None)
     job = ClientJob(served, fit, tuple(asked.horizons), _moment(asked.as_of), asked.wants_reasons)
     answered: Answered = await _answer(batcher, job)
+    persisted = await journal.append(await _read(body, lambda: client_rows(job, answered, body, asked_by)))
     own = {"horizon_days": served.dataset.organisation.client_horizon_days, "value_days": int(YEAR.days)}
     results = _in_place(CLIENTS, items, answered, _BLANK_CLIENT)
     _count("clients", served, results)
-    return _respond({**stamp(served, "clients"), **own, "as_of": answered.as_of, "results": results})
+    return _respond({**stamp(served, "clients"), **own, "as_of": answered.as_of, **kept(persisted), "results": results})
+
+
+def kept(persisted: bool) -> dict[str, Any]:
+    """Where the rows of the journal are, for an answer."""
+    return {"persisted": persisted, "not_persisted": None if persisted else NOT_PERSISTED}
 
 
 def _moment(as_of: datetime | None) -> pd.Timestamp | None:

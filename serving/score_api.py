@@ -7,6 +7,7 @@ from serving import posted, posted_clients, schemas, score_answers
 from serving.auth import Scope, needs
 from serving.current import Current
 from serving.errors import declared
+from serving.issued import asker_of
 from serving.strict import StrictRoute
 
 router = APIRouter(
@@ -25,12 +26,13 @@ router = APIRouter(
     responses=declared(400, 408, 413, 415),
 )
 async def score_deals(served: Current, asked: posted.ScoreRequest, request: Request) -> Response:
-    """Score deals that the CRM posts with their history; nothing of it is stored.
+    """Score deals that the CRM posts with their history; their scores go to the journal, their records are not kept.
 
     Each deal is checked by itself: one that cannot be read has its errors in the place of its score. Deals that several requests
     post at the same time are scored together, and each request gets the answer that it would have got alone.
     """
-    return await score_answers.deals(served, asked, await request.body(), request.app.state.deal_scores)
+    state, body = request.app.state, await request.body()
+    return await score_answers.deals(served, asked, body, state.deal_scores, state.journal, asker_of(request))
 
 
 @router.post(
@@ -41,9 +43,10 @@ async def score_deals(served: Current, asked: posted.ScoreRequest, request: Requ
     responses=declared(400, 408, 413, 415),
 )
 async def score_clients(served: Current, asked: posted_clients.ScoreClientsRequest, request: Request) -> Response:
-    """Score clients that the CRM posts with their history; nothing of it is stored.
+    """Score clients that the CRM posts with their history; their scores go to the journal, their records are not kept.
 
     A table that is sent replaces the account's stored rows of that table for this request; one that is not sent stays as stored.
     Each client is checked by itself: one that cannot be read has its errors in the place of its score.
     """
-    return await score_answers.clients(served, asked, await request.body(), request.app.state.client_scores)
+    state, body = request.app.state, await request.body()
+    return await score_answers.clients(served, asked, body, state.client_scores, state.journal, asker_of(request))

@@ -107,7 +107,8 @@ def scorecard_file(view: Full) -> Response:
     desk = desk_of(view.request, view.served)
     answer = kpi_answers.kpis(desk.dataset, KpisQuery.model_validate({**given, **chosen.moment}), desk.foresight, view.sight)
     whose = (chosen.node.dimension, chosen.node.id)
-    return csv_file("scorecard.csv", [each for each in answer.values if (each.node.dimension, each.node.id) == whose])
+    own = [each for each in answer.values if (each.node.dimension, each.node.id) == whose]
+    return csv_file(view.request, "scorecard.csv", own)
 
 
 def _chosen(view: KnownView) -> Chosen:

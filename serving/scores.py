@@ -17,6 +17,7 @@ from features.snapshot import Snapshot
 from features.store import Renewal
 from serving import score, traces
 from serving.ranking import Ranking
+from serving.trend import Past, with_trend
 from training.bundle import Bundle
 
 BEST_DEALS = ("expected_value", "p_won_this_quarter")
@@ -49,10 +50,14 @@ class Scores:
             return Scores(deals, new.clients, settled=False)
         return Scores(deals, _in_place(self.clients, new.clients, "account_id", renewal.touched.accounts), settled=False)
 
-    def ranked(self) -> tuple[Ranking, Ranking | None]:
-        """The tables, best first."""
-        deals = Ranking.of(self.deals, by=BEST_DEALS, key="deal_id")
-        return deals, None if self.clients is None else Ranking.of(self.clients, by=BEST_CLIENTS, key="account_id")
+    def ranked(self, past: Past, as_of: pd.Timestamp) -> tuple[Ranking, Ranking | None]:
+        """The tables with their trends, best first."""
+        moving = with_trend(self.deals, "deals", "deal_id", past, as_of)
+        deals = Ranking.of(moving, by=BEST_DEALS, key="deal_id")
+        if self.clients is None:
+            return deals, None
+        theirs = with_trend(self.clients, "clients", "account_id", past, as_of)
+        return deals, Ranking.of(theirs, by=BEST_CLIENTS, key="account_id")
 
 
 def _in_place(old: pd.DataFrame, new: pd.DataFrame, key: str, ids: Collection[str]) -> pd.DataFrame:

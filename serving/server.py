@@ -17,12 +17,15 @@ from typing import Final
 
 import uvicorn
 
+from features.store import connect
 from serving import traces
 from serving.api import create_app
 from serving.champions import Champions
+from serving.database import Database
 from serving.last_good import LastGood
 from serving.runtime import Runtime
 from serving.settings import Settings
+from serving.trend import JournaledPast
 
 GRACE_SECONDS: Final = 20
 
@@ -31,7 +34,8 @@ log = logging.getLogger("dealcast")
 
 def open_runtime(settings: Settings) -> Runtime:
     """The runtime on the store and the cached champions of these settings; nothing is loaded yet."""
-    return Runtime(LastGood(settings.store_url, settings.store_cache), Champions(settings.home))
+    past = JournaledPast(Database(connect(settings.store_url)))
+    return Runtime(LastGood(settings.store_url, settings.store_cache), Champions(settings.home), past)
 
 
 class Server(uvicorn.Server):

@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     drain_seconds          how long requests are still taken after SIGTERM, while /readyz says 503 already, in seconds
     poll_seconds           how often the server looks whether data or champion changed, in seconds
     registry_poll_seconds  how often it asks the registry for another champion, in seconds
+    journal_days           for how many days issued scores and forecasts are kept
+    journal_step           a chance in the lists that moved by less than this, 0 to 0.1, is not recorded anew
     spool_megabytes        how much of the journal waits below home while the database is down
     spool_full             what then happens to a full spool: refuse new scores, or drop_oldest
 
@@ -125,6 +127,8 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(default=2.0, ge=0, le=300)
     poll_seconds: float = Field(default=0.3, gt=0)
     registry_poll_seconds: float = Field(default=300.0, gt=0)
+    journal_days: int = Field(default=730, ge=30)
+    journal_step: float = Field(default=0.01, ge=0, le=0.1)
     spool_megabytes: int = Field(default=100, ge=1, le=100_000)
     spool_full: Literal["refuse", "drop_oldest"] = "refuse"
 

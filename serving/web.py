@@ -14,13 +14,14 @@ from starlette.staticfiles import StaticFiles
 
 from features import clock
 from features.errors import UsageError
-from serving import call_page, call_view, charts, login
+from serving import call_page, call_view, charts, history_view, login
 from serving.answers import answerers, curve_of, totals
 from serving.auth import LoginNeededError, Scope, guarded, needs_login
 from serving.calls_api import Kept
 from serving.charts import NARROW, WIDE, CurveChart, Point
 from serving.explained import deal_in_full, explained, quarter_days, reasons_of_clients
 from serving.filters import OneOf
+from serving.issued import asker_of, issued_of
 from serving.language import Tongue
 from serving.narrowing import people_filters
 from serving.ranking import Filter, RankedPage, Ranking
@@ -105,6 +106,7 @@ def deal_page(view: Full, calls: Kept, deal_id: str) -> Response:
     horizon = chosen(view.request.query_params.get("horizon"))
     days = HORIZONS.get(horizon) or quarter_days(view.served)
     found = deal_in_full(view.served, deal_id, days) if curve else {}
+    issued_of(view.request).reasons(view.served, deal, days, found.get("reasons"), asker_of(view.request))
     return view.render(
         "deal.html",
         deal=deal,
@@ -112,6 +114,7 @@ def deal_page(view: Full, calls: Kept, deal_id: str) -> Response:
         chart_shapes=_charts(view.served, deal, curve) if curve else {},
         warnings=[each[view.tongue.language] for each in explained(view.served, "warnings", deal_id, 0.0)],
         why=why_deal(view.served, view.tongue, horizon, found["reasons"]) if curve else None,
+        past=history_view.course(view.request.app.state.database, "deals", deal_id, view.served.as_of, deal["p_won"]),
         similar=found.get("similar", []),
         gaps=found.get("data_gaps", []),
         may_say=call_page.may_say(view.request),

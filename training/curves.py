@@ -18,8 +18,8 @@ from features.history import Rows
 class Passing(Protocol):
     """How the time of each row passes: faster on some days than on others."""
 
-    def at(self, days: Floats) -> Floats:
-        """(rows,) days after each row's as_of -> (rows, causes) days of ordinary pace that have passed by then."""
+    def of(self, row: Rows, days: Floats) -> Floats:
+        """(pairs, causes) days of ordinary pace from the as_of of the row of each pair to its day."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Curves:
         with np.errstate(invalid="ignore"):
             split = np.nan_to_num(hazard[:, 1:] / hazard[:, 1:].sum(axis=1, keepdims=True))
         if self.passing is not None:
-            low, now, high = (self.passing.at(each) for each in (self.edges[bucket], day, self.edges[bucket + 1]))
+            low, now, high = (self.passing.of(rows, each) for each in (self.edges[bucket], day, self.edges[bucket + 1]))
             fraction = (split * (now - low) / (high - low)).sum(axis=1)
         stay = hazard[:, 0] ** fraction
         start = self.staying[rows, bucket]

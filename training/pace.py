@@ -117,10 +117,6 @@ class PacedTime:
     as_of: Micros
     longest: float
 
-    def at(self, days: Floats) -> Floats:
-        """(rows,) days after each row's as_of -> (rows, causes) days of ordinary pace that have passed by then."""
-        return self.of(np.arange(len(days)), days)
-
     def of(self, row: Rows, days: Floats) -> Floats:
         """(pairs, causes) days of ordinary pace from the as_of of the row of each pair to its day."""
         which, gone, table = self._table

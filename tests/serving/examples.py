@@ -36,6 +36,16 @@ from training.registry import FolderRegistry, RunRecord
 from training.run import fit
 
 SHOWN: Final = 3
+_AT: Final = "2026-10-01T09:00:00Z"
+CHANCE: Final[dict[str, Any]] = {
+    "call_id": "12f29d61ab6347c098b02de503de0c57",
+    "key_id": "k3q7m2xw5r",
+    "token": "dc_k3q7m2xw5r_…",
+    "request_id": "r-1",
+    **dict.fromkeys(("made_at", "created_at", "expires_at", "revoked_at", "old_valid_until", "last_used_at", "at"), _AT),
+    "row_hash": "9f2c51d07e6ab384" * 4,
+}
+"""What differs from run to run, and what stands for it."""
 SHOWN_OF_CURVES: Final = 6
 
 
@@ -58,6 +68,7 @@ class Asked:
     method: str = ""
 
 
+PUT: Final = {"deal_id": "D-9001", "created_at": "2026-09-01T09:00:00+02:00", "stage": "Discovery", "amount": 10000}
 ASKED: Final = {
     "get_health": Asked("/healthz"),
     "get_readiness": Asked("/readyz"),
@@ -86,22 +97,14 @@ ASKED: Final = {
     "revoke_key": Asked("/v1/keys/{key}", method="DELETE"),
     "list_audit": Asked("/v1/audit", {"limit": 2}),
     "list_promotions": Asked("/v1/models/promotions"),
+    "get_deal_history": Asked("/v1/history/deals", {"deal_id": "{deal}"}),
+    "get_client_history": Asked("/v1/history/clients", {"account_id": "{client}"}),
 }
 PROMOTED: Final[dict[str, tuple[dict[str, Any], int]]] = {
     "promote_model": ({"target": "deals", "version": "2", "expected_revision": 1, "note": "better since July"}, 1),
     "roll_back_model": ({"target": "deals", "expected_revision": 2}, 0),
 }
 """Requests that need MLflow, and which row of `list_promotions` answers each."""
-_AT: Final = "2026-10-01T09:00:00Z"
-CHANCE: Final[dict[str, Any]] = {
-    "call_id": "12f29d61ab6347c098b02de503de0c57",
-    "key_id": "k3q7m2xw5r",
-    "token": "dc_k3q7m2xw5r_…",
-    "request_id": "r-1",
-    **dict.fromkeys(("made_at", "created_at", "expires_at", "revoked_at", "old_valid_until", "last_used_at", "at"), _AT),
-    "row_hash": "9f2c51d07e6ab384" * 4,
-}
-"""What differs from run to run, and what stands for it."""
 HIDDEN: Final = re.compile(r"(dc_[a-z2-7]{10}_)[A-Za-z0-9_-]{43}")
 """The secret part of a key."""
 
@@ -130,7 +133,7 @@ def shortened(answer: Any, name: str = "") -> Any:
 
 def ask(client: TestClient, asked: Asked, names: dict[str, str]) -> dict[str, Any]:
     """The example of one request. Raises AssertionError where it fails."""
-    path, query = asked.path.format(**names), {**asked.query}
+    path, query = asked.path.format(**names), {name: _named(value, names) for name, value in asked.query.items()}
     text = json.dumps(asked.body)
     for name, value in names.items():
         text = text.replace(f"{{{name}}}", value)
@@ -142,6 +145,10 @@ def ask(client: TestClient, asked: Asked, names: dict[str, str]) -> dict[str, An
     found: dict[str, Any] = {"parameters": query} if query else {}
     found |= {} if body is None else {"request": body}
     return {**found, "response": shortened(answer.json())}
+
+
+def _named(value: Any, names: dict[str, str]) -> Any:
+    return value.format(**names) if isinstance(value, str) else value
 
 
 def keep(operation: str, example: dict[str, Any]) -> None:
@@ -177,6 +184,7 @@ def main() -> None:
         app = create_app(held, Settings(home=home, api_key=KEY), watching=False)
         with TestClient(app, headers=showing(KEY)) as client:
             promote(app.state.database, home / "registry", cache_below(home) / "deals" / "1")
+            app.state.recorder.record(served)  # as the server does when it takes up data
             for operation, asked in ASKED.items():
                 keep(operation, ask(client, asked, names))
             rows = ask(client, ASKED["list_promotions"], names)["response"]["items"]

@@ -26,6 +26,7 @@ COMMANDS = (
     "funnel",
     "goals",
     "ingest",
+    "journal",
     "kpis",
     "models",
     "promote",

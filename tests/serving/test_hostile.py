@@ -20,7 +20,7 @@ from serving.errors import Problem
 from serving.runtime import Runtime
 from serving.settings import Settings
 from tests.serving.conftest import KEY
-from tests.serving.stored import store_of
+from tests.serving.stored import source_over, store_of
 
 CANARY = "canary7f3a"
 PLACES = {"deal_id": "D-1", "account_id": "A-1", "preset": "salesforce", "table": "deals"}
@@ -103,7 +103,7 @@ def admin(company: Dataset, trained_home: Path, tmp_path_factory: pytest.TempPat
     home = tmp_path_factory.mktemp("hostile")
     shutil.copytree(cache_below(trained_home), cache_below(home))
     settings = Settings(home=home, api_key=KEY, rate_limit=0)
-    held = Runtime(store_of(company, settings.store_url), Champions(home))
+    held = Runtime(source_over(store_of(company, settings.store_url)), Champions(home))
     held.refresh()
     app = create_app(held, settings, watching=False)
     with TestClient(app, headers={"X-API-Key": KEY}, raise_server_exceptions=False) as opened:

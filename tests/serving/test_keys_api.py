@@ -8,7 +8,7 @@ from serving.auth import Scope
 from tests.serving.conftest import KEY, key_for, showing
 
 ADMIN = showing(KEY)
-WANTED = {"name": "CRM", "scopes": ["read", "score"], "user_id": "U-1", "expires_in_days": 30}
+WANTED = {"name": "CRM", "scopes": ["read", "score"], "user_id": None, "expires_in_days": 30}
 
 
 def made(client: TestClient, **changed: Any) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def made(client: TestClient, **changed: Any) -> dict[str, Any]:
 
 
 def test_a_key_that_was_made_opens_what_it_may_at_once(keyed: TestClient) -> None:
-    key = made(keyed, user_id=None)
+    key = made(keyed)
     assert keyed.get("/v1/deals", headers=showing(key["token"])).status_code == 200
     assert keyed.get("/v1/keys", headers=showing(key["token"])).json()["code"] == "scope_missing"
 
@@ -61,7 +61,15 @@ def test_an_unknown_key_is_not_found(keyed: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"scopes": []}, {"scopes": ["root"]}, {"name": ""}, {"name": " "}, {"expires_in_days": 0}, {"scopes": ["admin"]}]
+    "changed",
+    [
+        {"scopes": []},
+        {"scopes": ["root"]},
+        {"name": ""},
+        {"name": " "},
+        {"expires_in_days": 0},
+        {"scopes": ["admin"], "user_id": "U-1"},
+    ],
 )
 def test_a_key_that_makes_no_sense_is_refused(keyed: TestClient, changed: dict[str, Any]) -> None:
     assert keyed.post("/v1/keys", json=WANTED | changed, headers=ADMIN).status_code == 422
@@ -81,6 +89,13 @@ def test_the_audit_log_is_read_page_by_page(keyed: TestClient) -> None:
     assert audit_log.verify(keyed.app.state.database).broken_at is None  # type: ignore[attr-defined]
 
 
+def test_an_export_is_in_the_audit_log(keyed: TestClient) -> None:
+    key_id, token = key_for(keyed, Scope.READ)
+    table = keyed.get("/v1/kpis?format=csv&kpi=bookings", headers=showing(token))
+    row = keyed.get("/v1/audit?limit=1&action=export", headers=ADMIN).json()["items"][0]
+    assert (row["who"], row["target"], row["details"]["rows"]) == (key_id, "kpis.csv", len(table.text.splitlines()) - 1)
+
+
 def test_nobody_but_an_admin_sees_keys_or_the_log(keyed: TestClient) -> None:
     _, token = key_for(keyed, Scope.READ, Scope.SCORE, Scope.WRITE)
     answers = [keyed.get(path, headers=showing(token)) for path in ("/v1/keys", "/v1/audit")]
@@ -89,3 +104,9 @@ def test_nobody_but_an_admin_sees_keys_or_the_log(keyed: TestClient) -> None:
 
 def test_in_demo_mode_nobody_hands_out_keys(client: TestClient) -> None:
     assert client.post("/v1/keys", json=WANTED).status_code == 403
+
+
+def test_a_persons_key_writes_no_records(keyed: TestClient) -> None:
+    key = made(keyed, scopes=["write"])
+    sent = keyed.put("/v1/records/deals", json={"rows": [{"deal_id": "D-1"}]}, headers=showing(key["token"]))
+    assert (sent.status_code, sent.json()["code"]) == (403, "program_key_needed")

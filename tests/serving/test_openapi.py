@@ -43,6 +43,9 @@ OPERATIONS = {
     "get_current_models",
     "get_catalog",
     "get_write_back",
+    "get_deal_history",
+    "get_client_history",
+    "export_journal",
 }
 """Programs are written against these names: one may be added, and none goes without a new version of the API."""
 ADVICE = "add it to tests/serving/examples.py and run python -m tests.serving.examples"

@@ -20,7 +20,7 @@ from serving.champions import Champions, cache_below
 from serving.runtime import Runtime
 from serving.settings import Settings
 from tests.serving.conftest import KEY
-from tests.serving.stored import store_of
+from tests.serving.stored import source_over, store_of
 
 CONFIG: dict[str, Any] = {
     "seed": 7,
@@ -57,7 +57,7 @@ def app(company: Dataset, trained_home: Path, tmp_path: Path) -> ASGIApp:
     """The app as in production, with a key, on a database of its own."""
     shutil.copytree(cache_below(trained_home), cache_below(tmp_path))
     settings = Settings(home=tmp_path, api_key=KEY, rate_limit=0)
-    held = Runtime(store_of(company, settings.store_url), Champions(tmp_path))
+    held = Runtime(source_over(store_of(company, settings.store_url)), Champions(tmp_path))
     held.refresh()
     made = create_app(held, settings, watching=False)
     made.state.database.upgrade()

@@ -110,7 +110,6 @@ def test_what_is_being_answered_is_finished_after_the_order_to_stop(home: Path) 
         time.sleep(0.3)
         started.process.send_signal(signal.SIGTERM)
         until(lambda: started.status() == 503)
-        time.sleep(0.5)
         connection.sendall(body[5:])
         answer = connection.recv(4096)
         assert answer.startswith(b"HTTP/1.1 422"), answer

@@ -1,10 +1,14 @@
 import numpy as np
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from features import clock
+from features.calendar import FiscalCalendar
 from features.clock import Floats
 from training.curves import Curves, faster, intensities, softmax
+from training.pace import N_COLUMNS, Pace, PacedTime
 
 EDGES = np.array([0.0, 3.0, 7.0, 14.0, 30.0])
 logits = arrays(np.float64, (3, 4, 3), elements=st.floats(-8, 8))
@@ -76,3 +80,15 @@ def test_twice_the_intensity_is_staying_twice_over() -> None:
     again = faster(hazards, np.array([[[2.0, 2.0]]]))
     np.testing.assert_allclose(again[0, 0], [0.49, 0.51 * 2 / 3, 0.51 / 3])
     np.testing.assert_allclose(intensities(again), 2 * intensities(hazards))
+
+
+def test_some_rows_asked_several_times_pass_at_their_own_pace() -> None:
+    moments = np.array([clock.micros(pd.Timestamp(text, tz="UTC")) for text in ("2026-10-02", "2026-10-05")], dtype=np.int64)
+    weights = np.zeros((2, N_COLUMNS))
+    weights[:, :3] = 1.0
+    edges, hazards = np.array([0.0, 7.0, 30.0]), np.full((2, 2, 3), 1 / 3)
+    time = PacedTime(Pace(FiscalCalendar("UTC", 1), weights), moments, 30.0)
+    curves = Curves(edges, hazards, np.inf, time)
+    rows, days = np.array([1, 0, 1]), np.array([3.0, 3.0, 10.0])
+    alone = [curves.by(day, 1)[row] for row, day in zip(rows, days, strict=True)]
+    assert curves.ended(days, rows)[:, 0].tolist() == alone

@@ -128,5 +128,5 @@ def test_paced_days_agree_with_a_count_by_the_hour() -> None:
     pace, at = Pace(FiscalCalendar("Europe/Berlin"), weights), clock.micros(pd.Timestamp("2026-06-20T15:00", tz="UTC"))
     hours = at + np.arange(24 * 20) * 3_600_000_000
     slow = pace.factors(clock.local_days(hours, "Europe/Berlin")).sum(axis=0) / 24
-    found = PacedTime(pace, np.array([at, at]), 30.0).at(np.array([20.0, 0.0]))
+    found = PacedTime(pace, np.array([at, at]), 30.0).of(np.array([0, 1]), np.array([20.0, 0.0]))
     np.testing.assert_allclose(found, [slow, [0.0, 0.0]], atol=1e-9)

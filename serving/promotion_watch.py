@@ -1,0 +1,50 @@
+"""Noticing a promotion within seconds, on whichever machine it was made: the registry is slow to ask, one small query is not.
+
+Where the database does not answer nothing is noticed, and the registry is asked at its usual times.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from features.errors import NotReadyError
+from features.store import connect
+from serving.access_tables import PROMOTIONS
+from serving.database import Database
+from serving.settings import Settings
+
+Mark = Mapping[str, int]
+"""The newest revision of each target."""
+
+
+class PromotionWatch:
+    """Looks at the promotions of one installation."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = Database(connect(settings.store_url))
+        self._seconds = settings.poll_seconds
+
+    async def mark(self) -> Mark | None:
+        """What stands there now; None where that cannot be known."""
+        return await asyncio.to_thread(self._newest)
+
+    async def wait(self, before: Mark | None, seconds: float) -> None:
+        """Wait so long, or until something else stands there than before."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, self._seconds))
+            if await self.mark() not in (None, before):
+                return
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _newest(self) -> Mark | None:
+        wanted = sa.select(PROMOTIONS.c.target, sa.func.max(PROMOTIONS.c.revision)).group_by(PROMOTIONS.c.target)
+        try:
+            with self._database.transaction() as connection:
+                return {str(target): int(revision) for target, revision in connection.execute(wanted)}
+        except (NotReadyError, sa.exc.DBAPIError):
+            return None
