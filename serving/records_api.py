@@ -13,7 +13,7 @@ import pandas as pd
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, WithJsonSchema
 from starlette.responses import Response
 
 from features.deletions import Deletion, DeletionReport
@@ -59,8 +59,10 @@ async def body_of(request: Request) -> bytes:
 
 
 Body = Annotated[bytes, Depends(body_of)]
+KeyText = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"^[!#-\[\]-~]{1,255}$"})]
+"""Declared, and read by `key_of`, which answers 400 to what is none."""
 IdempotencyKey = Annotated[
-    str | None,
+    KeyText | None,
     Header(
         alias="Idempotency-Key",
         description="A text of your choice that names this request, for instance a UUID. Sent again with the same body within "
