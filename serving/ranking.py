@@ -208,7 +208,7 @@ def decode(sort: Sort, cursor: str) -> tuple[list[float | None], str]:
         numbers = [None if value is None else float(value) for value in values]
         key.encode()
     except (ValueError, TypeError, AttributeError, binascii.Error, OverflowError, RecursionError):
-        name, numbers = "", []
+        name, numbers, key = None, [], ""
     if name != sort.name or len(numbers) != len(sort.columns):
         raise UsageError("The cursor was not handed out by this list in this order; ask for the first page without one.")
     return numbers, str(key)

@@ -33,8 +33,8 @@ BODIES: list[tuple[str, bytes, set[int]]] = [
     ("lone surrogate", b'{"period": "\\ud800 %s"}', {422}),
     ("surrogate in a name", b'{"\\ud800 %s": 1}', {422}),
     ("NUL", b'{"period": "\\u0000 %s", "%s": 1}', {422}),
-    ("deep nesting", b"[" * 100_000, {400}),
-    ("deep objects", b'{"a":' * 100_000, {400}),
+    ("deep nesting", b"[" * 60_000, {400}),
+    ("deep objects", b'{"a":' * 10_000, {400}),
     ("a number of 5000 digits", b'{"value": ' + b"9" * 5000 + b"}", {400, 422}),
     ("bad UTF-8", b'{"period": "\xff\xfe %s"}', {400}),
     ("UTF-16", '{"period": "%s"}'.encode("utf-16"), {400}),
@@ -45,7 +45,7 @@ BODIES: list[tuple[str, bytes, set[int]]] = [
     ("a list", b'["%s"]', {422}),
     ("a name twice", b'{"%s": 1, "%s": 2}', {422}),
     ("cut off", b'{"period": "%s', {400}),
-    ("10 MB", b'{"period": "' + b"x" * 10_000_000 + b'"}', {413}),
+    ("20 MB", b'{"period": "' + b"x" * 20_000_000 + b'"}', {413}),
     ("year 1", b'{"as_of": "0001-01-01T00:00:00+14:00", "day": "0001-01-01", "x": "%s"}', {422}),
     ("year 9999", b'{"as_of": "9999-12-31T23:59:59-14:00", "day": "9999-12-31", "x": "%s"}', {422}),
     ("a naive instant", b'{"as_of": "2026-10-01T00:00:00", "x": "%s"}', {422}),
@@ -138,7 +138,7 @@ def test_a_body_of_another_kind(admin: TestClient, posting: list[tuple[str, str]
 def test_a_body_in_parts_without_length(admin: TestClient, posting: list[tuple[str, str]]) -> None:
     for method, path in posting:
         begun = time.monotonic()
-        answer = admin.request(method, filled(path), content=(b"x" * 100_000 for _ in range(30)))
+        answer = admin.request(method, filled(path), content=(b"x" * 1_000_000 for _ in range(20)))
         check(answer, begun, f"{method} {path}")
         assert answer.status_code == 413
 

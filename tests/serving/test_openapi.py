@@ -86,6 +86,7 @@ def test_names_are_safe_for_generated_code(document: dict[str, Any]) -> None:
     assert [name for name in names if not re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)*", name)] == []
     names = {name for schema in document["components"]["schemas"].values() for name in schema.get("properties", {})}
     parameters = [each for operation in operations(document) for each in operation.get("parameters", [])]
+    names |= {each["name"] for each in parameters if each["in"] != "header"}
     names |= {each["name"] for each in parameters if each["in"] != "header"}  # a header is named as HTTP names it
     assert [name for name in names if not APEX_SAFE.fullmatch(name)] == []
 

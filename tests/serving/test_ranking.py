@@ -108,8 +108,9 @@ def test_an_empty_page_has_no_cursor() -> None:
 
 @pytest.mark.parametrize("cursor", ["", "x", "e30", "WzFd", "W251bGwsbnVsbCwxXQ", "____", "WyJhIiwgMSwgIkQiXQ", "9" * 900])
 def test_a_cursor_that_was_not_handed_out_is_refused(cursor: str) -> None:
-    with pytest.raises(UsageError, match="cursor"):
-        decode(Sort(("value",)), cursor)
+    for sort in (Sort(("value",)), Sort((), descending=False)):
+        with pytest.raises(UsageError, match="cursor"):
+            decode(sort, cursor)
 
 
 @pytest.mark.parametrize("inner", ['"x"', "[]", "{}", "1e999", "NaN", "[[1]]", "9" * 400, '"\\ud800"'])
