@@ -28,6 +28,8 @@ from serving.logs import REQUEST_ID
 NO_ROW: Final = "0" * 64
 """What stands for the hash of the row before the first."""
 BATCH: Final = 1000
+_CHAIN: Final = 0x0DEA1C41
+"""The advisory lock of who adds to the log in a PostgreSQL database."""
 _HASHED: Final = ("number", "at", "who", "action", "target", "details", "request_id", "address", "previous_hash")
 
 
@@ -87,7 +89,9 @@ def asked_by(request: Request, who: str | None = None) -> Origin:
 
 
 def append(connection: sa.Connection, origin: Origin, event: Event) -> None:
-    """Add a row, in an exclusive transaction: two rows at once would both follow the same row."""
+    """Add a row in the transaction of what it tells of; one transaction at a time does, or two would follow the same row."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer anyhow
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHAIN)))
     last = connection.execute(sa.select(AUDIT_LOG.c.number, AUDIT_LOG.c.row_hash).order_by(AUDIT_LOG.c.number.desc()).limit(1))
     number, previous = last.one_or_none() or (0, NO_ROW)
     row = {

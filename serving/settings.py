@@ -4,6 +4,7 @@ Everything that Dealcast writes lies below one folder, `home`, unless a URL says
 time zone, fiscal year, currency) is not here: it travels with the data, as `features.organisation.Organisation`.
 """
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -209,6 +210,8 @@ def password_of(url: str) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return json.dumps(value)
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 

@@ -107,6 +107,6 @@ def test_in_demo_mode_nobody_hands_out_keys(client: TestClient) -> None:
 
 
 def test_a_persons_key_writes_no_records(keyed: TestClient) -> None:
-    key = made(keyed, scopes=["write"])
+    key = made(keyed, scopes=["write"], user_id="U-1")
     sent = keyed.put("/v1/records/deals", json={"rows": [{"deal_id": "D-1"}]}, headers=showing(key["token"]))
-    assert (sent.status_code, sent.json()["code"]) == (403, "program_key_needed")
+    assert (sent.status_code, sent.json()["code"]) == (403, "key_narrowed")

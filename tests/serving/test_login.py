@@ -189,7 +189,9 @@ def test_a_form_sent_from_elsewhere_changes_nothing(keyed: TestClient, headers: 
     assert reads(keyed)
 
 
-@pytest.mark.parametrize("token", ["", "form", sessions.form_token("another session, long enough to be one")])
+@pytest.mark.parametrize(
+    "token", ["", "form", sessions.form_token("another session, long enough to be one")], ids=["none", "unsigned", "of another"]
+)
 def test_a_logout_without_the_sessions_own_token_changes_nothing(keyed: TestClient, token: str) -> None:
     log_in(keyed)
     answer = keyed.post("/logout", data={"token": token})

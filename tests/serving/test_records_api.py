@@ -12,6 +12,7 @@ from features.dataset import Dataset
 from features.store import Store
 from features.tables import TABLES
 from features.tombstones import MERGEABLE
+from serving import audit_log
 from serving.api import create_app
 from serving.champions import Champions
 from serving.put_schemas import MODELS, DeletableName, MergeableName, TableName
@@ -53,6 +54,17 @@ def test_rows_are_stored_and_counted(stored: TestClient, store: Store, company: 
     expected = {"table": "deals", "revision": 2, "inserted": 1, "changed": 1, "unchanged": 0, "revived": 0, "changes": 0}
     assert answer.json() == expected | {"kept": {}, "unknown": {"deals.account_id": 1}}
     assert store.load().deals.set_index("deal_id")["name"][known] == "renamed"
+
+
+def test_a_write_is_in_the_audit_log_and_one_that_changed_nothing_is_not(stored: TestClient) -> None:
+    for _ in range(2):
+        put(stored, "deals", DEAL)
+    stored.delete("/v1/records/deals/D-new")
+    put(stored, "deals", DEAL | {"stage": 7})
+    rows = audit_log.entries(stored.app.state.database, 5)  # type: ignore[attr-defined]
+    expected = [("records.deleted", "deals", {"deleted": 1}), ("records.put", "deals", {"inserted": 1})]
+    assert [(row.action, row.target, row.details) for row in rows] == expected
+    assert audit_log.verify(stored.app.state.database).broken_at is None  # type: ignore[attr-defined]
 
 
 def test_the_same_body_again_changes_nothing(stored: TestClient, store: Store) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import UsageError
-from serving.settings import check_servable, read
+from serving.settings import as_environment, check_servable, read
 
 GOOD_KEY = "3u7Yw0Qm9sB2-kXc"
 
@@ -85,3 +85,10 @@ def test_a_secret_in_two_places_or_in_no_file_is_refused(monkeypatch: pytest.Mon
     with pytest.raises(UsageError, match="both set") as refused:
         read()
     assert GOOD_KEY not in str(refused.value)
+
+
+def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = read(home=tmp_path, api_key=GOOD_KEY, grade_limits=(0.7, 0.5, 0.2), goals_file=tmp_path / "goals.toml", demo=True)
+    for name, text in as_environment(given).items():
+        monkeypatch.setenv(name, text)
+    assert read() == given

@@ -81,7 +81,9 @@ def test_the_offset_is_part_of_every_prediction() -> None:
     row, bucket = np.repeat(np.arange(len(rows)), n), np.tile(np.arange(n), len(rows))
     matrix = with_buckets(model.encoding, rows.signals, rows.as_of, model.edges, row, bucket, model.calendar)
     raw = np.asarray(model.booster.predict(matrix, raw_score=True)).reshape(len(rows), n, 3)
-    expected = softmax(np.log(model.started(rows.signals, rows.as_of)[:, :n]) + raw)
+    start = np.log(model.started(rows.signals, rows.as_of)[:, :n])
+    start[..., 1:] -= np.array(model.gained)
+    expected = softmax(start + raw)
     np.testing.assert_allclose(model.curves(rows.signals, rows.as_of).hazards[:, :n], expected)
 
 
