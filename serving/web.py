@@ -4,6 +4,8 @@ No script and nothing from elsewhere: tables are tables, bars and curves are SVG
 content security policy forbids everything but the one own style sheet, and the page works the same in any browser and on a phone.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -16,11 +18,12 @@ from features import clock
 from features.errors import UsageError
 from serving import call_page, call_view, charts, history_view, login
 from serving.answers import answerers, curve_of, totals
-from serving.auth import LoginNeededError, Scope, guarded, needs_login
+from serving.auth import LoginNeededError, Scope, guarded, needs_login, settings_of
 from serving.calls_api import Kept
 from serving.charts import NARROW, WIDE, CurveChart, Point
 from serving.explained import deal_in_full, explained, quarter_days, reasons_of_clients
 from serving.filters import OneOf
+from serving.grade import Grade, grade
 from serving.issued import asker_of, issued_of
 from serving.language import Tongue
 from serving.narrowing import people_filters
@@ -55,6 +58,7 @@ def pipeline_page(view: Full) -> Response:
         paged="cursor" in query,
         filters=filters,
         options={name: _options(view.served, name) for name in FILTERS if ranking.options(name)},
+        grade=_grading(view),
         **_stamp(view.served, "deals"),
     )
 
@@ -117,6 +121,7 @@ def deal_page(view: Full, calls: Kept, deal_id: str) -> Response:
         past=history_view.course(view.request.app.state.database, "deals", deal_id, view.served.as_of, deal["p_won"]),
         similar=found.get("similar", []),
         gaps=found.get("data_gaps", []),
+        grade=_grading(view),
         may_say=call_page.may_say(view.request),
         quarter_label=view.served.dataset.organisation.calendar.quarter(view.served.as_of).label,
         said=call_view.on_deal(calls, view.tongue, deal_id, view.served.dataset.organisation.currency),
@@ -158,6 +163,11 @@ def _kept(served: Served, filters: dict[str, str | None]) -> list[Filter]:
     """The filters of the address; a team stands for its whole subtree."""
     owner, team, stage = ([value] if value else [] for value in (filters[name] for name in FILTERS))
     return [*people_filters(served, owner, team), *(OneOf("stage", frozenset([each])) for each in stage)]
+
+
+def _grading(view: View) -> Callable[[float | None], Grade | None]:
+    """The grade of a probability, by the limits of this installation."""
+    return partial(grade, limits=settings_of(view.request).grade_limits)
 
 
 def _page(ranking: Ranking, filters: list[Filter], cursor: str | None) -> RankedPage:

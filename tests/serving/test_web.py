@@ -201,3 +201,11 @@ def test_static_files_are_kept_by_browsers_and_their_addresses_change_with_them(
     answer = client.get(address)
     assert "immutable" in answer.headers["cache-control"]
     assert "url(" not in answer.text
+
+
+def test_a_grade_stands_beside_each_score_and_says_what_to_do(client: TestClient) -> None:
+    deal = client.get("/v1/deals?limit=1").json()["items"][0]
+    assert 'class="grade" title="' in client.get("/?lang=ru").text
+    page = client.get(f"/deals/{deal['deal_id']}?lang=ru").text
+    assert f">{deal['grade']}</abbr>" in page
+    assert {"A": "можно планировать", "B": "стоит работать", "C": "маловероятно", "D": "не в ближайшие"}[deal["grade"]] in page
