@@ -25,8 +25,9 @@ import pandas as pd
 import sqlalchemy as sa
 
 from features.dataset import Dataset
+from features.engine import connect
 from features.sources import IngestReport, SourceData
-from features.store import Store, connect
+from features.store import Store
 from features.synthetic import Settings, generate
 from features.upserts import Upsert
 from serving.champions import TARGETS, Champions, cache_below

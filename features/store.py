@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -25,7 +25,8 @@ import sqlalchemy as sa
 from features import changed_part, deletions, merging, renewal, store_format, tombstones, touches, upserts
 from features.dataset import Dataset
 from features.deletions import Deletion, DeletionReport
-from features.errors import NotReadyError, UsageError
+from features.engine import connect
+from features.errors import NotReadyError
 from features.sources.result import IngestReport, SourceData
 from features.sqltables import OPENINGS
 from features.store_copy import dataset_of, load_copy, save_copy
@@ -36,9 +37,6 @@ from features.upserts import Upsert, UpsertReport
 
 Beside: TypeAlias = Callable[[sa.Connection, UpsertReport], None]
 Noted: TypeAlias = Callable[[sa.Connection, DeletionReport], None]
-
-CONNECT_SECONDS: Final = 10
-"""How long a PostgreSQL server may take to accept a connection."""
 
 
 @dataclass(frozen=True)
@@ -205,35 +203,6 @@ class Store:
                 raise  # a statement that is wrong, and not a database that is
             reason = str(error.orig).splitlines()[0]
             raise NotReadyError(f"the store {self.engine.url.render_as_string()} does not answer: {reason}") from error
-
-
-def connect(url: str) -> sa.Engine:
-    """An engine for a SQLite or PostgreSQL URL; the folder of a SQLite file is made. Raises UsageError for any other URL."""
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        raise UsageError(f"'{url}' is not a database URL; write for instance sqlite:///dealcast.db") from None
-    backend = parsed.get_backend_name()
-    if backend == "postgresql":
-        patience = {} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_SECONDS}
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=patience)
-    if backend != "sqlite":
-        raise UsageError(f"the store is SQLite or PostgreSQL, not {backend}")
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed)
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    return engine
-
-
-def _prepare_sqlite(driver: Any, _record: object) -> None:
-    """Real transactions, which Python's driver opens only before some statements, and readers beside a writer."""
-    driver.isolation_level = None
-    driver.execute("PRAGMA busy_timeout=30000")
-    driver.execute("PRAGMA journal_mode=WAL")
-    driver.execute("PRAGMA cache_size=-200000")
-    driver.execute("PRAGMA temp_store=MEMORY")
 
 
 def _keep(connection: sa.Connection, state: StoreState) -> None:

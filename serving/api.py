@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 
+from features.engine import connect
 from features.errors import NotReadyError
-from features.store import connect
 from serving import (
     background,
     call_page,

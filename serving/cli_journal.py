@@ -35,8 +35,8 @@ def export(
     """Write the scores that were issued to a file, or the forecasts: --kind forecasts."""
     from contextlib import closing
 
+    from features.engine import connect
     from features.errors import UsageError
-    from features.store import connect
     from serving import journal_export
     from serving.database import Database
     from serving.export import check_destination

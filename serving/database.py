@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 import sqlalchemy as sa
 
+from features.engine import connect
 from features.errors import NotReadyError
-from features.store import connect
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 VERSION_TABLE: Final = "service_version"

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import sqlalchemy as sa
 
 from features import clock, store_copy
+from features.engine import connect
 from features.errors import NotReadyError
-from features.store import connect
 from features.store_state import STATE, StoreState, read_state
 from serving.champions import Champions
 from serving.database import HEAD, Database

@@ -4,7 +4,6 @@ A spreadsheet gets every field of an answer, one row a value, with names and cod
 by an underscore (`window_start`), lists become one text (`null_amount=3; no_rate=1`). The terminal gets what a person reads.
 """
 
-import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,9 +82,9 @@ def show(sheet: Sheet, console: Console) -> None:
 
 
 def console() -> Console:
-    """A terminal as wide as it is, a file or another program as wide as a table is readable, or as COLUMNS says."""
+    """A terminal as wide as it is, a file or another program as wide as a table is readable."""
     found = Console()
-    return found if found.is_terminal or "COLUMNS" in os.environ else Console(width=WIDTH)
+    return found if found.is_terminal else Console(width=max(WIDTH, found.width))
 
 
 def _plain(text: str) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
+from features.engine import connect
 from features.errors import NotReadyError
-from features.store import connect
 from serving.access_tables import PROMOTIONS
 from serving.database import Database
 from serving.settings import Settings

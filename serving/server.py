@@ -17,7 +17,7 @@ from typing import Final
 
 import uvicorn
 
-from features.store import connect
+from features.engine import connect
 from serving import traces
 from serving.api import create_app
 from serving.champions import Champions

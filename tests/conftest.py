@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import settings
 
-from features.store import connect
+from features.engine import connect
 
 # A shared machine is slow now and then; a property that is slow is still a property.
 settings.register_profile("dealcast", deadline=None)

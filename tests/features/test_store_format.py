@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from features.dataset import Dataset
+from features.engine import connect
 from features.errors import NotReadyError
 from features.sqltables import sql_tables
-from features.store import Store, connect
+from features.store import Store
 from features.store_state import FORMAT, STATE
 from tests.features.exports import rows
 from tests.features.puts import NOW, held, put

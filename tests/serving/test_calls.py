@@ -143,7 +143,7 @@ def test_a_commit_stands_beside_the_models_median(client: TestClient) -> None:
         ({"scope": "deal", "scope_id": "D", "measure": "close_on", "value": 1.0}, 422, "day"),
         ({"scope": "deal", "scope_id": "D", "measure": "amount", "value": 1.0, "period": "2026Q4"}, 422, "no period"),
         ({"scope": "company", "measure": "commit", "value": -1.0}, 422, "schema"),
-        ({"scope": "company", "measure": "commit", "value": 1.0, "period": "soon"}, 422, "soon"),
+        ({"scope": "company", "measure": "commit", "value": 1.0, "period": "soon"}, 422, "not a window"),
     ],
 )
 def test_a_call_that_means_nothing_is_refused(client: TestClient, body: dict[str, Any], status: int, said: str) -> None:

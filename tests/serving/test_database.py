@@ -8,8 +8,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import serving.access_tables  # noqa: F401  # its tables belong to METADATA
+from features.engine import connect
 from features.errors import NotReadyError
-from features.store import Store, connect
+from features.store import Store
 from serving.database import CALLS, HEAD, METADATA, MIGRATIONS, VERSION_TABLE, Database
 
 

@@ -53,7 +53,7 @@ def test_the_forecast_adds_up_and_every_null_has_its_reason(client: TestClient, 
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("/v1/forecast?period=soon", "soon"),
+        ("/v1/forecast?period=soon", "not a window"),
         ("/v1/forecast?period=2090", "three years"),
         ("/v1/forecast?as_of=2020-01-01", "look ahead"),
         ("/v1/forecast?by=planet", "by"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from features.store import connect
+from features.engine import connect
 from serving.database import SCORES, Database
 from serving.journal import Journal
 from serving.journal_rows import ScoreRow

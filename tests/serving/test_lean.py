@@ -5,7 +5,7 @@ import sys
 
 HEAVY = ("sklearn", "scipy.stats", "scipy.optimize", "scipy.ndimage", "matplotlib", "duckdb", "mlflow", "opentelemetry.sdk")
 """What only training, tests or those who ask for it need."""
-LIGHT = ("pandas", "numpy", "lightgbm", "fastapi", "sqlalchemy")
+LIGHT = ("pandas", "numpy", "lightgbm", "fastapi")
 
 
 def loaded_after(program: str, names: tuple[str, ...] = HEAVY) -> str:

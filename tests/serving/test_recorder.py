@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from features import clock
 from features.dataset import Dataset
 from features.deals import deal_signals
+from features.engine import connect
 from features.snapshot import Snapshot
-from features.store import connect
 from serving.columns import Numbers
 from serving.database import SCORES, TAKES, Database
 from serving.journal import insert

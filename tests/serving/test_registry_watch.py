@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from serving import registry_watch, run_folder
+from serving.promotion_watch import PromotionWatch
 from serving.registry_watch import Registry
 from serving.settings import Settings
 
@@ -37,13 +38,13 @@ def test_it_asks_again_sooner_while_there_is_no_answer(tmp_path: Path, monkeypat
     async def fetch(_: Settings) -> bool:
         return answers.pop(0)
 
-    async def sleep(seconds: float) -> None:
+    async def wait(_: PromotionWatch, __: object, seconds: float) -> None:
         waits.append(seconds)
         if not answers:
             raise asyncio.CancelledError
 
     monkeypatch.setattr(registry_watch, "fetch_champions", fetch)
-    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(PromotionWatch, "wait", wait)
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(registry_watch.ask(Settings(home=tmp_path, registry_poll_seconds=77), told.append))
     assert waits == [1.0, 2.0, 77]
