@@ -21,6 +21,8 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 VERSION_TABLE: Final = "service_version"
 HEAD: Final = "0004"
 """The newest revision in `migrations/versions`."""
+OURS: Final = (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError, sa.exc.NotSupportedError)
+"""What a database says of the question; everything else it says of itself."""
 _LOCK: Final = 0x0DEA1CA5
 """The advisory lock that is held while a PostgreSQL database is brought up to date."""
 
@@ -165,7 +167,9 @@ class Database:
                 if exclusive:
                     _be_alone(connection)
                 yield connection
-        except sa.exc.OperationalError as error:
+        except OURS:
+            raise
+        except sa.exc.DatabaseError as error:  # down, locked, or a file that is no database any more
             reason = str(error.orig).splitlines()[0]
             raise NotReadyError(f"the database {self.engine.url.render_as_string()} does not answer: {reason}") from error
 

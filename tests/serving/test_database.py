@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -92,3 +93,9 @@ def test_a_database_that_is_down_is_said_without_its_password() -> None:
     with pytest.raises(NotReadyError, match="does not answer") as caught:
         down.revision()
     assert "hidden" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_any_more_does_not_answer(tmp_path: Path) -> None:
+    (tmp_path / "spoilt.db").write_bytes(b"\xff" * 8192)
+    with pytest.raises(NotReadyError, match="not a database"):
+        Database(connect(f"sqlite:///{tmp_path / 'spoilt.db'}")).revision()
