@@ -6,15 +6,20 @@ Where the database does not answer nothing is noticed, and the registry is asked
 import asyncio
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Final
 
 import sqlalchemy as sa
 
 from features.engine import connect
 from features.errors import NotReadyError
+from serving import background
 from serving.access_tables import PROMOTIONS
 from serving.database import Database
 from serving.settings import Settings
 
+PATIENCE: Final = 3.0
+"""Seconds after which a database that does not answer is left to itself: no thread that waits for it holds up the end."""
 Mark = Mapping[str, int]
 """The newest revision of each target."""
 
@@ -25,10 +30,15 @@ class PromotionWatch:
     def __init__(self, settings: Settings) -> None:
         self._database = Database(connect(settings.store_url))
         self._seconds = settings.poll_seconds
+        self._asked: Future[Mark | None] | None = None
 
     async def mark(self) -> Mark | None:
         """What stands there now; None where that cannot be known."""
-        return await asyncio.to_thread(self._newest)
+        if self._asked is not None and not self._asked.done():
+            return None
+        self._asked = background.start(self._newest)
+        await asyncio.wait([asyncio.wrap_future(self._asked)], timeout=PATIENCE)
+        return self._asked.result() if self._asked.done() else None
 
     async def wait(self, before: Mark | None, seconds: float) -> None:
         """Wait so long, or until something else stands there than before."""
