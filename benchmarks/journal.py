@@ -20,9 +20,9 @@ from itertools import count
 from pathlib import Path
 
 from serving.database import Database
-from serving.journal import Journal, insert
-from serving.journal_rows import ScoreRow, compact
-from serving.spool import Spool
+from serving.journal.journal import Journal, insert
+from serving.journal.rows import ScoreRow, compact
+from serving.journal.spool import Spool
 
 RATES = (100, 300)
 SECONDS = 5.0

@@ -5,8 +5,8 @@
 A synthetic company whose champion was trained before the first day. The store's lists are taken up every hour, each as of its own
 moment, as a server does while data comes in. Printed for each rule: rows a day for each open deal and active client, in the first
 take and after it. `every take` writes everything each hour; `signals` writes where a signal changed, which is everywhere, because
-most signals count days; `step 0.01` is the rule of `serving.recorder`. Then bytes a row in SQLite with its indexes, and what a
-company of 100,000 open deals would have on disk after a year; and how long a take lasts.
+most signals count days; `step 0.01` is the rule of `serving.journal.recorder`. Then bytes a row in SQLite with its indexes, and
+what a company of 100,000 open deals would have on disk after a year; and how long a take lasts.
 
 It also prints what P(won) moves in a week where nothing was recorded of a deal in that week: what a trend has to exceed.
 """
@@ -25,11 +25,11 @@ from features.dataset import Dataset
 from features.deals import deal_signals
 from features.snapshot import Snapshot
 from features.synthetic import Settings, generate
-from serving import runtime
 from serving.database import SCORES, Database
-from serving.journal_rows import hashes
-from serving.recorder import Recorder
-from serving.runtime import Served
+from serving.journal.recorder import Recorder
+from serving.journal.rows import hashes
+from serving.served import runtime
+from serving.served.state import Served
 from training.bundle import Bundle
 from training.run import fit
 

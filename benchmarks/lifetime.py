@@ -26,7 +26,7 @@ from features import clients, clock, sources
 from features.clock import Floats
 from features.dataset import Dataset
 from features.snapshot import Snapshot
-from serving.score import score_clients
+from serving.scoring.score import score_clients
 from training.bg_nbd import Purchases
 from training.bundle import Bundle
 from training.lifetime import Terms

@@ -27,13 +27,14 @@ from starlette.testclient import TestClient
 from features import clock
 from features.synthetic import Settings as CompanySettings
 from features.synthetic import generate
-from serving import runtime
 from serving.api import create_app
-from serving.champions import Champions
-from serving.ranking import Ranking
-from serving.registry_watch import State
-from serving.runtime import Runtime, Served
-from serving.scores import Scores
+from serving.registry.champions import Champions
+from serving.registry.registry_watch import State
+from serving.served import runtime
+from serving.served.ranking import Ranking
+from serving.served.runtime import Runtime
+from serving.served.scores import Scores
+from serving.served.state import Served
 from serving.settings import Settings
 from training.run import fit
 

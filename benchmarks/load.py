@@ -40,8 +40,8 @@ from features.snapshot import Snapshot
 from features.store import Store
 from features.synthetic import Settings as CompanySettings
 from features.synthetic import generate
-from serving.champions import TARGETS, cache_below
-from serving.demo import source_of
+from serving.cli.demo import source_of
+from serving.registry.champions import TARGETS, cache_below
 from serving.settings import Settings
 from training import bundle
 from training.run import fit

@@ -87,14 +87,14 @@ def _answers(port: int, probe: Exchange) -> bool:
 def dealcast(home: Path, *options: str) -> tuple[list[str], int, dict[str, str]]:
     """Command, port and environment of the real server."""
     port = free_port()
-    command = [sys.executable, "-m", "serving.cli", "serve", "--demo", "--port", str(port), *options]
+    command = [sys.executable, "-m", "serving.cli.main", "serve", "--demo", "--port", str(port), *options]
     return command, port, {"DEALCAST_HOME": str(home)}
 
 
 def import_seconds() -> float:
     """What of the start is imports: a process that imports the server and ends."""
     begun = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import serving.cli, serving.server"], check=True)
+    subprocess.run([sys.executable, "-c", "import serving.cli.main, serving.process.server"], check=True)
     return time.perf_counter() - begun
 
 
@@ -118,8 +118,8 @@ def serve_list(home: Path, port: int) -> None:
     import uvicorn
 
     from serving.api import create_app
-    from serving.ranking import Ranking
-    from serving.server import open_runtime
+    from serving.process.server import open_runtime
+    from serving.served.ranking import Ranking
     from serving.settings import Settings
 
     settings = Settings(home=home, demo=True)

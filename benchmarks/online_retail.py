@@ -27,7 +27,7 @@ from benchmarks.real_data import folder
 from features import clients, clock, sources
 from features.clock import Floats
 from features.dataset import Dataset
-from serving.score import score_clients
+from serving.scoring.score import score_clients
 from training.boosting import Parameters
 from training.bundle import Bundle
 from training.examples import Examples, examples

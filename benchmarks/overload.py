@@ -118,7 +118,7 @@ async def arrivals(client: Client, rate: float, seconds: float) -> Seen:
 def server(home: Path, workers: int) -> Iterator[int]:
     """The port of a server that is ready."""
     variables = {**os.environ, "DEALCAST_HOME": str(home), "DEALCAST_RATE_LIMIT": "0", "DEALCAST_LOG_LEVEL": "warning"}
-    command = [sys.executable, "-m", "serving.cli", "serve", "--demo", "--port", "0", "--workers", str(workers)]
+    command = [sys.executable, "-m", "serving.cli.main", "serve", "--demo", "--port", "0", "--workers", str(workers)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables) as process:
         assert process.stderr is not None
         port = int(process.stderr.readline().rsplit(":", 1)[1])

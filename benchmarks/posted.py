@@ -30,9 +30,9 @@ from features.excerpt import excerpt_of_checked, prepare
 from features.rates import of_the_day
 from features.snapshot import Snapshot
 from features.synthetic import Settings, generate
-from serving.posted import PostedActivity, PostedChange, PostedDeal
-from serving.posted_tables import tables_of
-from serving.score import score_checked
+from serving.posted.deals import PostedActivity, PostedChange, PostedDeal
+from serving.posted.tables import tables_of
+from serving.scoring.score import score_checked
 from training.bundle import Bundle
 from training.run import fit
 

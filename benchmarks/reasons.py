@@ -29,7 +29,7 @@ from features.dataset import Dataset
 from features.deals import deal_signals
 from features.snapshot import Snapshot
 from features.synthetic import Settings, generate
-from serving.reason_columns import reason_columns
+from serving.scoring.reason_columns import reason_columns
 from training.bundle import Bundle
 from training.curves import Curves
 from training.encoded import Encoded, encode

@@ -30,9 +30,9 @@ from features.sources import IngestReport, SourceData
 from features.store import Store
 from features.synthetic import Settings, generate
 from features.upserts import Upsert
-from serving.champions import TARGETS, Champions, cache_below
-from serving.last_good import LastGood
-from serving.runtime import Runtime
+from serving.registry.champions import TARGETS, Champions, cache_below
+from serving.registry.last_good import LastGood
+from serving.served.runtime import Runtime
 from training import bundle
 from training.run import fit
 

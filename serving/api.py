@@ -1,7 +1,7 @@
 """The HTTP API: the application put together from its routers, each in a module of its own.
 
 Lists come straight from the ranking; what computes (a single deal, reasons, forecasts, KPIs) is a plain function, which the
-server runs in its thread pool. Posted records go to a thread that scores (`batching`). The others are coroutines and never
+server runs in its thread pool. Posted records go to a thread that scores. The others are coroutines and never
 wait.
 """
 
@@ -17,54 +17,44 @@ from fastapi import APIRouter, FastAPI
 
 from features.engine import connect
 from features.errors import NotReadyError
-from serving import (
-    background,
-    call_page,
-    calls_api,
-    client_batch,
-    clients_api,
-    deal_batch,
-    deals_api,
-    errors,
-    forecast_api,
-    forecast_page,
-    history_api,
-    journal_api,
-    keys_api,
-    kpi_api,
-    limits,
-    metrics_api,
-    models_api,
-    openapi,
-    probes_api,
-    promotions_api,
-    recorder,
-    records_api,
-    runtime,
-    score_api,
-    scorecard,
-    web,
-    write_back_api,
-)
-from serving.attempts import Attempts
-from serving.auth import guarded
-from serving.batching import Batcher
-from serving.buckets import Buckets
-from serving.cookies import Cookies
+from serving import background, errors, metrics_api, openapi, probes_api
+from serving.access import keys_api
+from serving.access.attempts import Attempts
+from serving.access.auth import guarded
+from serving.access.cookies import Cookies
+from serving.access.gate import KeyGate
+from serving.access.identity import KeyHolders
+from serving.access.keyring import KeyRing
+from serving.access.sessions import Sessions
+from serving.calls import api as calls_api
 from serving.database import Database
-from serving.forecaster import Forecasts
-from serving.gate import KeyGate
-from serving.identity import KeyHolders
-from serving.issued import Issued
-from serving.journal import open_journal
-from serving.keyring import KeyRing
-from serving.newest import Answers
-from serving.observe import Observed
-from serving.overload import RateLimit, Shedding
-from serving.runtime import Runtime
-from serving.sessions import Sessions
+from serving.forecast import api as forecast_api
+from serving.forecast.forecaster import Forecasts
+from serving.journal import api as journal_api
+from serving.journal import history_api, recorder
+from serving.journal.issued import Issued
+from serving.journal.journal import open_journal
+from serving.kpis import api as kpi_api
+from serving.lists import clients_api, deals_api, write_back_api
+from serving.models import api as models_api
+from serving.models import promotions_api
+from serving.operations import limits
+from serving.operations.buckets import Buckets
+from serving.operations.observe import Observed
+from serving.operations.overload import RateLimit, Shedding
+from serving.operations.traces import Traced
+from serving.pages import calls as calls_page
+from serving.pages import forecast as forecast_page
+from serving.pages import routes as pages
+from serving.pages import scorecard
+from serving.posted import api as score_api
+from serving.posted import client_batch, deal_batch
+from serving.posted.batching import Batcher
+from serving.records import api as records_api
+from serving.served import watching
+from serving.served.newest import Answers
+from serving.served.runtime import Runtime
 from serving.settings import Settings
-from serving.traces import Traced
 
 DESCRIPTION = """Win-by-date curves of open deals and the clients at risk, from a CRM's history.
 
@@ -90,7 +80,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     forecast_page.pages,
     calls_api.router,
     calls_api.making,
-    call_page.pages,
+    calls_page.pages,
     keys_api.router,
     records_api.router,
     promotions_api.router,
@@ -140,7 +130,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.state.forecasts, app.state.answers = Forecasts(settings.home, settings.threads), Answers()
     for router in ROUTERS:
         app.include_router(guarded(router))
-    web.install(app)
+    pages.install(app)
     errors.install(app)
     openapi.install(app)
     # The last one added is the first to see a request.
@@ -157,7 +147,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
 
 def _jobs(app: FastAPI, held: Runtime, settings: Settings) -> tuple[Coroutine[Any, Any, None], ...]:
     """What keeps data and champions up to date, and records what is served."""
-    watched = runtime.watch(held, settings), runtime.watch_settling(held), runtime.watch_registry(held, settings)
+    watched = watching.watch(held, settings), watching.watch_settling(held), watching.watch_registry(held, settings)
     return *watched, recorder.watch(held, app.state.recorder)
 
 

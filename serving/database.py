@@ -75,7 +75,7 @@ SCORES: Final = sa.Table(
     sa.Index("scores_by_issue", "issued_at"),
     sa.Index("scores_by_as_of", "as_of"),
 )
-"""The scores that were issued, one row each; `serving.journal_rows` says what the columns hold. Append-only."""
+"""The scores that were issued, one row each; `serving.journal.rows` says what the columns hold. Append-only."""
 
 TAKES: Final = sa.Table(
     "score_takes",
@@ -123,7 +123,7 @@ IDEMPOTENCY: Final = sa.Table(
     sa.Column("answer", sa.Text),
     sa.Index("idempotency_by_start", "started_at"),
 )
-"""Requests that are being worked on (no answer yet) or were answered; see `serving.idempotency`."""
+"""Requests that are being worked on (no answer yet) or were answered; see `serving.records.idempotency`."""
 
 
 class Database:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from serving.settings import Language
 
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
-TABLE: Final = Path(__file__).parent / "web" / "translations.toml"
+TABLE: Final = Path(__file__).parent / "pages" / "web" / "translations.toml"
 SYMBOLS: Final[Mapping[str, str]] = {
     "EUR": "€",
     "USD": "$",

@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from serving import metrics
-from serving.auth import Scope, needs
+from serving.access.auth import Scope, needs
 from serving.errors import declared
+from serving.operations import metrics
 
 router = APIRouter(tags=["health"], dependencies=[needs(Scope.READ)], responses=declared(401, 403, 421))
 

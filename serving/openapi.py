@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 
 from serving import errors
-from serving.auth import open_to_all
+from serving.access.auth import open_to_all
 from serving.openapi30 import downgraded
 
 EXAMPLES: Final = Path(__file__).parent / "examples"

@@ -2,8 +2,8 @@
 
 The alias `champion` names the version that answers. It is set by `promote` alone, and `rollback` gives it back to the version
 that had it before; which versions had it is kept beside it, because MLflow's aliases have no history. Who promotes what is
-decided and written down in `serving.promotions`, of which the alias is the mirror. MLflow is imported only when used: it costs
-seconds, and neither scoring from the cache nor serving needs it.
+decided and written down in `serving.registry.promotions`, of which the alias is the mirror. MLflow is imported only when used: it
+costs seconds, and neither scoring from the cache nor serving needs it.
 """
 
 import json

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from features.dataset import Dataset
 from features.store import Store
-from serving.champions import cache_below
-from serving.demo import source_of
+from serving.cli.demo import source_of
+from serving.registry.champions import cache_below
 from tests.serving.conftest import company, trained_home
 
 __all__ = ["company", "trained_home"]
@@ -44,7 +44,7 @@ def browser() -> Iterator[Browser]:
 
 def start(home: Path, *arguments: str, **settings: str) -> subprocess.Popen[str]:
     """`dealcast serve` on a free port; its first line on stderr says which."""
-    command = [sys.executable, "-m", "serving.cli", "serve", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "serving.cli.main", "serve", "--port", "0", *arguments]
     environment = {**os.environ, "DEALCAST_HOME": str(home), "DEALCAST_TRACKING_URI": "http://127.0.0.1:9", **settings}
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=home)
 

@@ -9,7 +9,7 @@ from features.clients import CONTRACTS, ORDERS, cohort
 from features.dataset import Dataset
 from features.snapshot import Snapshot
 from features.synthetic import Settings, generate
-from serving.score import score_clients
+from serving.scoring.score import score_clients
 from training.run import fit
 
 

@@ -147,6 +147,6 @@ def test_every_decision_is_listed() -> None:
 
 def test_the_server_does_without_mlflow() -> None:
     """Decision 7."""
-    asked = "import sys, serving.server; print([name for name in sys.modules if name.split('.')[0] == 'mlflow'])"
+    asked = "import sys, serving.process.server; print([name for name in sys.modules if name.split('.')[0] == 'mlflow'])"
     answer = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

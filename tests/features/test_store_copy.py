@@ -14,7 +14,7 @@ from features.dataset import Dataset
 from features.store import Store
 from features.store_state import read_state
 from features.synthetic import Settings, generate
-from serving.demo import source_of
+from serving.cli.demo import source_of
 
 
 @pytest.fixture

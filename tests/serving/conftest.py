@@ -15,13 +15,13 @@ from features import clock
 from features.dataset import Dataset
 from features.synthetic import Settings as CompanySettings
 from features.synthetic import generate
-from serving import keys
+from serving.access import keys
+from serving.access.audit_log import Origin
+from serving.access.auth import Scope
 from serving.api import create_app
-from serving.audit_log import Origin
-from serving.auth import Scope
-from serving.champions import TARGETS, Champions, cache_below
-from serving.registry_watch import State
-from serving.runtime import Runtime
+from serving.registry.champions import TARGETS, Champions, cache_below
+from serving.registry.registry_watch import State
+from serving.served.runtime import Runtime
 from serving.settings import Settings
 from training import bundle
 from training.run import fit

@@ -19,18 +19,18 @@ from features import clock
 from features.dataset import Dataset
 from features.synthetic import Settings as CompanySettings
 from features.synthetic import generate
+from serving.access.audit_log import Origin
 from serving.api import create_app
-from serving.audit_log import Origin
-from serving.champions import TARGETS, Champions, cache_below
 from serving.database import Database
-from serving.last_good import LastGood
 from serving.openapi import EXAMPLES
-from serving.promotions import Promotions, Wish
-from serving.runtime import Runtime
+from serving.registry.champions import TARGETS, Champions, cache_below
+from serving.registry.last_good import LastGood
+from serving.registry.promotions import Promotions, Wish
+from serving.served.runtime import Runtime
 from serving.settings import Settings
 from tests.serving.conftest import KEY, MemorySource, showing
+from tests.serving.posted.test_posted import DEAL
 from tests.serving.stored import store_of
-from tests.serving.test_posted import DEAL
 from training import bundle
 from training.registry import FolderRegistry, RunRecord
 from training.run import fit

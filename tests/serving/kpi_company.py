@@ -5,7 +5,7 @@ from pathlib import Path
 from features.dataset import Dataset
 from features.kpis import example
 from features.store import Store
-from serving.demo import source_of
+from serving.cli.demo import source_of
 
 FORMULA = '=HYPERLINK("http://evil.example","Ann")'
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from serving.auth import Needs, needs_of
+from serving.access.auth import Needs, needs_of
 
 VALUES = {"deal_id": "D-1", "account_id": "A-1"}
 """What stands in a path for each of its parameters."""

@@ -17,8 +17,8 @@ from typing import Any
 
 from features.dataset import Dataset
 from features.store import Store
-from serving.champions import cache_below
-from serving.demo import source_of
+from serving.cli.demo import source_of
+from serving.registry.champions import cache_below
 from training import bundle
 
 NOWHERE = "http://127.0.0.1:9"
@@ -73,7 +73,7 @@ class Running:
 
     def workers(self) -> list[int]:
         """The ids of the processes that answer, in the order of their start."""
-        return [child for child, line in children(self.process.pid).items() if "serving.worker" in line]
+        return [child for child, line in children(self.process.pid).items() if "serving.process.worker" in line]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """The exit code after this signal."""
@@ -100,7 +100,7 @@ def runs(pid: int) -> bool:
 @contextmanager
 def serving(home: Path, *arguments: str, ready: bool = True, **environment: str) -> Iterator[Running]:
     """`dealcast serve` on this home; killed in the end where the test did not stop it."""
-    command = [sys.executable, "-m", "serving.cli", "serve", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "serving.cli.main", "serve", "--port", "0", *arguments]
     variables = {**os.environ, **QUICK, "DEALCAST_HOME": str(home), **environment}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables, cwd=home) as process:
         try:

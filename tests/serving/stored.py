@@ -8,7 +8,7 @@ import pandas as pd
 from features.dataset import Dataset
 from features.sources import IngestReport, SourceData
 from features.store import Store
-from serving.last_good import LastGood
+from serving.registry.last_good import LastGood
 
 
 def source_of(company: Dataset) -> SourceData:

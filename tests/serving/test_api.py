@@ -4,13 +4,13 @@ from typing import Any, get_args
 import pytest
 from starlette.testclient import TestClient
 
-from serving.answers import find_deal
-from serving.batching import OverloadedError
 from serving.errors import ProblemError
-from serving.list_queries import DealPart, DealSort
-from serving.runtime import Runtime
-from serving.schemas import ScoreAnswer
-from tests.serving.test_posted import ACTIVITY, CHANGE, DEAL
+from serving.lists.answers import find_deal
+from serving.lists.queries import DealPart, DealSort
+from serving.posted.batching import OverloadedError
+from serving.posted.schemas import ScoreAnswer
+from serving.served.runtime import Runtime
+from tests.serving.posted.test_posted import ACTIVITY, CHANGE, DEAL
 
 STAMP = {"model_version": "1", "as_of": "2026-10-01T00:00:00Z", "data_ends_at": "2026-10-01T00:00:00Z", "currency": "EUR"}
 

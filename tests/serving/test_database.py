@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-import serving.access_tables  # noqa: F401  # its tables belong to METADATA
+import serving.access.tables  # noqa: F401  # its tables belong to METADATA
 from features.engine import connect
 from features.errors import NotReadyError
 from features.store import Store

@@ -9,10 +9,10 @@ from starlette.testclient import TestClient
 
 from serving import errors, schemas
 from serving.errors import Problem, field_errors, problem
-from serving.limits import LARGEST_BODY, LARGEST_RECORDS
-from serving.runtime import Runtime
+from serving.operations.limits import LARGEST_BODY, LARGEST_RECORDS
+from serving.served.runtime import Runtime
 from tests.serving.conftest import KEY
-from tests.serving.test_posted import DEAL
+from tests.serving.posted.test_posted import DEAL
 
 CANARY = "canary-7f3a"
 BODY = json.dumps({"deals": [DEAL]})

@@ -19,8 +19,8 @@ import pytest
 from features.dataset import Dataset
 from features.errors import DealcastError
 from features.store import Store
-from serving.champions import cache_below
-from serving.demo import source_of
+from serving.cli.demo import source_of
+from serving.registry.champions import cache_below
 from tests.serving.running import NOWHERE, Running, another_champion, children, furnish, name_current, serving, until
 from training import fetch
 from training.registry import Champion

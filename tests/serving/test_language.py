@@ -1,13 +1,15 @@
 import re
 import string
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import serving
 from serving.language import LANGUAGES, Tongue, choose, texts
-from serving.view import FOLDER
+from serving.pages.view import FOLDER
 
 EN, RU = Tongue("en"), Tongue("ru", "Europe/Berlin")
 BUILT = re.compile(
@@ -38,10 +40,8 @@ def test_counted_texts_have_a_form_for_every_number(key: str) -> None:
 
 
 def test_templates_use_only_texts_of_the_table_and_the_table_holds_no_other() -> None:
-    kpis = ("kpi_tables.py", "scorecard.py", "scorecard_rows.py", "figures.py")
-    pages = ("web.py", "login.py", "wording.py", "reason_view.py", *kpis)
-    forecasts = ("outlook_words.py", "forecast_page.py", "forecast_tables.py", "call_view.py", "call_page.py")
-    sources = [*FOLDER.glob("templates/*.html"), *(FOLDER.parent / name for name in (*pages, *forecasts))]
+    root = Path(serving.__file__).parent
+    sources = [*FOLDER.glob("templates/*.html"), *root.rglob("*.py")]
     written = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     used = set(re.findall(r"""(?:text|count)\(f?["']([a-z_]+\.[a-z_]+)["']""", written))
     assert used <= set(texts())

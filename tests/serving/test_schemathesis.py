@@ -16,8 +16,8 @@ from starlette.types import ASGIApp
 
 from features.dataset import Dataset
 from serving.api import create_app
-from serving.champions import Champions, cache_below
-from serving.runtime import Runtime
+from serving.registry.champions import Champions, cache_below
+from serving.served.runtime import Runtime
 from serving.settings import Settings
 from tests.serving.conftest import KEY
 from tests.serving.stored import source_over, store_of

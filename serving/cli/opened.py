@@ -1,0 +1,41 @@
+"""What commands open: settings, store and champions of this installation."""
+
+import os
+from contextlib import closing
+from dataclasses import dataclass
+
+import pandas as pd
+
+from features import clock
+from features.dataset import Dataset
+from features.store import Store
+from serving.registry.champions import Champions
+from serving.settings import Settings, read
+from training.bundle import Bundle
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Settings, and the data that the store holds."""
+
+    settings: Settings
+    dataset: Dataset
+
+    def instant(self, text: str | None) -> pd.Timestamp:
+        """A date as a moment of the organisation; now where none is given. Raises UsageError."""
+        return clock.parse_as_of(text, self.dataset.organisation.timezone) if text else clock.now(self.dataset.ends_at)
+
+    def champions(self) -> dict[str, Bundle]:
+        """The last good champions, from the cache. Raises NotReadyError where there is none for deals."""
+        found = Champions(self.settings.home)
+        others = {target: found.load(target, version) for target, version in found.versions().items() if target != "deals"}
+        return {"deals": found.champion("deals"), **others}
+
+
+def opened() -> Opened:
+    """Read the settings and load the data. Raises UsageError and NotReadyError."""
+    settings = read()
+    os.environ.setdefault("OMP_NUM_THREADS", str(settings.threads))
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with closing(Store(settings.store_url, settings.store_cache)) as store:
+        return Opened(settings, store.load())

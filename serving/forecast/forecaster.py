@@ -1,0 +1,184 @@
+"""Forecasts of one state of the data, each computed once: the command line, the API and the page all ask here.
+
+    Forecaster          data, models and where backtests are kept
+      .known(as_of)     everything that does not depend on the period: cells, births, the scored open deals
+      .made(window)     the draws of one period, and of recurring revenue beside them
+
+A model that learned from days after the as_of would look ahead, so it is refused, and the message says what to do instead.
+"""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from features import clients, clock
+from features.dataset import Dataset
+from features.errors import UsageError
+from features.kpis import windows
+from features.kpis.value import Window
+from features.snapshot import Snapshot
+from serving.access.sight import Sight
+from serving.forecast import backtests
+from serving.forecast.backtests import Kept
+from serving.forecast.sight import narrowed
+from serving.served.newest import Newest
+from serving.served.state import Loaded, Served
+from training.births import Births, fit_births
+from training.bundle import Bundle
+from training.places import Places, places
+from training.recurring import Recurring, forecast_recurring
+from training.rollup import Foretold, PeriodForecast, forecast_period, foretell
+from training.shock import Shock, fit_shock
+from training.targets import DEALS
+
+FARTHEST_DAYS: Final = 3 * 366.0
+KEPT_FORECASTS: Final = 6
+KEPT_MOMENTS: Final = 2
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was known at one moment, whatever the period."""
+
+    snapshot: Snapshot
+    places: Places
+    births: Births
+    foretold: Foretold
+
+
+@dataclass(frozen=True)
+class Made:
+    """The forecasts of one period as of one moment.
+
+    recurring     None where there is none, and `no_recurring` says why: no_contracts, no_model or model_is_later
+    backtest      kept for this kind of period; None where there is none
+    """
+
+    known: Known
+    forecast: PeriodForecast
+    recurring: Recurring | None
+    no_recurring: str | None
+    backtest: Kept | None
+
+
+class Forecaster:
+    """What forecasts of one state of the data are made from.
+
+    bundles  `deals`, and `clients` where there is one
+    as_of    the moment that is meant where none is named
+    home     below which backtests are kept
+    """
+
+    def __init__(
+        self, dataset: Dataset, bundles: Mapping[str, Bundle], as_of: pd.Timestamp, home: Path, threads: int = 2
+    ) -> None:
+        self.dataset, self.bundles, self.as_of, self.home, self.threads = dataset, bundles, as_of, home, threads
+        self._moments, self._made = Newest(KEPT_MOMENTS), Newest(KEPT_FORECASTS)
+        self.sight: Sight | None = None
+
+    def seen_by(self, sight: Sight | None) -> "Forecaster":
+        """The same forecasts, of which only what a person sees is made known."""
+        seen = copy(self)
+        seen.sight = sight
+        return seen
+
+    def window(self, text: str | None, as_of: pd.Timestamp | None = None) -> Window:
+        """A period from its text, the running quarter where there is none. Raises UsageError, also for one too far ahead."""
+        at, calendar = as_of or self.as_of, self.dataset.organisation.calendar
+        if not text:
+            return windows.quarter(at, calendar)
+        return self.near(windows.parse(text, calendar), at)
+
+    def known(self, as_of: pd.Timestamp | None = None) -> Known:
+        """What was known at a moment. Raises UsageError for a moment before the model's own."""
+        at = as_of or self.as_of
+        found: Known = self._moments.get(at, lambda: self._known(at))
+        return found
+
+    def made(self, window: Window, as_of: pd.Timestamp | None = None) -> Made:
+        """The forecasts of a period, of what is seen. Raises UsageError for a moment before the model's own, and for a period too
+        far ahead."""
+        found = self.made_whole(window, as_of)
+        return found if self.sight is None else Made(found.known, narrowed(found.forecast, self.sight), None, "narrowed", None)
+
+    def made_whole(self, window: Window, as_of: pd.Timestamp | None = None) -> Made:
+        """The forecasts of a period, of everything."""
+        at = as_of or self.as_of
+        kept = self._kept(self.near(window, at))
+        found: Made = self._made.get((window, at, kept and kept.as_of), lambda: self._make(window, at, kept))
+        return found
+
+    def _known(self, at: pd.Timestamp) -> Known:
+        champion = self.bundles["deals"]
+        refuse_hindsight(champion, at)
+        snapshot = Snapshot(self.dataset, at)
+        where = places(snapshot)
+        foretold = foretell(snapshot, champion.models[DEALS.name], champion.amounts)
+        return Known(snapshot, where, fit_births(snapshot, where.of_deal), foretold)
+
+    def _make(self, window: Window, at: pd.Timestamp, kept: Kept | None) -> Made:
+        known = self.known(at)
+        shock = kept.tested.shock(at) if kept else fit_shock([])
+        made = forecast_period(
+            known.snapshot, known.foretold, window, shock, births=known.births, threads=self.threads, where=known.places
+        )
+        lack = self._no_recurring(known.snapshot)
+        return Made(known, made, None if lack else self._recurring(known.snapshot, window), lack, kept)
+
+    def _recurring(self, snapshot: Snapshot, window: Window) -> Recurring:
+        """What clients have in common is not learned from deals: the shock is the prior's, and the interval cautious."""
+        shock: Shock = fit_shock([])
+        return forecast_recurring(snapshot, self.bundles["clients"].models[clients.CONTRACTS], window, shock)
+
+    def _no_recurring(self, snapshot: Snapshot) -> str | None:
+        if not snapshot.has("contracts"):
+            return "no_contracts"
+        champion = self.bundles.get("clients")
+        if champion is None or clients.CONTRACTS not in champion.models:
+            return "no_model"
+        return "model_is_later" if is_later(champion, snapshot.as_of) else None
+
+    def _kept(self, window: Window) -> Kept | None:
+        kind = backtests.kind_of(window, self.dataset)
+        return backtests.kept(self.home, kind) if kind else None
+
+    def near(self, window: Window, at: pd.Timestamp) -> Window:
+        """The same window, unless it ends too far ahead. Raises UsageError."""
+        if clock.days_between(clock.micros(at), clock.micros(window.end)) > FARTHEST_DAYS:
+            raise UsageError(f"the period {window.label} ends more than three years after {at:%Y-%m-%d}; ask for a nearer one")
+        return window
+
+
+class Forecasts:
+    """The Forecaster of what is served; another one as soon as something else is."""
+
+    def __init__(self, home: Path, threads: int) -> None:
+        self.home, self.threads = home, threads
+        self._held: tuple[Loaded, Forecaster] | None = None
+
+    def of(self, served: Served) -> Forecaster:
+        """That of one state of data, models and time."""
+        held, whole = self._held, served.whole or served
+        if held is None or held[0] is not whole:
+            held = (whole, Forecaster(served.dataset, served.bundles, served.as_of, self.home, self.threads))
+            self._held = held
+        return held[1] if served.sight is None else held[1].seen_by(served.sight)
+
+
+def refuse_hindsight(champion: Bundle, as_of: pd.Timestamp) -> None:
+    """Raises UsageError where a model knows days after the as_of."""
+    if is_later(champion, as_of):
+        raise UsageError(
+            f"the champion for {champion.target} (version {champion.version}) was trained as of "
+            f"{champion.trained_as_of:%Y-%m-%d} and would look ahead as of {as_of:%Y-%m-%d}. On the command line --fit learns a "
+            "model of that day for the answer; or train with an earlier --as-of and promote that version, or ask for a later date"
+        )
+
+
+def is_later(champion: Bundle, as_of: pd.Timestamp) -> bool:
+    """Whether a model knows days after the as_of."""
+    return bool(clock.micros(champion.trained_as_of) > clock.micros(as_of))

@@ -1,0 +1,1 @@
+"""Every answer that was issued, written once, and read back as history and exports."""

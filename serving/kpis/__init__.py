@@ -1,0 +1,1 @@
+"""KPIs, funnel, goals and team as answers; what the models foretell stands beside them."""

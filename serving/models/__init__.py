@@ -1,0 +1,1 @@
+"""What a caller may know and decide about models: card, catalog, promotion."""

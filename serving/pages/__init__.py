@@ -1,0 +1,1 @@
+"""What people see in a browser: pages in English and Russian, made on the server."""

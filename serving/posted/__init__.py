@@ -1,0 +1,1 @@
+"""Records that come with the question, scored in batches with a result for each."""

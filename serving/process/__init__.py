@@ -1,0 +1,1 @@
+"""The server as processes: socket, workers, and what watches over them."""

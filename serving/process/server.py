@@ -1,0 +1,93 @@
+"""One server process: the application behind a listening socket, and how it leaves.
+
+SIGTERM begins a graceful stop: from that moment /readyz says 503, so that a load balancer sends nothing more; for `drain_seconds`
+requests are still taken, then the socket is closed, what is being answered is finished within 20 s, and the exit code is 0.
+Ctrl+C (SIGINT) does the same without the draining. A second signal ends it at once.
+"""
+
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from features.engine import connect
+from serving.api import create_app
+from serving.database import Database
+from serving.operations import traces
+from serving.registry.champions import Champions
+from serving.registry.last_good import LastGood
+from serving.served.runtime import Runtime
+from serving.served.trend import JournaledPast
+from serving.settings import Settings
+
+GRACE_SECONDS: Final = 20
+
+log = logging.getLogger("dealcast")
+
+
+def open_runtime(settings: Settings) -> Runtime:
+    """The runtime on the store and the cached champions of these settings; nothing is loaded yet."""
+    past = JournaledPast(Database(connect(settings.store_url)))
+    return Runtime(LastGood(settings.store_url, settings.store_cache), Champions(settings.home), past)
+
+
+class Server(uvicorn.Server):
+    """Leaves gracefully on a signal, with exit code 0; a worker leaves too when the process that started it is gone."""
+
+    def __init__(self, config: uvicorn.Config, held: Runtime, drain_seconds: float, parent: int | None = None) -> None:
+        super().__init__(config)
+        self.held = held
+        self.drain_seconds = drain_seconds
+        self.parent = parent
+        self._leaves_at: float | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's own ends the process with the signal again, after a clean shutdown."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._leaves_at is not None:
+            self.force_exit = self.should_exit
+            super().handle_exit(sig, frame)
+            return
+        self.leave(self.drain_seconds if sig == signal.SIGTERM else 0.0)
+
+    def leave(self, drain_seconds: float) -> None:
+        """Be ready no more from now on, and stop after this many seconds."""
+        log.info("stopping", extra={"drain_seconds": drain_seconds})
+        self.held.stopping = True
+        self._leaves_at = time.monotonic() + drain_seconds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to stop now."""
+        if self._leaves_at is None and self.parent not in (None, os.getppid()):
+            self.leave(0.0)
+        if self._leaves_at is not None and time.monotonic() >= self._leaves_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def run(held: Runtime, settings: Settings, listener: socket.socket, parent: int | None = None) -> None:
+    """Serve until a signal ends it, or the process that watches over this one is gone; what is being answered is finished."""
+    traces.configure(settings)
+    config = uvicorn.Config(
+        create_app(held, settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    Server(config, held, settings.drain_seconds, parent).run(sockets=[listener])
