@@ -292,13 +292,14 @@ class Dataset:
     @cached_property
     def transitions(self) -> Transitions:
         """Every close and re-opening of every deal."""
-        closed = pd.DataFrame(
-            {
-                "time": clock.to_micros(self.deals["closed_at"]),
-                "state": self.deals["outcome"].map(history.OUTCOMES).fillna(history.OPEN).astype(np.int32),
-            }
-        )
-        return history.transitions(self.history("stage"), states_of(self.tables["stages"]), closed)
+        closed_at = clock.to_micros(self.deals["closed_at"])
+        outcome = self.deals["outcome"].map(history.OUTCOMES).fillna(history.OPEN)
+        return history.transitions(self.history("stage"), self.states, closed_at, outcome.to_numpy().astype(np.int64))
+
+    @cached_property
+    def states(self) -> dict[str, int]:
+        """The state in which each stage leaves a deal."""
+        return states_of(self.tables["stages"])
 
 
 def _conformed(name: str, frame: pd.DataFrame, custom: tuple[Column, ...]) -> pd.DataFrame:

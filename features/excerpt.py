@@ -91,7 +91,8 @@ class _Joined:
         ready |= {key: found for key in SHARED if (found := self.dataset.known_by(key)) is not None}
         small = replace(self.dataset, tables=_Tables(self), openings=self.dataset.openings.iloc[:0], _cache=ready)
         # The same names as the properties of Dataset, which compute only what is not there yet.
-        vars(small).update(arrays=_Arrays(self), client_ids=pd.Index(self.accounts), rate_table=self.dataset.rate_table)
+        accounts = pd.Index(self.accounts, dtype=object)
+        vars(small).update(arrays=_Arrays(self), client_ids=accounts, rate_table=self.dataset.rate_table)
         vars(small)["transitions"] = self._of_deals(self.dataset.transitions, self.sent.transitions(sent["stage"]))
         vars(small).update(self._logs(small))
         return small
@@ -210,7 +211,8 @@ class _Arrays:
         return self._recorded[table]
 
     def rows_in(self, ids: Index, table: str, name: str) -> Rows:
-        return np.asarray(ids.get_indexer(pd.Index(self.get(table, name), dtype=object)), dtype=np.int64)
+        place = {each: row for row, each in enumerate(ids.to_numpy(dtype=object))}
+        return np.array([place.get(each, -1) for each in self.get(table, name)], dtype=np.int64)
 
     def _joined_column(self, table: str, name: str) -> Flat:
         sent = self._joined.posted(table)

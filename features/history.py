@@ -172,24 +172,24 @@ def sorted_history(opening: Floats, since: Micros, changes: Changed, labels: npt
     return FieldHistory(deal[order], ordered, recorded, values[order], first[order], labels)
 
 
-def transitions(stages: FieldHistory, kinds: dict[str, int], closed: pd.DataFrame) -> Transitions:
+def transitions(stages: FieldHistory, kinds: dict[str, int], closed_at: Micros, outcome: Rows) -> Transitions:
     """The stage history as states, completed by the outcome columns of deals whose history shows no close.
 
-    `kinds` maps a stage to OPEN, WON or LOST; `closed` has a row for each deal: `time` of its close and `state` (OPEN: none). All
-    changes are kept, whether or not they change the state: which of them were known, each Snapshot decides for itself.
+    `kinds` maps a stage to OPEN, WON or LOST; `closed_at` and `outcome` (OPEN: none) hold an entry for each deal. All changes are
+    kept, whether or not they change the state: which of them were known, each Snapshot decides for itself.
     """
     labels = stages.labels if stages.labels is not None else np.array([], dtype=object)
     kind_of = np.array([*(kinds.get(label, OPEN) for label in labels), OPEN], dtype=np.int32)
     changed = ~stages.first
     state = kind_of[stages.value.astype(np.int64)][changed]
-    final = np.full(len(closed), OPEN, dtype=np.int32)
+    final = np.full(len(outcome), OPEN, dtype=np.int32)
     final[stages.deal[changed]] = state
-    unseen = np.flatnonzero((closed["state"].to_numpy() != OPEN) & (final == OPEN))
-    at = closed["time"].to_numpy()[unseen]
+    unseen = np.flatnonzero((outcome != OPEN) & (final == OPEN))
+    at = closed_at[unseen]
     deal = np.concatenate([stages.deal[changed], unseen])
     time = np.concatenate([stages.time[changed], at])
     known = np.concatenate([stages.known[changed], at])
-    became = np.concatenate([state, closed["state"].to_numpy()[unseen]]).astype(np.int32)
+    became = np.concatenate([state, outcome[unseen]]).astype(np.int32)
     order = np.lexsort((time, deal))
     return Transitions(deal[order], time[order], known[order], became[order])
 

@@ -16,7 +16,8 @@ question, and training, whose dates are midnights, sees what serving sees. Nothi
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -69,13 +70,27 @@ class Rates:
         stand_in = {"win_rate": self.overall, "usual_amount": self.usual_amount}
         stand_in |= {"win_hazard": self.win_hazard, "loss_hazard": self.loss_hazard}
         stand_in |= {"n_open": self.idle, "open_amount": self.idle}
-        table = self.segments.get(field)
-        found = np.full(len(names), stand_in[column]) if table is None else _looked_up(table[column], names, stand_in[column])
+        if field not in self.segments:
+            return np.where(pd.isna(names), np.nan, stand_in[column])
+        place, columns = self._tables[field]
+        found = np.append(columns[column], stand_in[column])[_places(place, names)]
         return np.where(pd.isna(names), np.nan, found)
+
+    @cached_property
+    def _tables(self) -> "dict[str, tuple[dict[Any, int], dict[str, Floats]]]":
+        """The rows of each segment's table by their names, and its columns: posted deals look them up again and again."""
+        return {
+            field: (_by_name(table.index), {str(name): table[name].to_numpy(dtype=np.float64) for name in table})
+            for field, table in self.segments.items()
+        }
+
+    @cached_property
+    def _stages(self) -> dict[Any, int]:
+        return _by_name(self.stage_days.index)
 
     def of_stages(self, names: Texts) -> Floats:
         """Median days in each of these stages, NaN where no won deal stood in it."""
-        return _looked_up(self.stage_days, names)
+        return np.append(self.stage_days.to_numpy(dtype=np.float64), np.nan)[_places(self._stages, names)]
 
 
 @dataclass(frozen=True)
@@ -204,10 +219,14 @@ def _ends(snapshot: Snapshot) -> clock.Micros:
     return np.where(snapshot.state == OPEN, snapshot.at, snapshot.state_since)
 
 
-def _looked_up(values: "pd.Series[float]", names: Texts, otherwise: float = np.nan) -> Floats:
-    """The value of each name, another where the index does not have it."""
-    row = values.index.get_indexer(pd.Index(names, dtype=object))
-    return np.append(values.to_numpy(dtype=np.float64), otherwise)[row]
+def _by_name(index: "pd.Index[Any]") -> dict[Any, int]:
+    """The place of each name."""
+    return {name: row for row, name in enumerate(index.to_numpy(dtype=object))}
+
+
+def _places(place: Mapping[Any, int], names: Texts) -> Rows:
+    """The place of each name, -1 where it has none."""
+    return np.array([place.get(name, -1) for name in names], dtype=np.int64)
 
 
 def _median(values: Floats) -> float:

@@ -19,7 +19,6 @@ from features.flat import Flat, Texts, flat, midnights, picked
 from features.history import Changed, FieldHistory, Rows, Transitions, first_row
 from features.openings import SET_BY_CLOSE
 from features.sheet import Sheet
-from features.stages import states_of
 from features.tables import NUMERIC, TEXTUAL, Kind
 
 ISO_DATE: Final = len("2026-03-01")
@@ -84,8 +83,7 @@ class Sent:
     def transitions(self, stages: FieldHistory) -> Transitions:
         """Every close and re-opening, from the history of the stages."""
         state = [history.OUTCOMES.get(outcome, history.OPEN) for outcome in self.outcome]
-        closed = pd.DataFrame({"time": self.closed_at, "state": np.array(state, dtype=np.int32)})
-        return history.transitions(stages, states_of(self.dataset.tables["stages"]), closed)
+        return history.transitions(stages, self.dataset.states, self.closed_at, np.array(state, dtype=np.int64))
 
     def _since(self, name: str, changed: Mask) -> Micros:
         """When the opening value came to be known."""

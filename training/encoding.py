@@ -29,6 +29,7 @@ from features.calendar import FiscalCalendar, bucket_calendar
 from features.clock import Floats, Micros, instant
 from features.errors import UsageError
 from features.history import Rows
+from training.text_codes import TextCodes
 
 BUCKET_SIGNALS: Final = ("bucket_start", "bucket_days", "bucket_workdays")
 PERIOD_SIGNALS: Final = ("bucket_days_to_period_end", "bucket_holds_period_end")
@@ -84,9 +85,13 @@ class Encoding:
         return [*self.numbers, *(name for name, _ in self.categories)]
 
     @cached_property
-    def _texts(self) -> "dict[str, pd.Index[Any]]":
-        """The texts of each category, in the order of their codes, indexed once."""
-        return {name: pd.Index(texts, dtype=object) for name, texts in self.categories}
+    def _codes(self) -> dict[str, TextCodes]:
+        """The codes of each category's texts."""
+        return {name: TextCodes(texts) for name, texts in self.categories}
+
+    @cached_property
+    def _wanted(self) -> "pd.Index[Any]":
+        return pd.Index(self.signal_names, dtype=object)
 
     @property
     def names(self) -> list[str]:
@@ -101,12 +106,13 @@ class Encoding:
 
         Raises UsageError where a signal that the model was trained with is absent.
         """
-        absent = [name for name in self.signal_names if name not in signals]
-        if absent:
-            raise UsageError(f"the model was trained with signals that are not here: {', '.join(absent)}")
+        places = signals.columns.get_indexer(self._wanted)
+        if (places < 0).any():
+            absent = ", ".join(self._wanted[places < 0])
+            raise UsageError(f"the model was trained with signals that are not here: {absent}")
         # One look at the whole block of numbers: a column at a time takes longer than the model itself for a single deal.
-        numbers = signals[list(self.numbers)].to_numpy(dtype=np.float32)
-        coded = [_codes(signals[name], texts) for name, texts in self._texts.items()]
+        numbers = signals.take(places[: len(self.numbers)], axis=1).to_numpy(dtype=np.float32)
+        coded = [_codes(signals[name], codes) for name, codes in self._codes.items()]
         return np.column_stack([numbers, *coded])
 
     def to_json(self) -> dict[str, Any]:
@@ -154,7 +160,7 @@ def _reasons_against(signals: pd.DataFrame, as_of: Micros, texts: Mapping[str, t
     numeric = [name for name in left if name not in reasons and name not in texts]
     dated = share_of_date(signals[numeric], as_of)
     reasons |= {name: DATED for name in numeric if dated[name] > MAX_SHARE_OF_DATE}
-    textual = {name: pd.Index(texts[name], dtype=object) for name in left if name not in reasons and name in texts}
+    textual = {name: TextCodes(texts[name]) for name in left if name not in reasons and name in texts}
     return reasons | {name: RARE for name, known in textual.items() if len(np.unique(_codes(signals[name], known))) <= 1}
 
 
@@ -177,11 +183,9 @@ def _in_use(values: pd.Series) -> tuple[str, ...]:
     return tuple(sorted(str(text) for text in frequent.index[frequent]))
 
 
-def _codes(values: pd.Series, texts: "pd.Index[Any]") -> npt.NDArray[np.float32]:
-    there = values.to_numpy(dtype=object)
-    found = texts.get_indexer(pd.Index(there, dtype=object))
-    coded = np.where(found >= 0, found, len(texts)).astype(np.float32)
-    return np.where(pd.isna(there), np.float32(np.nan), coded)
+def _codes(values: pd.Series, codes: TextCodes) -> npt.NDArray[np.float32]:
+    coded = codes.of(values)
+    return np.where(coded == codes.missing, np.float32(np.nan), coded.astype(np.float32))
 
 
 def with_buckets(

@@ -16,6 +16,7 @@ import pandas as pd
 from features.clock import Floats
 from features.history import Rows
 from training.person_periods import PersonPeriods
+from training.text_codes import TextCodes
 
 PRIOR_UNITS: Final = 20.0
 AGE_BINS: Final = 6
@@ -36,8 +37,8 @@ class Cells:
     age_cuts: tuple[float, ...]
 
     @cached_property
-    def _index(self) -> "pd.Index[Any]":
-        return pd.Index(self.kinds, dtype=object)
+    def _codes(self) -> TextCodes:
+        return TextCodes(self.kinds)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -61,8 +62,7 @@ class Cells:
         kind = np.full(n, len(self.kinds), dtype=np.int64)
         age_bin = np.full(n, len(self.age_cuts) + 1, dtype=np.int64)
         if self.kind_signal in signals:
-            found = self._index.get_indexer(pd.Index(signals[self.kind_signal].to_numpy(dtype=object), dtype=object))
-            kind = np.where(found >= 0, found, len(self.kinds))
+            kind = np.minimum(self._codes.of(signals[self.kind_signal]), self._codes.other)
         if self.age_signal in signals:
             age = signals[self.age_signal].to_numpy(dtype=np.float64)
             age_bin = np.where(np.isnan(age), age_bin, np.searchsorted(self.age_cuts, age, side="right"))

@@ -119,24 +119,30 @@ class PacedTime:
 
     def of(self, row: Rows, days: Floats) -> Floats:
         """(pairs, causes) days of ordinary pace from the as_of of the row of each pair to its day."""
-        which, gone, table = self._table
-        place = which[row]
-        return _looked_up(table, place, gone[place] + days) - _looked_up(table, place, gone[place])
+        place = self._moments[1][row]
+        gone, table, begun = self._table
+        return _looked_up(table, place, gone[place] + days) - begun[place]
 
     @cached_property
-    def _table(self) -> tuple[Rows, Floats, Floats]:
-        """Which moment each row has; how much of its local day each moment has behind it; (moments, days, causes) paced days by
-        the beginning of each day, from the moment's own day on."""
-        moments, which = np.unique(self.as_of, return_inverse=True)
-        local = [_local(int(moment), self.pace.calendar.timezone) for moment in moments]
+    def _table(self) -> tuple[Floats, Floats, Floats]:
+        """How much of its local day each moment has behind it; (moments, days, causes) paced days by the beginning of each day,
+        from the moment's own day on; and until the moment."""
+        local = [_local(int(moment), self.pace.calendar.timezone) for moment in self._moments[0]]
         gone = np.array([part for _, part in local])
         n_days = int(np.ceil(self.longest)) + 2
-        return which, gone, np.stack([self.pace.by_day(day, n_days) for day, _ in local])
+        table = np.stack([self.pace.by_day(day, n_days) for day, _ in local])
+        return gone, table, _looked_up(table, np.arange(len(gone)), gone)
+
+    @cached_property
+    def _moments(self) -> tuple[Micros, Rows]:
+        """The different moments, and which of them each row has."""
+        moments, which = np.unique(self.as_of, return_inverse=True)
+        return moments, which
 
 
 def _looked_up(table: Floats, place: Rows, day: Floats) -> Floats:
     """(pairs, causes) the table between its days, linear."""
-    low = np.clip(day.astype(np.int64), 0, table.shape[1] - 2)
+    low = np.minimum(np.maximum(day.astype(np.int64), 0), table.shape[1] - 2)
     below, above = table[place, low], table[place, low + 1]
     return np.asarray(below + (day - low)[:, None] * (above - below))
 

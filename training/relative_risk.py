@@ -15,6 +15,7 @@ say 0.75; with the ridge the bin's factor is 0.78, and a P(won) of 0.20 within s
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from features.clock import Floats
 from features.history import Rows
 from training.encoding import Encoding
+from training.text_codes import TextCodes
 
 PRIOR_SD: Final = 0.3
 N_BINS: Final = 5
@@ -63,11 +65,15 @@ class RelativeRisk:
     def _bins(self, signals: pd.DataFrame) -> Rows:
         """(rows, signals) the place of each row's bin among all bins."""
         coded = [_of_number(signals[name], cuts) for name, cuts in self.numbers]
-        coded += [_of_text(signals[name], texts) for name, texts in self.texts]
+        coded += [codes.of(signals[name]) for name, codes in self._codes]
         first = np.concatenate([[0], np.cumsum(self._sizes)]).astype(np.int64)
         return np.stack([code + start for code, start in zip(coded, first, strict=False)], axis=1)
 
-    @property
+    @cached_property
+    def _codes(self) -> list[tuple[str, TextCodes]]:
+        return [(name, TextCodes(texts)) for name, texts in self.texts]
+
+    @cached_property
     def _sizes(self) -> list[int]:
         return [len(known) + 2 for _, known in (*self.numbers, *self.texts)]
 
@@ -113,12 +119,6 @@ def learn_bins(encoding: Encoding, signals: pd.DataFrame, plain: tuple[str, ...]
 def _of_number(values: "pd.Series[Any]", cuts: tuple[float, ...]) -> Rows:
     number = values.to_numpy(dtype=np.float64)
     return np.where(np.isnan(number), len(cuts) + 1, np.searchsorted(cuts, number, side="right")).astype(np.int64)
-
-
-def _of_text(values: "pd.Series[Any]", texts: tuple[str, ...]) -> Rows:
-    found = pd.Index(texts, dtype=object).get_indexer(pd.Index(values.to_numpy(dtype=object)))
-    known = np.where(found >= 0, found, len(texts))
-    return np.where(values.isna().to_numpy(), len(texts) + 1, known).astype(np.int64)
 
 
 def _weights(ended: Floats, expected: Floats, columns: Floats) -> Floats:

@@ -117,11 +117,11 @@ def hashes(signals: pd.DataFrame) -> list[str]:
 
     Equal rows have equal hashes, in whatever table they stand; one kind of missing number, and one of missing text.
     """
-    numeric, textual = _kinds(tuple(signals.dtypes.items()))
-    numbers = signals[numeric].to_numpy(dtype="<f8", na_value=np.nan) + 0.0  # minus nought is nought
+    numeric, textual = _kinds(tuple(signals.dtypes))
+    numbers = signals.take(numeric, axis=1).to_numpy(dtype="<f8", na_value=np.nan) + 0.0  # minus nought is nought
     numbers[np.isnan(numbers)] = np.nan
-    words = [signals[name].to_numpy(dtype=object) for name in textual]
-    return [_hash(row.tobytes(), [column[at] for column in words]) for at, row in enumerate(numbers)]
+    words = signals.take(textual, axis=1).to_numpy(dtype=object)
+    return [_hash(row.tobytes(), words[at].tolist()) for at, row in enumerate(numbers)]
 
 
 def _hash(numbers: bytes, words: list[Any]) -> str:
@@ -130,10 +130,10 @@ def _hash(numbers: bytes, words: list[Any]) -> str:
 
 
 @lru_cache(maxsize=64)
-def _kinds(dtypes: tuple[tuple[Any, Any], ...]) -> tuple[list[Any], list[Any]]:
-    """Which columns are numbers and which texts; found out once for each kind of table, for it takes milliseconds."""
-    textual = [name for name, kind in dtypes if not _is_number(kind)]
-    return [name for name, kind in dtypes if name not in textual], textual
+def _kinds(dtypes: tuple[Any, ...]) -> tuple[list[int], list[int]]:
+    """The places of the numbers and of the texts; found out once for each kind of table, for it takes milliseconds."""
+    numeric = [place for place, kind in enumerate(dtypes) if _is_number(kind)]
+    return numeric, [place for place in range(len(dtypes)) if place not in numeric]
 
 
 def number(value: Any) -> float | None:

@@ -11,7 +11,7 @@ Requests that cannot share are scored one group after the other in the same pass
 scored once. Horizons differ freely: curves are computed once and read at each request's own.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -29,6 +29,8 @@ from features.rates import of_the_day
 from features.snapshot import Snapshot
 from features.tables import TABLES
 from features.touched import touched
+from serving.journal.pipeline_rows import curves_of_deals
+from serving.journal.rows import hashes, number
 from serving.posted.batching import Onward, Stage
 from serving.posted.company import unknowns
 from serving.posted.deals import PostedDeal
@@ -75,16 +77,24 @@ class DealJob:
 
 
 @dataclass(frozen=True)
+class Behind:
+    """What stands behind a score: the hash of the deal's signals, its curve at the model's own days, its value in money."""
+
+    hash: str
+    curve: Mapping[str, Any]
+    value: float | None
+
+
+@dataclass(frozen=True)
 class Answered:
     """The answer to a request: the moment, and a row for each deal in the order of the request.
 
-    scored  what the rows were read off, with those of other requests; `at` says where each deal stands in it, -1: nowhere
+    behind  for each deal what it was read off, which the journal keeps; None for one that is not open
     """
 
     as_of: datetime
     rows: list[Row]
-    scored: ScoredDeals | None = None
-    at: Sequence[int] = ()
+    behind: Sequence[Behind | None] = ()
 
 
 @dataclass(frozen=True)
@@ -185,12 +195,12 @@ def _scored(jobs: Sequence[DealJob], as_of: pd.Timestamp) -> list[Any]:
         return [Answered(as_of.to_pydatetime(), []) for _ in jobs]
     scored = _curves(served, deals, as_of)
     place = {deal_id: row for row, deal_id in enumerate(scored.ids)}
-    common = _common(scored)
+    common, behind = _common(scored), _behind(scored)
     ends = list(accumulate(len(job.deals) for job in jobs))
     at = [place.get(deal.deal_id, -1) for deal in deals]
     own = [at[end - len(job.deals) : end] for job, end in zip(jobs, ends, strict=True)]
     points = _at_horizons(scored, jobs, own)
-    return [_outcome(job, scored, rows, common, read) for job, rows, read in zip(jobs, own, points, strict=True)]
+    return [_outcome(job, scored, rows, common, behind, read) for job, rows, read in zip(jobs, own, points, strict=True)]
 
 
 def _curves(served: Served, deals: Sequence[PostedDeal], as_of: pd.Timestamp) -> ScoredDeals:
@@ -213,6 +223,14 @@ def _common(scored: ScoredDeals) -> list[Row]:
     return [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
 
 
+def _behind(scored: ScoredDeals) -> list[Behind]:
+    """What the journal keeps of each scored deal; of a whole pass at once, which takes little longer than of one deal."""
+    places = scored.snapshot.dataset.deal_rows.get_indexer(scored.signals.index)
+    values = map(number, scored.snapshot.deal_amounts[places].tolist())
+    told = curves_of_deals(scored.curves, np.arange(len(scored.signals)))
+    return [Behind(*each) for each in zip(hashes(scored.signals), told, values, strict=True)]
+
+
 def _plain(values: Any) -> list[Any]:
     return [None if value != value else value for value in values.tolist()]
 
@@ -229,14 +247,19 @@ def _at_horizons(scored: ScoredDeals, jobs: Sequence[DealJob], own: Sequence[Seq
 
 
 def _outcome(
-    job: DealJob, scored: ScoredDeals, at: Sequence[int], common: Sequence[Row], points: Sequence[list[Row]]
+    job: DealJob,
+    scored: ScoredDeals,
+    at: Sequence[int],
+    common: Sequence[Row],
+    behind: Sequence[Behind],
+    points: Sequence[list[Row]],
 ) -> Answered | Onward:
     beyond = scored.extrapolated(job.horizons)
     rows = [
         _row(job, deal, scored.snapshot.at, common[row] if row >= 0 else None, beyond, read)
         for deal, row, read in zip(job.deals, at, points, strict=True)
     ]
-    answered = Answered(scored.snapshot.as_of.to_pydatetime(), rows, scored, at)
+    answered = Answered(scored.snapshot.as_of.to_pydatetime(), rows, [behind[row] if row >= 0 else None for row in at])
     explained = [place for place, row in enumerate(rows) if row["reason"] is None]
     if not job.reasons or not explained:
         return answered

@@ -7,19 +7,17 @@ Of clients the horizons are [days, p_leaves]. A record that had no score has a r
 could not be read has none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from features import clock
-from serving.journal.pipeline_rows import curves_of_deals
-from serving.journal.rows import ScoreRow, brief_reasons, compact, hashes, number
+from serving.journal.rows import ScoreRow, brief_reasons, compact, number
 from serving.posted.client_batch import ClientJob
-from serving.posted.deal_batch import Answered, DealJob
-from serving.scoring.scored import DEALS, ScoredDeals
+from serving.posted.deal_batch import Answered, Behind, DealJob
+from serving.scoring.scored import DEALS
 
 NUMBERS = ("p_won_this_quarter", "p_won_next_quarter", "p_won", "p_lost")
 
@@ -27,10 +25,9 @@ NUMBERS = ("p_won_this_quarter", "p_won_next_quarter", "p_won", "p_lost")
 def deal_rows(job: DealJob, answered: Answered, asked_by: str | None = None) -> list[ScoreRow]:
     """A row for each deal of an answer."""
     asked = sha256(job.body).hexdigest()
-    behind = {} if answered.scored is None else _behind(answered.scored, answered.at)
     return [
-        _row(job, answered, deal.owner_id, row, behind.get(at, {}), asked, asked_by)
-        for deal, row, at in zip(job.deals, answered.rows, answered.at, strict=True)
+        _row(job, answered, deal.owner_id, row, behind, asked, asked_by)
+        for deal, row, behind in zip(job.deals, answered.rows, answered.behind, strict=True)
     ]
 
 
@@ -66,12 +63,12 @@ def _row(
     answered: Answered,
     owner_id: str | None,
     row: Mapping[str, Any],
-    behind: Mapping[str, Any],
+    behind: Behind | None,
     asked: str,
     asked_by: str | None,
 ) -> ScoreRow:
     chances: dict[str, Any] = {name: number(row.get(name)) for name in NUMBERS}
-    value, this_quarter = behind.get("value"), chances["p_won_this_quarter"]
+    value, this_quarter = None if behind is None else behind.value, chances["p_won_this_quarter"]
     return ScoreRow(
         kind="posted",
         target=DEALS,
@@ -80,7 +77,7 @@ def _row(
         revision=job.served.revision,
         model_version=job.served.bundles[DEALS].version,
         asked=asked,
-        signals_sha256=behind.get("hash"),
+        signals_sha256=None if behind is None else behind.hash,
         owner_id=owner_id,
         asked_by=asked_by,
         value=value,
@@ -91,22 +88,10 @@ def _row(
     )
 
 
-def _answer(row: Mapping[str, Any], behind: Mapping[str, Any]) -> str | None:
-    if row["reason"]:
+def _answer(row: Mapping[str, Any], behind: Behind | None) -> str | None:
+    if row["reason"] or behind is None:
         return None
     points = [[point["days"], point["p_won"], point["p_lost"]] for point in row["horizons"]]
     reasons = row.get("reasons")
     told = {} if reasons is None else {"reasons": brief_reasons(reasons)}
-    return compact({"horizons": points, "curve": behind["curve"], **told})
-
-
-def _behind(scored: ScoredDeals, at: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """Hash, curve and value of these rows of a pass, which other requests may share."""
-    rows = np.array(sorted({row for row in at if row >= 0}), dtype=np.intp)
-    if not len(rows):
-        return {}
-    signals = scored.signals if len(rows) == len(scored.signals) else scored.signals.iloc[rows]
-    places = scored.snapshot.dataset.deal_rows.get_indexer(signals.index)
-    values = scored.snapshot.deal_amounts[places].tolist()
-    told = zip(rows.tolist(), hashes(signals), curves_of_deals(scored.curves, rows), values, strict=True)
-    return {row: {"hash": hashed, "curve": curve, "value": number(value)} for row, hashed, curve, value in told}
+    return compact({"horizons": points, "curve": behind.curve, **told})

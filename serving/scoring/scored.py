@@ -59,7 +59,8 @@ class ScoredDeals:
         weight = {"life_table_weight": np.full(len(self.signals), self.bundle.models[DEALS].life_table_weight)}
         if not self.learned:
             return {**self._own_probability(), **weight}
-        told = {"p_won": self.curves.by(np.inf, WON), "p_lost": self.curves.by(np.inf, LOST), **self._quarters()}
+        end = self.curves.incidence[:, -1]
+        told = {"p_won": end[:, WON - 1], "p_lost": end[:, LOST - 1], **self._quarters()}
         nothing = np.full(len(self.signals), None, dtype=object)
         return {**told, "predicted_close_on": self._local_dates(self.curves.median_days(WON)), **weight, "reason": nothing}
 
@@ -88,7 +89,8 @@ class ScoredDeals:
     def _quarters(self) -> dict[str, Any]:
         calendar, at = self.snapshot.dataset.organisation.calendar, self.snapshot.at
         ends = [clock.micros(calendar.quarter(self.snapshot.as_of, ahead).end) for ahead in (0, 1)]
-        this, by_next = (self.curves.by((end - at) / clock.MICROS_PER_DAY, WON) for end in ends)
+        days = np.repeat([(end - at) / clock.MICROS_PER_DAY for end in ends], len(self.signals))
+        this, by_next = self.at(np.tile(np.arange(len(self.signals)), 2), days)[0].reshape(2, -1)
         return {"p_won_this_quarter": this, "p_won_next_quarter": by_next - this}
 
     def _local_dates(self, days: Floats) -> Any:
