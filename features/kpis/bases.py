@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from features.kpis.slices import OF_CLIENTS, OF_DEALS, PEOPLE, STAGE
+from features.kpis.slices import OF_CLIENTS, OF_DEALS, PEOPLE, SOURCE, STAGE
 from features.kpis.value import Text
 
 BASES: Final[Mapping[str, Text]] = {
@@ -33,10 +33,39 @@ BASES: Final[Mapping[str, Text]] = {
 
 SLICES: Final[Mapping[str, tuple[str, ...]]] = {
     "deal": (*PEOPLE, *OF_DEALS, *OF_CLIENTS),
-    "lead": (*PEOPLE, "source"),
-    "client": (*PEOPLE, *OF_CLIENTS),
+    "lead": (*PEOPLE, SOURCE),
+    "client": (*PEOPLE, SOURCE, *OF_CLIENTS),
     "person": PEOPLE,
     "visit": (STAGE, *PEOPLE, *OF_DEALS, *OF_CLIENTS),
+    "channel": (SOURCE,),
     "company": (),
 }
 """By what a KPI can be cut, by the kind of its records."""
+
+WHOSE: Final[Mapping[str, Text]] = {
+    "deal": Text(
+        "A deal counts for whoever owned it when it closed, an open one for its owner of now; region and industry are its client's.",
+        "Сделка относится к тому, кто вёл её при закрытии, открытая — к нынешнему ответственному; регион и отрасль — клиента.",
+    ),
+    "lead": Text("A lead counts for its owner and its source.", "Лид относится к своему ответственному и источнику."),
+    "client": Text(
+        "A client counts for whoever owned the deal it was last won with, and for the source of the deal it was first won with, "
+        "or else of its first lead that converted.",
+        "Клиент относится к тому, кто вёл последнюю выигранную с ним сделку, и к источнику первой выигранной сделки, а если он "
+        "не указан — первого лида, ставшего этим клиентом.",
+    ),
+    "person": Text(
+        "A person counts for every team and manager above.", "Сотрудник относится ко всем командам и руководителям над ним."
+    ),
+    "visit": Text(
+        "A visit counts for its stage, or else as its deal.", "Пребывание относится к этапу, в других разрезах — как сделка."
+    ),
+    "channel": Text(
+        "By source: what was booked to the channel of that name, against the clients that came from it. What has no channel "
+        "counts for no source.",
+        "По источникам: то, что записано на канал с тем же названием, к клиентам из этого источника. Записи без канала не "
+        "относятся ни к одному источнику.",
+    ),
+    "company": Text("It is the company's alone.", "Только по компании в целом."),
+}
+"""For whom a record counts, by the same kinds."""

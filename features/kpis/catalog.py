@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from features.kpis.bases import BASES, SLICES
+from features.kpis.bases import BASES, SLICES, WHOSE
 from features.kpis.definitions import DEFINITIONS
 from features.kpis.value import LESS, MORE, NEITHER, Kpi, Text, Variant
 
@@ -29,6 +29,7 @@ def _read(paragraph: str) -> Kpi:
         DIRECTIONS[direction],
         perspective,
         BASES[basis],
+        WHOSE[slices],
         tuple(tables.split()),
         SLICES[slices],
         variants or (STANDARD,),
@@ -54,4 +55,5 @@ def outside(name: str) -> Kpi:
     formula = Text("taken from the actuals as given", "берётся из таблицы фактов как есть")
     basis, slices = Text("its own period", "собственный период измерения"), SLICES["deal"]
     title = Text(name, name)
-    return Kpi(name, title, meaning, formula, "given", NEITHER, "people", basis, ("actuals",), slices, (STANDARD,))
+    whose = Text("A measurement counts for what its row names.", "Измерение относится к тому, что указано в его строке.")
+    return Kpi(name, title, meaning, formula, "given", NEITHER, "people", basis, whose, ("actuals",), slices, (STANDARD,))

@@ -75,7 +75,7 @@ touches count neither process by closed of deal | deals activities
     * demo | demos | демонстрации
     * proposal | proposals | предложения
 
-reach count more client by audience of company adds | audience
+reach count more client by audience of channel adds | audience
     Reach | Охват
     How many people were reached. | Сколько человек охвачено.
     sum of the audience of the finished periods | Σ охвата завершённых периодов
@@ -212,14 +212,14 @@ ltv money more finance by window of client
     * orders | orders less returns | заказы за вычетом возвратов | orders
     * deals | won deals stand in for revenue | вместо выручки — выигранные сделки
 
-cac money less finance by costs of company | costs
+cac money less finance by costs of channel | costs
     Customer acquisition cost (CAC) | Стоимость привлечения клиента (CAC)
     What it cost to win a new client. | Во что обошлось привлечение одного нового клиента.
     sales and marketing cost / new clients | расходы на продажи и маркетинг / новые клиенты
     * all | sales and marketing | продажи и маркетинг
     * marketing | marketing alone | только маркетинг
 
-ltv_cac ratio more finance by costs of company | costs
+ltv_cac ratio more finance by costs of channel | costs
     LTV : CAC | LTV : CAC
     How many times a client earns back what it cost to win. | Во сколько раз клиент окупает своё привлечение.
     LTV / CAC | LTV / CAC
@@ -227,7 +227,7 @@ ltv_cac ratio more finance by costs of company | costs
     * orders | orders less returns | заказы за вычетом возвратов | orders
     * deals | won deals stand in for revenue | вместо выручки — выигранные сделки
 
-cac_payback months less finance by costs of company | costs
+cac_payback months less finance by costs of channel | costs
     CAC payback | Окупаемость CAC
     Months until a new client has earned back what it cost. | За сколько месяцев новый клиент окупает своё привлечение.
     CAC / (monthly revenue per new client x margin) | CAC / (месячная выручка на нового клиента × маржа)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from features.kpis import windows
+from features.kpis.bases import WHOSE
 from features.kpis.catalog import KPIS
 from features.kpis.example import TABLES, forecasts, shown, snapshot
 from features.kpis.scorecard import scorecard
@@ -75,6 +76,7 @@ def page(kpi: Kpi) -> str:
         ("direction · направление", *_both(DIRECTIONS[kpi.direction])),
         ("perspective · перспектива", *_both(PERSPECTIVES[kpi.perspective])),
         ("date basis · дата отнесения", *_both(kpi.basis)),
+        ("counts for · относится к", *_both(kpi.whose)),
     ]
     needs = ", ".join(f"`{table}`" for table in kpi.tables) or "none of its own"
     slices = ", ".join(("company", *kpi.slices))
@@ -150,6 +152,10 @@ def index() -> str:
         _table(("KPI", "English", "Русский", "unit", "perspective"), rows),
         "Figures measured elsewhere come from the [actuals](../tables.md) table, under the names that they have there.",
         "Показатели, измеренные вне CRM, берутся из таблицы `actuals` под своими именами.",
+        "## For whom a record counts · к кому относится запись",
+        "A team is its whole subtree, of today's hierarchy unless asked otherwise. What belongs to nobody has a node of its own.",
+        "Команда — это всё поддерево, по сегодняшней иерархии, если не задано иное. Ничьи записи показаны отдельно.",
+        _table(("English", "Русский"), (_both(text) for text in dict.fromkeys(WHOSE.values()))),
         "## Codes · коды",
         *(part for title, texts in _CODES.items() for part in (f"### {title}", _worded(texts))),
         "## The company of the examples · компания из примеров",

@@ -16,11 +16,12 @@ from features.kpis.sheet import Sheet
 
 @dataclass(frozen=True)
 class Spread:
-    """Sums by window, (windows,).
+    """What was given for periods, added up.
 
-    n         periods that count, whole or in part
-    covered   share of the window's time that the finished periods cover, 0 to 1
-    prorated  whether a period counts in part
+    total     (windows, nodes), by the channel of each row; NaN where the dimension says nothing of channels
+    n         (windows, nodes) rows that count, whole or in part; NaN likewise
+    covered   (windows,) share of the window's time that the finished periods cover, 0 to 1
+    prorated  (windows,) whether a period counts in part
     """
 
     total: Floats
@@ -52,9 +53,11 @@ def spread(sheet: Sheet, table: str, values: Floats, keep: Mask | None = None) -
     starts, ends = (each[counted] for each in bounds(sheet, table))
     limits = sheet.grid.limits
     shares = np.array([clock.overlap(starts, ends, *each) for each in limits]).reshape(len(limits), len(starts))
+    leaf = sheet.facts.places.channels(sheet.snapshot.dataset.tables[table])
+    leaf = None if leaf is None else leaf[counted]
     return Spread(
-        total=shares @ values[counted],
-        n=(shares > 0).sum(axis=1).astype(np.float64),
+        total=sheet.grid.at_moments(leaf, shares * values[counted]),
+        n=sheet.grid.at_moments(leaf, (shares > 0).astype(np.float64)),
         covered=np.array([_covered(starts, ends, *each) for each in limits]),
         prorated=np.asarray(((shares > 0) & (shares < 1)).any(axis=1)),
     )

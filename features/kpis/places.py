@@ -3,7 +3,9 @@
 * A deal: its own owner, product, source and type, and its client's region and industry.
 * A lead: its owner and source. Its client is known only once it has converted, so a lead cannot be cut by region.
 * A visit of a stage: its stage, else as its deal.
-* A client, with its orders, contracts and answers: its region and industry, and the owner of the deal it was last won with.
+* A client, with its orders, contracts and answers: its region and industry, the owner of the deal it was last won with, and the
+  source that it came from: of the deal it was first won with, else of the lead that first became it.
+* What was spent or reached in a channel: the source of that name.
 * An answer to a survey that names a person belongs to that person instead.
 """
 
@@ -18,8 +20,8 @@ from features import clock, history
 from features.clock import Mask, Micros
 from features.flat import Texts, texts
 from features.history import Rows
-from features.kpis.facts import DealFacts, LeadFacts, owners_at
-from features.kpis.slices import OF_CLIENTS, OF_DEALS, PEOPLE, STAGE, Slicing, client_texts
+from features.kpis.facts import DealFacts, LeadFacts, lead_facts, owners_at
+from features.kpis.slices import OF_CLIENTS, OF_DEALS, PEOPLE, SOURCE, STAGE, Slicing, client_texts
 from features.kpis.value import COMPANY
 from features.snapshot import Snapshot
 from features.visits import Visits
@@ -57,7 +59,7 @@ class Places:
             own = np.zeros(len(leads.created), dtype=np.int64)
         elif dimension in PEOPLE:
             own = self.slicing.leaf(leads.owner)
-        elif dimension == "source":
+        elif dimension == SOURCE:
             own = self.slicing.leaf(leads.source)
         return None if own is None else self._kept(own, [each.places.leads(leads) for each in self.filters])
 
@@ -96,6 +98,19 @@ class Places:
         own = np.zeros(len(ids), dtype=np.int64) if self.slicing.dimension == COMPANY else self.slicing.leaf(ids)
         return self._kept(own, [each.places.people(ids) for each in self.filters])
 
+    def channels(self, frame: pd.DataFrame) -> Rows | None:
+        """Rows of costs or reach, by their channel."""
+        if self.slicing.dimension not in (COMPANY, SOURCE):
+            return None
+        told = texts(frame["channel"]) if "channel" in frame else np.full(len(frame), None, dtype=object)
+        own = np.zeros(len(frame), dtype=np.int64) if self.slicing.dimension == COMPANY else self.slicing.leaf(told)
+        return self._kept(own, [each.places.channels(frame) for each in self.filters])
+
+    @property
+    def nobodys(self) -> bool:
+        """Whether only what has no source counts."""
+        return any(each.places.slicing.dimension == SOURCE and bool(each.inside[-1]) for each in self.filters)
+
     def _kept(self, leaf: Rows, others: Sequence[Rows | None]) -> Rows:
         """The leaves of what lies inside every filter; what a filter says nothing of lies in none."""
         for each, other in zip(self.filters, others, strict=True):
@@ -124,7 +139,9 @@ class Places:
             return np.zeros(n, dtype=np.int64)
         if dimension in OF_CLIENTS:
             return self._own_of_clients
-        return self._won_with(n) if dimension in PEOPLE else None
+        if dimension == SOURCE:
+            return self._came_from(n)
+        return self._won_with(n, last=True) if dimension in PEOPLE else None
 
     def _of_labels(self, field: str, codes: Rows) -> Rows:
         labels = self.snapshot.dataset.history(field).labels
@@ -135,12 +152,25 @@ class Places:
     def _own_of_clients(self) -> Rows:
         return self.slicing.leaf(client_texts(self.snapshot, self.slicing.dimension))
 
-    def _won_with(self, n: int) -> Rows:
-        """For each client the leaf of the deal that was won with it last."""
+    def _won_with(self, n: int, *, last: bool) -> Rows:
+        """For each client the leaf of the deal that was won with it last, or first."""
         client = self.snapshot.dataset.clients_of("deals")
         won = np.flatnonzero(self.facts.won & (client >= 0))
         won = won[np.lexsort((self.facts.closed[won], client[won]))]
-        last = history.last_row(client[won], np.ones(len(won), dtype=bool), n)
-        deal = np.append(won, -1)[last]
+        choose = history.last_row if last else history.first_row
+        deal = np.append(won, -1)[choose(client[won], np.ones(len(won), dtype=bool), n)]
         leaf: Rows = np.append(self._own_deals, len(self.slicing.leaves))[deal]
         return leaf
+
+    def _came_from(self, n: int) -> Rows:
+        """For each client the leaf of the deal that was won with it first; where that says nothing, of its first lead."""
+        by_deal, nobody = self._won_with(n, last=False), self.slicing.n_leaves - 1
+        if not self.snapshot.has("leads"):
+            return by_deal
+        leads = lead_facts(self.snapshot)
+        client = np.where(leads.client >= 0, leads.client, np.append(self.snapshot.dataset.clients_of("deals"), -1)[leads.deal])
+        became = np.flatnonzero((client >= 0) & (leads.converted != clock.UNKNOWN))
+        became = became[np.lexsort((leads.converted[became], client[became]))]
+        lead = np.append(became, -1)[history.first_row(client[became], np.ones(len(became), dtype=bool), n)]
+        by_lead: Rows = np.append(self.slicing.leaf(leads.source), nobody)[lead]
+        return np.where(by_deal < nobody, by_deal, by_lead)

@@ -31,7 +31,9 @@ from features.visits import visits
 
 PEOPLE: Final = ("owner", "team", "manager", "office")
 OF_DEALS: Final = ("product", "source", "type")
+WITH_CHANNELS: Final = ("audience", "costs")
 OF_CLIENTS: Final = ("region", "industry")
+SOURCE: Final = "source"
 STAGE: Final = "stage"
 DIMENSIONS: Final = (COMPANY, *PEOPLE, *OF_DEALS, *OF_CLIENTS, STAGE)
 DEEPEST: Final = 50
@@ -129,14 +131,14 @@ def _users(snapshot: Snapshot, teams: str) -> pd.DataFrame:
 
 def _owners(snapshot: Snapshot) -> list[str]:
     """Everybody who was ever known to own a deal or a lead."""
-    return [*_ever(snapshot, "owner_id"), *_of_leads(snapshot, "owner_id")]
+    return [*_ever(snapshot, "owner_id"), *_known_texts(snapshot, "leads", "owner_id")]
 
 
-def _of_leads(snapshot: Snapshot, column: str) -> list[str]:
-    """The values that a column of the leads on record has; it is known as soon as the lead is."""
-    if not snapshot.has("leads") or column not in snapshot.dataset.tables["leads"]:
+def _known_texts(snapshot: Snapshot, table: str, column: str) -> list[str]:
+    """The values of a column that is known as soon as its row is."""
+    if not snapshot.has(table) or column not in snapshot.dataset.tables[table]:
         return []
-    return list(snapshot.dataset.tables["leads"][column][snapshot.known_rows("leads")].dropna().unique())
+    return list(snapshot.dataset.tables[table][column][snapshot.known_rows(table)].dropna().unique())
 
 
 def _ever(snapshot: Snapshot, field: str) -> Texts:
@@ -170,7 +172,10 @@ def _distinct(node: Rows, leaf: Rows) -> Rows:
 
 
 def _of_deals(snapshot: Snapshot, dimension: str) -> list[str]:
-    return sorted({*_ever(snapshot, dimension), *(_of_leads(snapshot, dimension) if dimension == "source" else ())})
+    if dimension != SOURCE:
+        return sorted(_ever(snapshot, dimension))
+    channels = (name for table in WITH_CHANNELS for name in _known_texts(snapshot, table, "channel"))
+    return sorted({*_ever(snapshot, SOURCE), *_known_texts(snapshot, "leads", SOURCE), *channels})
 
 
 def _of_clients(snapshot: Snapshot, dimension: str) -> list[str]:

@@ -45,7 +45,11 @@ REASONS: Final[Mapping[str, Text]] = {
     "window_over": Text("the window is over", "период уже закончился"),
     "previous_not_positive": Text("what it is compared with is not above zero", "база сравнения не больше нуля"),
     "no_previous": Text("the data do not reach back to the window compared with", "данных за период сравнения нет"),
-    "no_costs": Text("no finished cost period lies in this window", "в этом периоде нет завершённых периодов расходов"),
+    "no_costs": Text("no costs of a finished period lie in this window", "в этом периоде нет расходов завершённых периодов"),
+    "unattributed": Text(
+        "costs without a channel and clients without a source have nothing to do with each other",
+        "расходы без канала и клиенты без источника не связаны друг с другом",
+    ),
     "no_order_costs": Text("none of the orders has a cost", "ни у одного заказа нет себестоимости"),
     "no_audience": Text("no finished audience period lies in this window", "в этом периоде нет завершённых замеров охвата"),
     "no_new_clients": Text("there are no new clients in this window", "в этом периоде нет новых клиентов"),
@@ -99,6 +103,7 @@ FLAGS: Final[Mapping[str, Text]] = {
     "plan_of_members": Text("no plan of its own: the sum of the members' plans", "своего плана нет: сумма планов участников"),
     "lifetime_capped": Text("the lifetime is cut at the horizon", "срок жизни ограничен горизонтом"),
     "margin_unknown": Text("no margin is known: revenue, not profit", "маржа неизвестна: выручка, а не прибыль"),
+    "own_costs_alone": Text("costs of this channel alone, without those of no channel", "только расходы этого канала, без общих"),
     "latest_period": Text("of the last period measured in the window", "за последний измеренный период окна"),
 }
 """What the reader of a value has to know."""

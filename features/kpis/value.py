@@ -63,6 +63,7 @@ class Kpi:
     direction    MORE, LESS or NEITHER
     perspective  of the balanced scorecard: finance, client, process or people
     basis        which date puts a record into the window
+    whose        for which person, source or client a record counts
     tables       without which it has no answer
     slices       the dimensions that it can be cut by, beside the whole company
     variants     the first whose tables are there is the default
@@ -77,6 +78,7 @@ class Kpi:
     direction: str
     perspective: str
     basis: Text
+    whose: Text
     tables: tuple[str, ...]
     slices: tuple[str, ...]
     variants: tuple[Variant, ...]

@@ -18,6 +18,7 @@ from features.funnel import texts
 from features.kpis import windows
 from features.kpis.card import Scorecard
 from features.kpis.scorecard import all_kpis, scorecard
+from features.kpis.slices import PEOPLE
 from features.kpis.texts import BESIDE, FLAGS
 from features.kpis.value import Kpi, Node, Text, Value, Window
 from features.snapshot import Snapshot
@@ -190,6 +191,7 @@ def definition(question: Question, kpi: Kpi, variant: str) -> KpiDefinition:
         unit=kpi.unit_of(variant),
         direction=kpi.direction,
         perspective=kpi.perspective,
+        whose=said(kpi.whose),
     )
 
 
@@ -200,7 +202,7 @@ def values(question: Question, card: Scorecard, foresight: Foresight = BLIND, ke
     by = card.nodes[-1].dimension
     foretold = {window: foresight.predictions(window, by, card.as_of) for window in card.windows[: card.n_asked]}
     for found in card.values():
-        if found.node not in kept or (found.node in nobody and not found.n):
+        if found.node not in kept or (found.node in nobody and not found.n and not found.numerator):
             continue
         own = foretold[found.window].get(found.node.id, {})
         prediction = own.get(found.kpi) if PREDICTED.get(found.kpi, found.variant) == found.variant else None
@@ -244,13 +246,14 @@ def limits(interval: tuple[float, float] | None) -> Limits | None:
 
 COMPANY: Final = Text("Company", "Компания")
 NOBODY: Final = Text("Nobody", "Никто")
+UNNAMED: Final = Text("Not stated", "Не указано")
 
 
 def named(question: Question, node: Node) -> Named:
     """A node with a title for people."""
     title = node.title or node.id or ""
     if node.id is None:
-        title = question.said(NOBODY)
+        title = question.said(NOBODY if node.dimension in PEOPLE else UNNAMED)
     elif node.id == "" and node.dimension == "company":
         title = question.said(COMPANY)
     return Named(dimension=node.dimension, id=node.id, title=title)

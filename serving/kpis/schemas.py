@@ -74,6 +74,7 @@ class KpiDefinition(BaseModel):
     unit: str = Field(description="money, share (1 is 100 %), count, days, …", examples=["share"])
     direction: str = Field(description="more is better, less is better, or neither.")
     perspective: str = Field(description="Of the balanced scorecard: finance, client, process or people.")
+    whose: str = Field(description="For which person, source or client a record counts.")
 
 
 class Predicted(BaseModel):

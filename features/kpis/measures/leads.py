@@ -22,13 +22,12 @@ DUE_DAYS: Final = 90.0
 def reach(sheet: Sheet, _variant: str) -> Cells:
     audience = sheet.snapshot.dataset.tables["audience"]
     people = spread(sheet, "audience", audience["reach"].to_numpy(dtype=np.float64))
-    total = sheet.grid.company_only(people.total)
     return sheet.answer(
         "audience",
-        total,
-        n=sheet.grid.company_only(people.n),
-        numerator=total,
-        rules=((sheet.grid.by_window(people.covered == 0), "no_audience"),),
+        people.total,
+        n=people.n,
+        numerator=people.total,
+        rules=((people.n == 0, "no_audience"),),
         flags=people.flags(sheet),
         beside={"covered": sheet.grid.by_window(people.covered)},
     )

@@ -15,6 +15,7 @@ from features.kpis.grid import Coded
 from features.kpis.measures.clients import clients_at, monthly_churn, new_clients, of_clients, table_of
 from features.kpis.periods import Spread, spread
 from features.kpis.sheet import DAYS_PER_MONTH, Rule, Sheet, ratio
+from features.kpis.slices import SOURCE
 from features.kpis.value import Cells
 
 SMALLEST_EXPOSURE: Final = 1.0
@@ -54,7 +55,7 @@ def return_on_sales(sheet: Sheet, variant: str) -> Cells:
     rules: tuple[Rule, ...] = ((uncosted, "no_order_costs"), (revenue <= 0, "revenue_not_positive"))
     if variant == "operating":
         spent = _costs(sheet, lag=0)
-        profit, n = profit - sheet.grid.company_only(spent.total), sheet.grid.company_only(n[:, 0])
+        profit, n = profit - sheet.grid.company_only(spent.total[:, 0]), sheet.grid.company_only(n[:, 0])
         flags = spent.flags(sheet)
         rules = ((sheet.grid.by_window(spent.covered == 0), "no_costs"), *rules)
     return sheet.answer(
@@ -93,19 +94,38 @@ def ltv(sheet: Sheet, variant: str) -> Cells:
 
 
 def cac(sheet: Sheet, variant: str) -> Cells:
-    """All costs, or those of `marketing` alone, of as many months earlier as the options say."""
+    """All costs, or those of `marketing` alone, of as many months earlier as the options say.
+
+    Of a source: the costs of its channel over the clients that came from it. Costs without a channel and clients without a source
+    belong together for no reason, so they have both numbers and no quotient; over all nodes each adds up to the company's.
+    """
     spent, come = _costs(sheet, lag=sheet.facts.options.cost_lag_months, only=variant), new_clients(sheet, ALL)
-    total, n = sheet.grid.company_only(spent.total), sheet.grid.company_only(come.n[:, 0])
+    n = np.where(np.isnan(spent.total), np.nan, come.n)
+    nobodys = _unattributed(sheet)
     return sheet.answer(
         table_of(sheet, ALL),
-        ratio(total, n),
+        ratio(spent.total, n),
         n=n,
-        numerator=total,
+        numerator=spent.total,
         denominator=n,
-        rules=((sheet.grid.by_window(spent.covered == 0), "no_costs"), (n == 0, "no_new_clients")),
+        rules=((nobodys, "unattributed"), (spent.n == 0, "no_costs"), (n == 0, "no_new_clients")),
         beside={"covered": sheet.grid.by_window(spent.covered)},
-        flags=spent.flags(sheet),
+        flags=spent.flags(sheet) | {"own_costs_alone": _of_source(sheet) & ~nobodys},
     )
+
+
+def _of_source(sheet: Sheet) -> Mask:
+    """The cells that are about a source, (windows, nodes)."""
+    narrowed = any(each.places.slicing.dimension == SOURCE for each in sheet.facts.places.filters)
+    own = np.array([narrowed or node.dimension == SOURCE for node in sheet.grid.slicing.nodes])
+    return np.broadcast_to(own, sheet.shape)
+
+
+def _unattributed(sheet: Sheet) -> Mask:
+    """The cells that are about what has no source, (windows, nodes)."""
+    nobodys = sheet.facts.places.nobodys
+    none = np.array([nobodys or (node.dimension == SOURCE and node.id is None) for node in sheet.grid.slicing.nodes])
+    return np.broadcast_to(none, sheet.shape)
 
 
 def ltv_cac(sheet: Sheet, variant: str) -> Cells:
@@ -113,7 +133,7 @@ def ltv_cac(sheet: Sheet, variant: str) -> Cells:
     return sheet.answer(
         table_of(sheet, variant),
         ratio(worth.value, cost.value),
-        n=sheet.grid.company_only(cost.n[:, 0]),
+        n=cost.n,
         numerator=worth.value,
         denominator=cost.value,
         rules=_inherited(cost, worth),
@@ -128,7 +148,7 @@ def cac_payback(sheet: Sheet, variant: str) -> Cells:
     return sheet.answer(
         table_of(sheet, variant),
         np.where(earned > 0, ratio(cost.value, earned), np.nan),
-        n=sheet.grid.company_only(cost.n[:, 0]),
+        n=cost.n,
         numerator=cost.value,
         denominator=earned,
         rules=(*_inherited(cost), (np.nan_to_num(earned) <= 0, "revenue_not_positive")),
@@ -139,7 +159,7 @@ def cac_payback(sheet: Sheet, variant: str) -> Cells:
 
 def _inherited(*parts: Cells) -> tuple[tuple[Mask, str], ...]:
     """A quotient is null for the reasons for which its parts are."""
-    codes = dict.fromkeys(str(code) for part in parts for code in np.unique(part.reason[:, 0].astype(str)) if code)
+    codes = dict.fromkeys(str(code) for part in parts for code in np.unique(part.reason.astype(str)) if code)
     return tuple((part.reason == code, code) for part in parts for code in codes)
 
 
@@ -193,28 +213,34 @@ def _contract_revenue(sheet: Sheet) -> Floats:
 
 
 def _monthly_of_new(sheet: Sheet, variant: str) -> Floats:
-    """Monthly revenue of a client that is new in the window, the company's alone.
+    """Monthly revenue of a client that is new in the window.
 
     By contract what it signed first; else what it ordered from its first order to the end of the window, by the months between.
     """
-    return sheet.grid.company_only(np.array([_of_newcomers(sheet, variant, start, end) for start, end in sheet.limits]))
+    brought, months = zip(*(_of_newcomers(sheet, variant, start, end) for start, end in sheet.limits), strict=True)
+    places = sheet.facts.places.clients
+    above, below = (sheet.grid.at_moments(places, np.stack(each)) for each in (brought, months))
+    return ratio(above, below)
 
 
-def _of_newcomers(sheet: Sheet, variant: str, start: int, end: int) -> float:
+def _of_newcomers(sheet: Sheet, variant: str, start: int, end: int) -> tuple[Floats, Floats]:
+    """(clients,) what each client that is new between two moments brought in, over how many months; 0 for the others."""
     spells, snapshot = of_clients(sheet, variant), sheet.snapshot
+    n = len(snapshot.dataset.client_ids)
     new = spells.first & clock.within(spells.begin, start, end)
-    if not new.any():
-        return float("nan")
-    since = clock.repeated(clock.UNKNOWN, len(snapshot.dataset.client_ids) + 1)
+    since = clock.repeated(clock.UNKNOWN, n + 1)
     since[spells.client[new]] = spells.begin[new]
+    months = np.zeros(n)
     if variant == CONTRACTS:
+        months[spells.client[new]] = 1.0
         log = snapshot.dataset.contract_log
         first = clock.known(log.known, snapshot.at) & (clock.days_between(since[log.client], log.starts) == 0)
-        return float(log.monthly[first].sum() / new.sum())
+        return np.bincount(log.client[first], log.monthly[first], minlength=n).astype(np.float64), months
+    gone = clock.days_between(spells.begin[new], end) / DAYS_PER_MONTH
+    months[spells.client[new]] = np.maximum(gone, SMALLEST_EXPOSURE)
     client, time, amount = _sold(sheet, variant)
-    theirs = (since[client] != clock.UNKNOWN) & clock.within(time, start, end)
-    months = np.maximum(clock.days_between(spells.begin[new], end) / DAYS_PER_MONTH, SMALLEST_EXPOSURE)
-    return float(np.nansum(amount[theirs]) / months.sum())
+    theirs = (since[client] != clock.UNKNOWN) & clock.within(time, start, end) & ~np.isnan(amount)
+    return np.bincount(client[theirs], amount[theirs], minlength=n).astype(np.float64), months
 
 
 def _sold(sheet: Sheet, variant: str) -> tuple[Rows, Micros, Floats]:

@@ -35,7 +35,7 @@ def card(known: Dataset, by: str) -> Scorecard:
 
 
 @pytest.mark.parametrize("how", FUTURES)
-@pytest.mark.parametrize("by", ["owner", "product", "region"])
+@pytest.mark.parametrize("by", ["owner", "product", "region", "source"])
 def test_the_future_changes_nothing(by: str, how: Rewrite) -> None:
     before, after = card(company(), by), card(rewritten(company(), AS_OF, how), by)
     nodes = [column for column, node in enumerate(after.nodes) if node in before.nodes]

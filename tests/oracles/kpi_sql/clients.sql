@@ -53,29 +53,29 @@ FROM cells LEFT JOIN buyers USING (node, w) GROUP BY ALL
 SELECT node, w, ltv AS value, first AS n, monthly_revenue, churned AS monthly_churn FROM lifetimes
 
 -- cac:all cac:marketing
-SELECT '' AS node, w, cost / nullif(new, 0) AS value, cost AS numerator, new AS denominator FROM costed
+SELECT node, w, each AS value, coalesce(cost, 0) AS numerator, new AS denominator FROM costed
 
 -- ltv_cac:contracts ltv_cac:orders ltv_cac:deals
-SELECT node, w, ltv / (cost / nullif(new, 0)) AS value FROM lifetimes JOIN costed USING (w) WHERE node = ''
+SELECT node, w, ltv / each AS value FROM lifetimes JOIN costed USING (node, w)
 
 -- cac_payback:contracts cac_payback:orders cac_payback:deals
 WITH fresh_clients AS (
-    SELECT w, account_id, begins, start, upto, greatest(epoch(upto - begins) / 86400 / 30.4375, 1) AS months
-    FROM spells JOIN windows ON begins >= start AND begins < upto
+    SELECT node, w, account_id, begins, start, upto, greatest(epoch(upto - begins) / 86400 / 30.4375, 1) AS months
+    FROM spells JOIN cn USING (account_id) JOIN windows ON begins >= start AND begins < upto
     WHERE is_first AND regime = CASE getvariable('variant') WHEN 'deals' THEN 'all' ELSE getvariable('variant') END),
 spent AS (
-    SELECT w, sum(amount) AS amount FROM fresh_clients f JOIN (
+    SELECT node, w, sum(amount) AS amount FROM fresh_clients f JOIN (
         SELECT account_id, ordered_at AS moment, amount FROM bought WHERE getvariable('variant') = 'orders'
         UNION ALL SELECT account_id, closed_at, amount FROM known WHERE getvariable('variant') = 'deals' AND state = 'won') s
     USING (account_id) WHERE moment >= start AND moment < upto GROUP BY ALL),
-signed_first AS (SELECT w, sum(monthly) AS monthly FROM fresh_clients JOIN signed USING (account_id) WHERE starts = begins GROUP BY ALL),
+signed_first AS (SELECT node, w, sum(monthly) AS monthly FROM fresh_clients JOIN signed USING (account_id) WHERE starts = begins GROUP BY ALL),
 monthly AS (
-    SELECT w, CASE WHEN getvariable('variant') = 'contracts' THEN any_value(s.monthly) / count(account_id)
+    SELECT node, w, CASE WHEN getvariable('variant') = 'contracts' THEN any_value(s.monthly) / count(account_id)
                    ELSE any_value(amount) / sum(months) END AS monthly
-    FROM fresh_clients LEFT JOIN spent USING (w) LEFT JOIN signed_first s USING (w) GROUP BY ALL)
-SELECT '' AS node, w, CASE WHEN monthly > 0 THEN cost / nullif(new, 0) / (monthly * coalesce(margin, 1)) END AS value
-FROM costed LEFT JOIN monthly USING (w)
-LEFT JOIN (SELECT w, margin FROM margins WHERE node = '' AND getvariable('variant') = 'orders') m USING (w)
+    FROM fresh_clients LEFT JOIN spent USING (node, w) LEFT JOIN signed_first s USING (node, w) GROUP BY ALL)
+SELECT node, w, CASE WHEN monthly * coalesce(margin, 1) > 0 THEN each / (monthly * coalesce(margin, 1)) END AS value
+FROM costed LEFT JOIN monthly USING (node, w)
+LEFT JOIN (FROM margins WHERE getvariable('variant') = 'orders') m USING (node, w)
 
 -- return_on_sales:gross
 SELECT node, w, CASE WHEN sum(amount) > 0 THEN sum(amount - cost) / sum(amount) END AS value, count(cost) AS n
@@ -83,7 +83,7 @@ FROM cells LEFT JOIN (FROM sold WHERE cost IS NOT NULL) USING (node, w) GROUP BY
 
 -- return_on_sales:operating
 SELECT '' AS node, w, CASE WHEN sum(amount) > 0 THEN (sum(amount - s.cost) - any_value(c.cost)) / sum(amount) END AS value
-FROM costed c LEFT JOIN (FROM sold WHERE cost IS NOT NULL AND node = '') s USING (w) GROUP BY ALL
+FROM (FROM costed WHERE node = '') c LEFT JOIN (FROM sold WHERE cost IS NOT NULL AND node = '') s USING (w) GROUP BY ALL
 
 -- nps
 SELECT node, w, 100 * (count(*) FILTER (score >= 9) - count(*) FILTER (score <= 6)) / nullif(count(score), 0) AS value, count(score) AS n

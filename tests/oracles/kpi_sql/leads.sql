@@ -1,9 +1,6 @@
 -- reach
-WITH shares AS (
-    SELECT w, reach * greatest(0, epoch(least(finish, period_end) - greatest(start, period_start))
-        / epoch(period_end::TIMESTAMP - period_start::TIMESTAMP)) AS part
-    FROM windows JOIN audience ON period_start < finish AND period_end > start AND period_end <= getvariable('as_of'))
-SELECT '' AS node, w, sum(part) AS value, count(part) AS n FROM windows LEFT JOIN shares USING (w) GROUP BY ALL
+SELECT node, w, total AS value, coalesce(n, 0) AS n FROM cells LEFT JOIN by_channel('audiences') USING (node, w)
+WHERE node = '' OR getvariable('dimension') = 'source'
 
 -- leads
 SELECT node, w, count(lead_id) AS value, count(lead_id) AS n FROM cells LEFT JOIN came USING (node, w) GROUP BY ALL

@@ -39,12 +39,24 @@ CREATE OR REPLACE TABLE lead_leaf AS
 SELECT lead_id AS id, CASE WHEN by_person() THEN owner_id ELSE source END AS leaf FROM leads WHERE created_at < getvariable('as_of');
 CREATE OR REPLACE TABLE ln AS SELECT id AS lead_id, node FROM nodes_of('lead_leaf');
 
--- A client: its region or industry, or the owner of the deal it was last won with.
+-- Where a client came from: the source of the deal it was first won with, else of the first lead that became it.
+CREATE OR REPLACE TABLE origin AS
+WITH first_won AS (
+    SELECT k.account_id, arg_min_null(d.source, (k.closed_at, d.deal_id)) AS source
+    FROM known k JOIN deals d USING (deal_id) WHERE k.state = 'won' GROUP BY ALL),
+first_lead AS (
+    SELECT coalesce(l.account_id, d.account_id) AS account_id, arg_min_null(l.source, (l.converted_at, l.created_at, l.lead_id)) AS source
+    FROM leads l LEFT JOIN deals d USING (deal_id)
+    WHERE l.created_at < getvariable('as_of') AND l.converted_at < getvariable('as_of') GROUP BY ALL)
+SELECT account_id AS id, coalesce(w.source, l.source) AS source FROM first_won w FULL JOIN first_lead l USING (account_id);
+
+-- A client: its region, industry or source, or the owner of the deal it was last won with.
 CREATE OR REPLACE TABLE client_leaf AS
-SELECT c.id, CASE WHEN by_person() THEN o.owner ELSE a.leaf END AS leaf
+SELECT c.id, CASE WHEN by_person() THEN o.owner WHEN getvariable('dimension') = 'source' THEN s.source ELSE a.leaf END AS leaf
 FROM (SELECT account_id AS id FROM accounts UNION SELECT account_id FROM deals UNION SELECT account_id FROM orders
       UNION SELECT account_id FROM contracts) c
 LEFT JOIN account_leaf a USING (id)
+LEFT JOIN origin s USING (id)
 LEFT JOIN (SELECT account_id AS id, arg_max_null(owner, (closed_at, deal_id)) AS owner FROM owned WHERE state = 'won' GROUP BY ALL) o USING (id)
 WHERE id IS NOT NULL;
 CREATE OR REPLACE TABLE cn AS SELECT id AS account_id, node FROM nodes_of('client_leaf');
@@ -70,6 +82,8 @@ SELECT node, windows.* FROM windows, (
     UNION SELECT node FROM pn JOIN people USING (person) WHERE by_person() AND (is_there OR getvariable('dimension') != 'owner')
     UNION SELECT node FROM dn WHERE NOT by_person() AND getvariable('dimension') != 'stage'
     UNION SELECT node FROM ln WHERE getvariable('dimension') = 'source'
+    UNION SELECT channel FROM (SELECT channel, period_start FROM costs UNION ALL SELECT channel, period_start FROM audience)
+          WHERE getvariable('dimension') = 'source' AND channel IS NOT NULL AND period_start < getvariable('as_of')
     UNION SELECT node FROM cn WHERE getvariable('dimension') IN ('region', 'industry')
     UNION SELECT node FROM sn WHERE getvariable('dimension') = 'stage');
 
@@ -144,11 +158,21 @@ SELECT node, w, coalesce(first, 0) AS first, coalesce(revenue, 0) / ((first + la
 FROM cells LEFT JOIN (FROM stayed WHERE regime = CASE variant() WHEN 'deals' THEN 'all' ELSE variant() END) USING (node, w)
 LEFT JOIN earned USING (node, w) LEFT JOIN margins USING (node, w);
 
+-- Sums of a table of channels by window, for the company and for the source that each channel is called like.
+CREATE OR REPLACE MACRO by_channel(given) AS TABLE
+SELECT v.node, w, sum(amount * greatest(0, epoch(least(finish, period_end) - greatest(start, period_start))
+           / epoch(period_end::TIMESTAMP - period_start::TIMESTAMP))) AS total, count(amount) AS n
+FROM query_table(given) JOIN windows ON period_start < finish AND period_end > start AND period_end <= getvariable('as_of'),
+     (SELECT unnest(['', coalesce(channel, 'nobody')]) AS node) v
+WHERE v.node = '' OR getvariable('dimension') = 'source' GROUP BY ALL;
+CREATE OR REPLACE VIEW spendings AS
+SELECT period_start, period_end, channel, amount FROM costs WHERE getvariable('variant') != 'marketing' OR category = 'marketing';
+CREATE OR REPLACE VIEW audiences AS SELECT period_start, period_end, channel, reach AS amount FROM audience;
+
+-- Costs without a channel and clients without a source are no segment.
 CREATE OR REPLACE VIEW costed AS
-SELECT w, sum(amount * greatest(0, epoch(least(finish, period_end) - greatest(start, period_start))
-           / epoch(period_end::TIMESTAMP - period_start::TIMESTAMP))) AS cost, any_value(n) AS new
-FROM windows LEFT JOIN costs ON period_start < finish AND period_end > start AND period_end <= getvariable('as_of')
-    AND (getvariable('variant') != 'marketing' OR category = 'marketing')
-LEFT JOIN (SELECT w, count(*) AS n FROM spells JOIN windows ON begins >= start AND begins < finish WHERE regime = 'all' AND is_first
-           GROUP BY ALL) USING (w)
-GROUP BY ALL;
+SELECT node, w, total AS cost, coalesce(new, 0) AS new, CASE WHEN node != 'nobody' THEN total / nullif(new, 0) END AS each
+FROM cells LEFT JOIN by_channel('spendings') USING (node, w)
+LEFT JOIN (SELECT node, w, count(*) AS new FROM spells JOIN cn USING (account_id) JOIN windows ON begins >= start AND begins < finish
+           WHERE regime = 'all' AND is_first GROUP BY ALL) USING (node, w)
+WHERE node = '' OR getvariable('dimension') = 'source';
