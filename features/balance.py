@@ -30,19 +30,36 @@ TRENDS: Final[Mapping[str, Text]] = {
 }
 
 
+UNPREDICTED: Final[Mapping[str, Text]] = {
+    "no_client_model": Text("there is no model of these clients yet", "модели для этих клиентов ещё нет"),
+    "model_is_later": Text("the model knows days after this moment", "модель знает то, что было после этого момента"),
+    "no_order_model": Text("the model in use does not count orders", "действующая модель не считает заказы"),
+    "no_clients_now": Text("there are no such clients now", "таких клиентов сейчас нет"),
+}
+"""Why nothing is predicted where it might be."""
+
+
 @dataclass(frozen=True)
 class Prediction:
     """What the model says of a KPI at the end of the window, in the KPI's unit.
 
-    value      the median of what may come; what is expected, where the model gives no distribution
+    value      the median of what may come; what is expected, where the model gives no distribution; None: `reason` says why
     low, high  80 % limits; None: not said
     p_plan     P(plan is reached); None: not said
+    reason     a key of UNPREDICTED
+    n          records that it is the mean of; None: no mean
+    days       how many days ahead it reaches, where that is not the end of the window
+    margin     the gross margin that was applied; None: none was, and money is revenue
     """
 
-    value: float
+    value: float | None
     low: float | None = None
     high: float | None = None
     p_plan: float | None = None
+    reason: str | None = None
+    n: int | None = None
+    days: float | None = None
+    margin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +115,7 @@ def balanced(
 ) -> Balance:
     """The balanced scorecard of one node (the company) in one window (the last).
 
-    predictions  by name of the KPI
+    predictions  by name of the KPI, or by `name:variant`
     before       "previous" or "last_year": what the trend is against
 
     Raises KeyError for a node that is not in the scorecard.
@@ -119,7 +136,8 @@ def _line(
     value = card.value(kpi, node=node, window=window, variant=variant)
     series = card.series(kpi, node=node, variant=variant)
     known = tuple(None if np.isnan(each) else float(each) for each in series)
-    return judged(card.answers[kpi, variant].kpi, value, known, predictions.get(kpi), before)
+    predicted = predictions.get(f"{kpi}:{variant}", predictions.get(kpi))
+    return judged(card.answers[kpi, variant].kpi, value, known, predicted, before)
 
 
 def judged(

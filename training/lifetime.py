@@ -80,11 +80,11 @@ def contract_lifetimes(curves: Curves, monthly: Floats, horizon: float, terms: T
     daily = monthly * MONTHS_A_DAY
     whole, until_horizon = (_days_paid(curves, days, terms) for days in (terms.days, min(horizon, terms.days)))
     stays = curves.still(min(horizon, terms.days))
-    sure = _paid(np.full(len(daily), min(horizon, terms.days)), terms)
+    sure = paid(np.full(len(daily), min(horizon, terms.days)), terms)
     if_kept = sure + (whole - until_horizon) / np.maximum(stays, np.finfo(np.float64).tiny)
     # The day by which a client has left with probability q: the value's quantile is what it pays until then.
     ends = [curves.days_until_still(np.full((len(daily), 1), 1.0 - tail))[:, 0] for tail in terms.tails]
-    low, high = (daily * _paid(np.minimum(end, terms.days), terms) for end in ends)
+    low, high = (daily * paid(np.minimum(end, terms.days), terms) for end in ends)
     return Lifetimes(daily * whole, low, high, daily * if_kept)
 
 
@@ -98,7 +98,7 @@ def _days_paid(curves: Curves, days: float, terms: Terms) -> Floats:
     return np.asarray((mean * np.diff(stops)) @ terms.discounted((stops[:-1] + stops[1:]) / 2.0))
 
 
-def _paid(days: Floats, terms: Terms) -> Floats:
+def paid(days: Floats, terms: Terms) -> Floats:
     """One unit a day for so many days, discounted."""
     force = np.log1p(terms.discount_rate) / 365.0
     return np.asarray(days if force == 0.0 else -np.expm1(-force * days) / force)
@@ -136,7 +136,7 @@ def _simulated(clients: Ordering, model: BgNbd, spending: GammaGamma, horizon: f
     own = streams(clients.keys, terms.seed, terms.draws)
     strata = (np.arange(terms.draws) + uniforms(own, 0)) / terms.draws
     first = clients.curves.days_until_still(np.clip(1.0 - strata * orders_at_all[:, None], np.finfo(np.float64).tiny, 1.0))
-    n_orders, worth = simulate_orders(model, clients.past, first, _pace(clients, model, terms), terms, own)
+    n_orders, worth = simulate_orders(model, clients.past, first, order_pace(clients, model, terms), terms, own)
     value = (
         spending.draw_totals(clients.spent, n_orders, generators(clients.keys, terms.seed)) * worth / np.maximum(n_orders, 1.0)
     )
@@ -181,7 +181,7 @@ def _gaps(model: BgNbd, x: Floats, age: Floats, own: Words, order: int) -> Float
     return np.where(leaves, np.inf, waits)
 
 
-def _pace(clients: Ordering, model: BgNbd, terms: Terms) -> Floats:
+def order_pace(clients: Ordering, model: BgNbd, terms: Terms) -> Floats:
     """How much faster each client goes on to order than BG/NBD alone would say, from the ratio of the two cumulative hazards."""
     own = -np.log(clients.curves.still(terms.days))
     ratio = own / -model.log_p_silent(clients.past, terms.days)

@@ -44,7 +44,8 @@ SLICES: Final[Mapping[str, tuple[str, ...]]] = {
 
 WHOSE: Final[Mapping[str, Text]] = {
     "deal": Text(
-        "A deal counts for whoever owned it when it closed, an open one for its owner of now; region and industry are its client's.",
+        "A deal counts for whoever owned it when it closed, an open one for its owner of now, and for its client's region and "
+        "industry.",
         "Сделка относится к тому, кто вёл её при закрытии, открытая — к нынешнему ответственному; регион и отрасль — клиента.",
     ),
     "lead": Text("A lead counts for its owner and its source.", "Лид относится к своему ответственному и источнику."),

@@ -58,6 +58,17 @@ WORKED: Final[Mapping[str, str]] = {
     "span_of_control": 'len(["ann"]) / len(["eva"])',
 }
 """Each KPI by hand, in its default variant."""
+BY_MODEL: Final[Mapping[str, Text]] = {
+    "ltv": Text(
+        "What the model says stands beside it, marked as predicted: the mean of the clients of now over the next 1,095 days, off "
+        "their own curves, with an 80 % interval, less the cost of orders where it is known. It reaches less far than the "
+        "lifetime above, and is null with a reason where there is no model of such clients.",
+        "Рядом стоит оценка модели, помеченная как прогноз: среднее по нынешним клиентам за 1 095 дней вперёд по их кривым, с "
+        "80-процентным интервалом и за вычетом себестоимости заказов, если она известна. Её горизонт короче срока жизни выше; "
+        "если модели таких клиентов нет, она пустая и с причиной.",
+    ),
+}
+"""What a model adds to a KPI."""
 WINDOWS: Final = {"growth": "2026-03", "pipeline_coverage": "2026Q2"}
 """The windows of the examples, where it is not the first quarter of 2026."""
 
@@ -91,6 +102,7 @@ def page(kpi: Kpi) -> str:
         kpi.meaning.ru,
         _table((f"`{kpi.name}`", "English", "Русский"), rows),
         f"Tables · таблицы: {needs}. Slices · разрезы: {slices}.",
+        *(() if kpi.name not in BY_MODEL else _both(BY_MODEL[kpi.name])),
         "## Variants · варианты",
         "The first whose tables are there is the default. По умолчанию берётся первый, для которого есть таблицы.",
         _table(("variant", "meaning", "значение", "tables", "slices of its own"), variants),
@@ -144,11 +156,13 @@ def index() -> str:
         "Их выдают `dealcast kpis`, `GET /v1/kpis` и страница `/scorecard`.",
         "What the models say of a period that is not over stands beside the values, on the page, with `--predict` and "
         "`predict=true`: bookings and attainment with an 80 % interval and P(plan), churn, retention and lost clients from the "
-        "clients' curves, GRR and NRR from the forecast of recurring revenue. The forecast accuracy is measured on the backtest "
+        "clients' curves, what the clients of now are worth over 1,095 days, GRR and NRR from the forecast of recurring revenue. "
+        "The forecast accuracy is measured on the backtest "
         "that is kept (`dealcast backtest`).",
         "Что говорят модели о незавершённом периоде, показано рядом с фактом: на странице, с `--predict` и `predict=true`. Это "
         "продажи и выполнение плана с 80-процентным интервалом и вероятностью плана, отток, удержание, число уходящих клиентов, "
-        "GRR и NRR. Точность прогноза измеряется по сохранённой проверке на прошлых периодах (`dealcast backtest`).",
+        "ценность нынешних клиентов за 1 095 дней, GRR и NRR. "
+        "Точность прогноза измеряется по сохранённой проверке на прошлых периодах (`dealcast backtest`).",
         _table(("KPI", "English", "Русский", "unit", "perspective"), rows),
         "Figures measured elsewhere come from the [actuals](../tables.md) table, under the names that they have there.",
         "Показатели, измеренные вне CRM, берутся из таблицы `actuals` под своими именами.",

@@ -7,11 +7,11 @@
 A model that learned from days after the as_of would look ahead, so it is refused, and the message says what to do instead.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -19,7 +19,8 @@ from features import clients, clock
 from features.dataset import Dataset
 from features.errors import UsageError
 from features.kpis import windows
-from features.kpis.value import Window
+from features.kpis.slices import PEOPLE
+from features.kpis.value import Node, Window
 from features.snapshot import Snapshot
 from serving.access.sight import Sight
 from serving.forecast import backtests
@@ -77,7 +78,7 @@ class Forecaster:
         self, dataset: Dataset, bundles: Mapping[str, Bundle], as_of: pd.Timestamp, home: Path, threads: int = 2
     ) -> None:
         self.dataset, self.bundles, self.as_of, self.home, self.threads = dataset, bundles, as_of, home, threads
-        self._moments, self._made = Newest(KEPT_MOMENTS), Newest(KEPT_FORECASTS)
+        self._moments, self._made, self._others = Newest(KEPT_MOMENTS), Newest(KEPT_FORECASTS), Newest(KEPT_FORECASTS)
         self.sight: Sight | None = None
 
     def seen_by(self, sight: Sight | None) -> "Forecaster":
@@ -85,6 +86,16 @@ class Forecaster:
         seen = copy(self)
         seen.sight = sight
         return seen
+
+    def remembered(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """What else was computed from the same state, of everything; the newest few answers are kept."""
+        return self._others.get(key, compute)
+
+    def shows(self, dimension: str, node: str | None) -> bool:
+        """Whether what is said of a node of people, or of the company, is seen."""
+        if self.sight is None:
+            return True
+        return dimension in PEOPLE and node is not None and self.sight.shows(Node(dimension, node, ""))
 
     def window(self, text: str | None, as_of: pd.Timestamp | None = None) -> Window:
         """A period from its text, the running quarter where there is none. Raises UsageError, also for one too far ahead."""

@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeAlias
 import pandas as pd
 
 from features import clock
-from features.balance import Prediction
+from features.balance import UNPREDICTED, Prediction
 from features.dataset import Dataset
 from features.errors import UsageError
 from features.funnel import texts
@@ -89,8 +89,8 @@ class Question:
 class Foresight(Protocol):
     """What the models add to an answer about KPIs; see `serving.kpis.predictions`."""
 
-    def predictions(self, window: Window, by: str, as_of: pd.Timestamp) -> Mapping[str | None, Mapping[str, Prediction]]:
-        """Node -> KPI -> what is predicted; nothing for a period that is over."""
+    def predictions(self, snapshot: Snapshot, window: Window, by: str) -> Mapping[str | None, Mapping[str, Prediction]]:
+        """Node -> KPI, or `KPI:variant` -> what is predicted; nothing for a period that is over."""
 
     def past_forecasts(self, dataset: Dataset, window: Window, as_of: pd.Timestamp) -> pd.DataFrame | None:
         """Forecasts that were made before, to be judged by what came; None where there are none."""
@@ -112,7 +112,8 @@ BLIND: Final[Foresight] = NoForesight()
 def kpis(dataset: Dataset, asked: KpisQuery, foresight: Foresight = BLIND, sight: Sight | None = None) -> KpisAnswer:
     """The KPIs that were asked for, of what a person may see. Raises UsageError."""
     question = Question.of(dataset, asked)
-    seer = foresight if asked.predict else BLIND
+    # Forecasts are of whole nodes: beside the figures of one product they would be those of all of them.
+    seer = foresight if asked.predict and not asked.where else BLIND
     cards = [(asked_card(question, asked, foresight), _every)] if sight is None else narrowed_cards(question, asked, sight)
     whole = cards[0][0]
     return KpisAnswer.model_validate(
@@ -200,12 +201,13 @@ def values(question: Question, card: Scorecard, foresight: Foresight = BLIND, ke
     nobody = {node for node in card.nodes if node.id is None}
     kept = {node for node in card.nodes if keep(node)}
     by = card.nodes[-1].dimension
-    foretold = {window: foresight.predictions(window, by, card.as_of) for window in card.windows[: card.n_asked]}
+    foretold = {window: foresight.predictions(question.snapshot, window, by) for window in card.windows[: card.n_asked]}
     for found in card.values():
         if found.node not in kept or (found.node in nobody and not found.n and not found.numerator):
             continue
         own = foretold[found.window].get(found.node.id, {})
-        prediction = own.get(found.kpi) if PREDICTED.get(found.kpi, found.variant) == found.variant else None
+        usual = own.get(found.kpi) if PREDICTED.get(found.kpi, found.variant) == found.variant else None
+        prediction = own.get(f"{found.kpi}:{found.variant}", usual)
         yield value(question, card.answers[found.kpi, found.variant].kpi, found, prediction)
 
 
@@ -232,8 +234,13 @@ def value(question: Question, kpi: Kpi, found: Value, prediction: Prediction | N
         flags=[Said(code=code, text=question.worded(FLAGS, code)) for code in found.flags],
         beside=[Beside(name=name, value=each, text=question.worded(BESIDE, name)) for name, each in found.beside.items()],
         against=dict(found.against),
-        prediction=None if prediction is None else Predicted(**vars(prediction)),
+        prediction=None if prediction is None else predicted(question, prediction),
     )
+
+
+def predicted(question: Question, found: Prediction) -> Predicted:
+    """A prediction in words."""
+    return Predicted(**vars(found), reason_text=found.reason and question.worded(UNPREDICTED, found.reason))
 
 
 def span(window: Window) -> Span:

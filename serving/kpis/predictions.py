@@ -4,6 +4,7 @@
     churn, retention,      expected, off the curves of the clients of now; of the company, in the running period
     lost_clients
     grr, nrr               expected, from the forecast of recurring revenue; of the company, in the running period
+    ltv                    expected worth of the clients of now over 1,095 days, with an 80 % interval; of every node
 
 A client under contract is lost with it, unless its orders go on; one who orders is lost when its active window runs out, and so
 a client that has ordered lately cannot be lost in a short period at all. Gains and losses of recurring revenue are those of all
@@ -32,6 +33,7 @@ from features.snapshot import Snapshot
 from serving.forecast import backtests
 from serving.forecast.forecaster import Forecaster, is_later
 from serving.forecast.outlook import BY, Line, lines
+from serving.kpis.worth_ahead import Worth, worth_ahead
 from training.backtest import KINDS, WEEK
 from training.bundle import Bundle
 from training.recurring import Recurring
@@ -74,8 +76,22 @@ class Foresight:
         """Those that an answer may rest on."""
         return tuple(backtests.place(self.home, kind) for kind in (*KINDS, WEEK))
 
-    def predictions(self, window: Window, by: str, as_of: pd.Timestamp) -> Predictions:
-        return {} if self.forecaster is None else predictions(self.forecaster, window, by, as_of)
+    def predictions(self, snapshot: Snapshot, window: Window, by: str) -> Predictions:
+        """Of what is seen; of the worth of clients also why nothing is said."""
+        found = {} if self.forecaster is None else predictions(self.forecaster, window, by, snapshot.as_of)
+        worth = (
+            self._worth(snapshot, by)
+            if _days(window.start, snapshot.as_of) >= 0 and _days(snapshot.as_of, window.end) > 0
+            else {}
+        )
+        return {node: {**found.get(node, {}), **worth.get(node, {})} for node in dict.fromkeys((*found, *worth))}
+
+    def _worth(self, snapshot: Snapshot, by: str) -> Worth:
+        if self.forecaster is None:
+            return worth_ahead(None, snapshot, by)
+        champion = self.forecaster.bundles.get("clients")
+        whole: Worth = self.forecaster.remembered(("worth", snapshot.as_of, by), lambda: worth_ahead(champion, snapshot, by))
+        return {node: told for node, told in whole.items() if self.forecaster.shows(by, node)}
 
     def past_forecasts(self, dataset: Dataset, window: Window, as_of: pd.Timestamp) -> pd.DataFrame | None:
         """The company's, as the backtest replayed them for periods of the window's own kind, or else for quarters."""

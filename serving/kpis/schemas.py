@@ -78,12 +78,19 @@ class KpiDefinition(BaseModel):
 
 
 class Predicted(BaseModel):
-    """What the forecast says of a KPI at the end of a period that is not over, in the unit of the value."""
+    """What the models say of a KPI in a period that is not over, in the unit of the value."""
 
-    value: float = Field(description="The median of the draws; what is expected where there are none.")
+    value: float | None = Field(
+        description="The median of the draws; what is expected where there are none; null where `reason` says why."
+    )
     low: float | None = Field(description="Lower end of the 80 % interval, null where there is none.")
     high: float | None = Field(description="Upper end of the 80 % interval, null where there is none.")
     p_plan: Probability | None = Field(description="P(plan is reached), 0 to 1; null without a plan, or where it is not said.")
+    reason: str | None = Field(description="Why nothing is predicted, for programs.", examples=["no_client_model"])
+    reason_text: str | None = Field(description="Why nothing is predicted, for people.")
+    n: int | None = Field(description="Clients that it is the mean of; null where it is no mean.")
+    days: float | None = Field(description="How many days ahead it reaches; null: to the end of the window.")
+    margin: float | None = Field(description="The gross margin that was applied; null: none, and money is revenue.")
 
 
 class KpiValue(BaseModel):

@@ -5,6 +5,7 @@ by an underscore (`window_start`), lists become one text (`null_amount=3; no_rat
 """
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from rich.text import Text
 
 from serving.export import defused
 from serving.figures import figure, limits, percentage
-from serving.kpis.schemas import FunnelAnswer, GoalsAnswer, KpisAnswer, KpiValue, TeamAnswer
+from serving.kpis.schemas import FunnelAnswer, GoalsAnswer, KpisAnswer, KpiValue, Predicted, TeamAnswer
 from serving.language import EMPTY, Tongue
 
 WIDTH: Final = 200
@@ -95,7 +96,11 @@ def _plain(text: str) -> str:
 def of_kpis(answer: KpisAnswer, tongue: Tongue) -> Sheet:
     """The values that were asked for; slices, periods and comparisons have columns where there are any."""
     text = tongue.text
-    titles = {(each.kpi, each.variant): each.title for each in answer.kpis}
+    several = Counter(each.kpi for each in answer.kpis)
+    titles = {
+        (each.kpi, each.variant): f"{each.title}: {each.variant_text}" if several[each.kpi] > 1 else each.title
+        for each in answer.kpis
+    }
     sliced = any(each.node.dimension != "company" for each in answer.values)
     periods = len({each.window.label for each in answer.values}) > 1
     compared = list(answer.values[0].against) if answer.values else []
@@ -113,11 +118,12 @@ def of_kpis(answer: KpisAnswer, tongue: Tongue) -> Sheet:
             tongue.number(each.n),
         ]
         row += [_figure(tongue, each, each.against[name], answer.currency) for name in compared]
-        row += [*_prediction(tongue, each, answer.currency), note(tongue, each)] if predicted else [note(tongue, each)]
+        told = "; ".join(filter(None, (note(tongue, each), prediction_note(tongue, each.prediction))))
+        row += [*(_prediction(tongue, each, answer.currency) if predicted else ()), told]
         rows.append(tuple(row))
     first = answer.values[0].window.label if answer.values else EMPTY
-    told = () if periods else (text("kpis.of_period", period=first, when=tongue.instant(answer.as_of)),)
-    return Sheet(tuple(columns), tuple(rows), told)
+    below = () if periods else (text("kpis.of_period", period=first, when=tongue.instant(answer.as_of)),)
+    return Sheet(tuple(columns), tuple(rows), below)
 
 
 def _figure(tongue: Tongue, value: KpiValue, number: float | None, currency: str) -> str:
@@ -147,6 +153,18 @@ def note(tongue: Tongue, value: KpiValue) -> str:
         parts.append(tongue.count("kpis.censored", value.censored))
     parts += [f"{each.text}: {tongue.number(each.n)}" for each in value.exclusions]
     return "; ".join(parts)
+
+
+def prediction_note(tongue: Tongue, found: Predicted | None) -> str:
+    """Why nothing is predicted, and what is not the end of the period: whose mean, how far ahead, and less which margin."""
+    if found is None or found.reason_text:
+        return "" if found is None else tongue.text("kpis.not_predicted", reason=found.reason_text)
+    if found.days is None or found.n is None:
+        return ""
+    parts = [tongue.count("kpis.mean_of", found.n), tongue.count("kpis.days_ahead", round(found.days))]
+    margin = percentage(tongue, found.margin)
+    parts.append(tongue.text("kpis.revenue_alone") if found.margin is None else tongue.text("kpis.with_margin", margin=margin))
+    return tongue.text("kpis.predicted_of", parts=", ".join(parts))
 
 
 def of_funnel(answer: FunnelAnswer, tongue: Tongue) -> Sheet:

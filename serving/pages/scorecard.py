@@ -140,7 +140,7 @@ def _perspectives(tongue: Tongue, chosen: Chosen, foresight: Foresight) -> list[
     snapshot, by = chosen.question.snapshot, chosen.node.dimension
     told = foresight.past_forecasts(snapshot.dataset, chosen.window, snapshot.as_of)
     card = scorecard(snapshot, all_kpis(snapshot), chosen.periods, by, [PLAN, chosen.before], forecasts=told)
-    predicted = foresight.predictions(chosen.window, by, snapshot.as_of).get(chosen.node.id)
+    predicted = foresight.predictions(snapshot, chosen.window, by).get(chosen.node.id)
     found = balanced(card, predicted, node=chosen.node.id, before=chosen.before)
     lines = ((each.title, list(rows(tongue, chosen.question, each.lines, chosen.periods))) for each in found.perspectives)
     return [(chosen.question.said(title), told) for title, told in lines if told]

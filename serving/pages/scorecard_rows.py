@@ -8,7 +8,7 @@ from features.kpis.value import Window
 from serving.figures import figure, limits, percentage
 from serving.kpis import answers
 from serving.kpis.answers import Question
-from serving.kpis.tables import interval, note
+from serving.kpis.tables import interval, note, prediction_note
 from serving.language import EMPTY, Tongue
 from serving.pages.sparkline import Sparkline, sparkline
 
@@ -32,6 +32,7 @@ class Row:
     mood: str
     predicted: str
     predicted_span: str
+    predicted_note: str
     p_plan: str
     spark: Sparkline | None
     spark_text: str
@@ -45,7 +46,7 @@ def rows(tongue: Tongue, question: Question, lines: Sequence[Line], windows: Seq
 
 def _row(tongue: Tongue, question: Question, line: Line, windows: Sequence[Window]) -> Row:
     currency, unit = question.snapshot.dataset.organisation.currency, line.kpi.unit_of(line.value.variant)
-    told = answers.value(question, line.kpi, line.value)
+    told = answers.value(question, line.kpi, line.value, line.prediction)
 
     def written(value: float | None) -> str:
         return figure(tongue, value, unit, currency)
@@ -62,8 +63,9 @@ def _row(tongue: Tongue, question: Question, line: Line, windows: Sequence[Windo
         before=written(line.previous),
         trend=_trend(tongue, question, line),
         mood=line.trend if line.trend in (BETTER, WORSE) and line.clear is not False and not _early(line) else "",
-        predicted="" if line.prediction is None else written(line.prediction.value),
+        predicted="" if line.prediction is None or line.prediction.value is None else written(line.prediction.value),
         predicted_span=_span(tongue, line, currency),
+        predicted_note=prediction_note(tongue, told.prediction),
         p_plan="" if line.prediction is None or line.prediction.p_plan is None else tongue.percent(line.prediction.p_plan),
         spark=sparkline(line.series),
         spark_text=_course(tongue, [written(value) for value in line.series], line, windows),
