@@ -104,9 +104,11 @@ class Window(Period):
     """A half-open stretch of time, `[start, end)`, in UTC.
 
     months  its length in months of the fiscal calendar, 0 for a stretch of days
+    whole   what it was cut from, where it is compared with a window that is running
     """
 
     months: int = 0
+    whole: "Window | None" = None
 
 
 @dataclass(frozen=True)

@@ -126,9 +126,8 @@ def up_to(window: Window, elapsed_of: Window, as_of: pd.Timestamp) -> Window:
     whole = clock.days_between(clock.micros(window.start), clock.micros(window.end))
     if gone >= length or gone >= whole or gone <= 0:
         return window
-    return Window(
-        f"{window.label} to date", window.start, clock.instant(clock.after_days(clock.micros(window.start), float(gone)))
-    )
+    end = clock.instant(clock.after_days(clock.micros(window.start), float(gone)))
+    return Window(f"{window.label} to date", window.start, end, whole=window)
 
 
 def of_period(period: Period, months: int = 0) -> Window:

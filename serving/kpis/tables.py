@@ -6,7 +6,7 @@ by an underscore (`window_start`), lists become one text (`null_amount=3; no_rat
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, get_args
@@ -118,11 +118,13 @@ def of_kpis(answer: KpisAnswer, tongue: Tongue) -> Sheet:
             tongue.number(each.n),
         ]
         row += [_figure(tongue, each, each.against[name], answer.currency) for name in compared]
-        told = "; ".join(filter(None, (note(tongue, each), prediction_note(tongue, each.prediction))))
-        row += [*(_prediction(tongue, each, answer.currency) if predicted else ()), told]
+        row += [*(_prediction(tongue, each, answer.currency) if predicted else ()), note(tongue, each)]
         rows.append(tuple(row))
     first = answer.values[0].window.label if answer.values else EMPTY
-    below = () if periods else (text("kpis.of_period", period=first, when=tongue.instant(answer.as_of)),)
+    when = tongue.instant(answer.as_of)
+    going = is_running(answer.values)
+    told = text("kpis.of_running", period=first, when=when) if going else text("kpis.of_period", period=first, when=when)
+    below = () if periods else (told,)
     return Sheet(tuple(columns), tuple(rows), below)
 
 
@@ -146,16 +148,25 @@ def interval(tongue: Tongue, value: KpiValue, currency: str) -> str:
     return limits(tongue, value.interval.low, value.interval.high, value.unit, currency)
 
 
+SAID_ONCE: Final = "running"
+"""Of every value of a window, so it is said of the window."""
+
+
 def note(tongue: Tongue, value: KpiValue) -> str:
-    """Why there is no value, and what a reader has to know of it."""
-    parts = [value.reason_text] if value.reason_text else [each.text for each in value.flags]
+    """Why there is no value, what a reader has to know of it, and what is not plain of its prediction."""
+    parts = [value.reason_text] if value.reason_text else [each.text for each in value.flags if each.code != SAID_ONCE]
     if value.censored:
         parts.append(tongue.count("kpis.censored", value.censored))
     parts += [f"{each.text}: {tongue.number(each.n)}" for each in value.exclusions]
-    return "; ".join(parts)
+    return "; ".join(filter(None, (*parts, _prediction_note(tongue, value.prediction))))
 
 
-def prediction_note(tongue: Tongue, found: Predicted | None) -> str:
+def is_running(values: Iterable[KpiValue]) -> bool:
+    """Whether a window of these is not over."""
+    return any(flag.code == SAID_ONCE for value in values for flag in value.flags)
+
+
+def _prediction_note(tongue: Tongue, found: Predicted | None) -> str:
     """Why nothing is predicted, and what is not the end of the period: whose mean, how far ahead, and less which margin."""
     if found is None or found.reason_text:
         return "" if found is None else tongue.text("kpis.not_predicted", reason=found.reason_text)
@@ -190,6 +201,8 @@ def of_funnel(answer: FunnelAnswer, tongue: Tongue) -> Sheet:
 
 def funnel_sentence(answer: FunnelAnswer, tongue: Tongue) -> str:
     """Where the largest gap is."""
+    if not answer.n_leads + answer.n_deals:
+        return tongue.text("funnel.nothing")
     worst = next((step for step in answer.steps if step.name == answer.bottleneck), None)
     if worst is None or worst.best is None:
         return tongue.text("funnel.no_bottleneck")

@@ -56,6 +56,12 @@ class Chosen:
         return self.periods[-1]
 
     @property
+    def is_running(self) -> bool:
+        """Whether the period has begun and is not over."""
+        at = self.question.snapshot.at
+        return clock.is_known(clock.micros(self.window.start), at) and clock.is_known(at, clock.micros(self.window.end))
+
+    @property
     def moment(self) -> dict[str, Any]:
         """Moment and language, as questions have them."""
         return {"as_of": self.question.snapshot.as_of.isoformat(), "language": self.question.language}
@@ -87,6 +93,7 @@ def _content(tongue: Tongue, chosen: Chosen, desk: Desk) -> dict[str, Any]:
     return {
         "who": answers.named(chosen.question, chosen.node).title,
         "period": _named(tongue, chosen.window.label),
+        "running": chosen.is_running,
         "periods": [(label, _named(tongue, label)) for label in _offered(chosen)],
         "people": _people(chosen.question, desk.loaded.sight),
         "everything": desk.loaded.sight.name if desk.loaded.sight else tongue.text("scorecard.company"),

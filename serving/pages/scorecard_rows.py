@@ -8,7 +8,7 @@ from features.kpis.value import Window
 from serving.figures import figure, limits, percentage
 from serving.kpis import answers
 from serving.kpis.answers import Question
-from serving.kpis.tables import interval, note, prediction_note
+from serving.kpis.tables import interval, note
 from serving.language import EMPTY, Tongue
 from serving.pages.sparkline import Sparkline, sparkline
 
@@ -32,7 +32,6 @@ class Row:
     mood: str
     predicted: str
     predicted_span: str
-    predicted_note: str
     p_plan: str
     spark: Sparkline | None
     spark_text: str
@@ -65,7 +64,6 @@ def _row(tongue: Tongue, question: Question, line: Line, windows: Sequence[Windo
         mood=line.trend if line.trend in (BETTER, WORSE) and line.clear is not False and not _early(line) else "",
         predicted="" if line.prediction is None or line.prediction.value is None else written(line.prediction.value),
         predicted_span=_span(tongue, line, currency),
-        predicted_note=prediction_note(tongue, told.prediction),
         p_plan="" if line.prediction is None or line.prediction.p_plan is None else tongue.percent(line.prediction.p_plan),
         spark=sparkline(line.series),
         spark_text=_course(tongue, [written(value) for value in line.series], line, windows),

@@ -19,8 +19,13 @@ GROWING: Final[Mapping[str, Callable[[Sheet, str], Cells]]] = {"bookings": booki
 
 
 def attainment(sheet: Sheet, variant: str) -> Cells:
-    """Sum over sum for every node; `full` leaves the plans of joiners and leavers as they were written."""
-    sold, plan = bookings(sheet, ""), targets(sheet, "bookings", prorated=variant != "full")
+    """Sum over sum for every node; `full` leaves the plans of joiners and leavers as they were written.
+
+    A running window has its whole plan, and so has the part of another one that it is compared with: what counts on 20 November
+    is how much of the third quarter's plan was reached 50 days into it.
+    """
+    planned = sheet.elsewhere(tuple(window.whole or window for window in sheet.grid.windows))
+    sold, plan = bookings(sheet, ""), targets(planned, "bookings", prorated=variant != "full")
     return sheet.answer(
         "deals",
         ratio(sold.value, plan.target),
@@ -43,7 +48,7 @@ def growth(sheet: Sheet, variant: str) -> Cells:
     of, against = next((of, variant.removeprefix(f"{of}_")) for of in GROWING if variant.startswith(of))
     other = sheet.compared(against)
     now, before = GROWING[of](sheet, ""), GROWING[of](other, "")
-    cut = sheet.grid.by_window(np.array([window.label.endswith(" to date") for window in other.grid.windows]))
+    cut = sheet.grid.by_window(np.array([window.whole is not None for window in other.grid.windows]))
     return sheet.answer(
         "deals" if of == "bookings" else "orders",
         ratio(now.value - before.value, before.value),

@@ -145,6 +145,8 @@ FILTERS = [
     ("manager", "U-0002"),
     ("owner", "U-0004"),
     ("team", None),
+    ("source", "web"),
+    ("source", None),
 ]
 
 

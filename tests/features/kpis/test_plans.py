@@ -142,3 +142,24 @@ def test_a_rate_is_averaged_and_not_added() -> None:
     assert card.value("win_rate").against["plan"] == pytest.approx((0.2 * 31 + 0.3 * 28 + 0.4 * 31) / 90)
     assert card.value("win_rate", node="U1").against["plan"] is None
     assert card.value("bookings").against["plan"] is None
+
+
+def test_a_running_quarter_is_compared_with_the_same_part_against_its_whole_plan() -> None:
+    """On 1 March 2 of 3 months are gone: so much of the plan had been reached after 59 days of the quarter before."""
+    plans = """
+        scope   | kpi      | period_start | period_end | target
+        company | bookings | 2025-10-01   | 2026-01-01 | 1000
+        company | bookings | 2026-01-01   | 2026-04-01 | 2000
+    """
+    deals = """
+        deal_id | owner_id | created_at | amount | stage | closed_at
+        D1      | U1       | 2025-09-01 | 300    | Won   | 2025-10-20
+        D2      | U1       | 2025-09-01 | 900    | Won   | 2025-12-20
+        D3      | U1       | 2025-09-01 | 500    | Won   | 2026-02-20
+    """
+    tables = {"deals": deals, "stages": "stage | kind\nWon | won", "plans": plans}
+    known = dataset(None, tables, static=frozenset({"deals.amount", "deals.owner_id"}), extracted_at="2026-03-01")
+    asked = windows.parse("2026Q1", known.organisation.calendar)
+    snapshot = Snapshot(known, moment("2026-03-01"))
+    found = scorecard(snapshot, ["attainment"], [asked], compare=["previous"]).value("attainment")
+    assert (found.value, found.against["previous"]) == (500 / 2000, 300 / 1000)
