@@ -31,7 +31,7 @@ class ActivityLog:
     kind      index into KINDS
     inbound   whether it came from the client
     outbound  whether it went to the client
-    columns   the columns that the source has: what it has no column for is unknown, and not none
+    columns   those of READ that the source has: what it has no column for is unknown, and not none
     """
 
     deal: Rows
@@ -55,6 +55,10 @@ class ActivityLog:
     def by_contact(self) -> Codes:
         """As `by_user`, for the client's people."""
         return first_alike(self.deal, self.contact).astype(np.int32)
+
+
+READ: Final = frozenset({"logged_at", "due_at", "done_at", "user_id", "contact_id", "kind", "direction"})
+"""The columns that are compiled, beside those that say whose an activity is: ids of a million rows are not read for nothing."""
 
 
 def activity_log(sheet: Sheet, deal: Rows, known: Micros) -> ActivityLog:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from features import clock, contracts, history, money
-from features.activity import ActivityLog, activity_log
+from features.activity import READ, ActivityLog, activity_log
 from features.arrays import Arrays, TableArrays
 from features.client_history import CLIENT_TABLES, ClientLogs, ContractLog, OrderLog, contract_log, no_orders
 from features.clock import Floats, Micros
@@ -174,7 +174,8 @@ class Dataset:
     @cached_property
     def activity_log(self) -> ActivityLog:
         """The activities as flat arrays, sorted by deal and time. Raises KeyError where there is no such table."""
-        sheet = Sheet.of("activities", self.tables["activities"], self.organisation.timezone)
+        given = self.tables["activities"]
+        sheet = Sheet.of("activities", given[[name for name in given if name in READ]], self.organisation.timezone)
         return activity_log(sheet, self.rows_of("activities"), self.arrays.recorded("activities"))
 
     @cached_property

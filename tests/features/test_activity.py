@@ -42,7 +42,7 @@ def test_a_source_without_the_optional_columns() -> None:
         [False],
     )
     assert (log.done.tolist(), log.due.tolist()) == ([clock.UNKNOWN], [clock.UNKNOWN])
-    assert log.columns == {"activity_id", "deal_id", "kind", "logged_at"}
+    assert log.columns == {"kind", "logged_at"}
 
 
 def test_activities_without_any_deal() -> None:
