@@ -17,8 +17,9 @@ from features.errors import UsageError
 from features.funnel import texts
 from features.kpis import windows
 from features.kpis.card import Scorecard
+from features.kpis.options import TODAY
 from features.kpis.scorecard import all_kpis, scorecard
-from features.kpis.slices import PEOPLE
+from features.kpis.slices import PEOPLE, slicing
 from features.kpis.texts import BESIDE, FLAGS
 from features.kpis.value import Kpi, Node, Text, Value, Window
 from features.snapshot import Snapshot
@@ -165,18 +166,28 @@ def asked_card(question: Question, asked: KpisQuery, foresight: Foresight = BLIN
     names = asked.kpi or all_kpis(snapshot)
     every = question.windows(asked, asked.periods)
     told = foresight.past_forecasts(snapshot.dataset, every[-1], snapshot.as_of)
-    card = scorecard(snapshot, names, every, asked.by, asked.compare, asked.options, told, _where(asked))
+    card = scorecard(snapshot, names, every, asked.by, asked.compare, asked.options, told, _where(snapshot, asked))
     size = len(card.answers) * len(every) * len(card.nodes)
     if size > MOST_VALUES:
         raise UsageError(f"that would be {size:,} values, and {MOST_VALUES:,} is the most; choose fewer KPIs or periods")
     return card
 
 
-def _where(asked: KpisQuery) -> dict[str, str | None]:
+def _where(snapshot: Snapshot, asked: KpisQuery) -> dict[str, str | None]:
+    """Dimension -> id. Raises UsageError for what there is not: nothing belongs to it, and 0 would look like an answer."""
     pairs = [each.partition("=") for each in asked.where]
     if not all(name and sign for name, sign, _ in pairs):
         raise UsageError("'where' needs a dimension and an id, such as product=Pro")
+    for name, _, node in pairs:
+        if node not in ("", HIDDEN):
+            refuse_unknown(snapshot, name, node, asked.options.teams)
     return {name: node or None for name, _, node in pairs}
+
+
+def refuse_unknown(snapshot: Snapshot, dimension: str, node: str, teams: str = TODAY) -> None:
+    """Raises UsageError for a node that a dimension does not have, and for no dimension."""
+    if all(each.id != node for each in slicing(snapshot, dimension, teams).nodes):
+        raise UsageError(f"there is no {dimension} '{node}' in the data; KPIs by {dimension} show those that there are")
 
 
 def definition(question: Question, kpi: Kpi, variant: str) -> KpiDefinition:

@@ -276,7 +276,7 @@ def of_goals(answer: GoalsAnswer, tongue: Tongue) -> Sheet:
         )
         for each in answer.items
     )
-    return Sheet(columns, rows)
+    return Sheet(columns, rows, () if rows else (text("scorecard.no_goals"),))
 
 
 def pace(met: bool | None, on_pace: bool | None) -> str:

@@ -19,7 +19,7 @@ from features.team.apart import Apart
 from features.team.view import Member as Person
 from features.team.view import StageGap, TeamView, said, team_view
 from serving.access.sight import Sight
-from serving.kpis.answers import Question, limits, span
+from serving.kpis.answers import Question, limits, refuse_unknown, span
 from serving.kpis.queries import FunnelQuery, TeamQuery
 from serving.kpis.schemas import (
     BestQuarter,
@@ -39,6 +39,9 @@ MOST_PEOPLE: Final = 60
 def funnel(dataset: Dataset, asked: FunnelQuery, sight: Sight | None = None) -> FunnelAnswer:
     """The funnel of the cohort asked about, of what a person may see. Raises UsageError."""
     question = Question.of(dataset, asked)
+    for dimension, node in (("owner", asked.owner_id), ("source", asked.source)):
+        if node is not None and sight is None:
+            refuse_unknown(question.snapshot, dimension, node)
     gone_through = journeys(question.snapshot)
     kept = _kept(question.snapshot, gone_through, asked, sight)
     found = followed(gone_through, question.window(asked), dataset.organisation.calendar, kept)

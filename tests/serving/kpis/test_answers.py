@@ -53,6 +53,8 @@ def test_variants_options_and_filters_are_asked_for_and_told() -> None:
     assert (of(found, "average_deal").value, of(found, "cac").value) == (2500, 300)
     assert found.options["cost_lag_months"] == 3
     assert of(answer(where=["owner=ann"]), "bookings").value == 5000
+    with pytest.raises(UsageError, match="there is no owner 'Anne' in the data"):
+        answer(where=["owner=Anne"])
 
 
 def test_the_running_quarter_is_the_default_and_at_its_first_instant_the_one_before() -> None:
@@ -88,6 +90,9 @@ def test_the_funnel_of_everybody_and_of_one_team() -> None:
     assert funnel(ten_deals(), FunnelQuery(period="2026Q1", owner_id="bob", source="web", language="ru")).steps[0].title == "Лиды"
     with pytest.raises(UsageError, match="North, South"):
         funnel(ten_deals(), FunnelQuery(team="West"))
+    for unknown in (FunnelQuery(source="fair"), FunnelQuery(owner_id="Anne")):
+        with pytest.raises(UsageError, match=r"there is no (source|owner)"):
+            funnel(ten_deals(), unknown)
 
 
 def test_people_who_cannot_be_told_apart_stand_in_one_group() -> None:
