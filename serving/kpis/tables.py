@@ -21,6 +21,7 @@ from rich.text import Text
 from serving.export import defused
 from serving.figures import figure, limits, percentage
 from serving.kpis.schemas import FunnelAnswer, GoalsAnswer, KpisAnswer, KpiValue, Predicted, TeamAnswer
+from serving.kpis.team_words import about, at_stages, comparisons
 from serving.language import EMPTY, Tongue
 
 WIDTH: Final = 200
@@ -226,7 +227,7 @@ def of_team(answer: TeamAnswer, tongue: Tongue) -> Sheet:
         "n_open",
         "open_amount",
     )
-    columns = (text("team.person"), *(f">{text(f'team.{name}')}" for name in names))
+    columns = (text("team.person"), *(f">{text(f'team.{name}')}" for name in names), text("team.about"))
     rows = tuple(
         (
             each.name,
@@ -243,10 +244,12 @@ def of_team(answer: TeamAnswer, tongue: Tongue) -> Sheet:
             tongue.number(each.days_to_win, 0),
             tongue.number(each.n_open),
             tongue.money(each.open_amount, currency),
+            about(each, tongue) or EMPTY,
         )
         for each in answer.members
     )
-    return Sheet(columns, rows, tuple(f"{text(f'team.{each.figure}')}: {each.text}" for each in answer.compared))
+    stages = ((text("team.stages"), told),) if (told := at_stages(answer, tongue)) else ()
+    return Sheet(columns, rows, tuple(f"{title}: {told}" for title, told in (*comparisons(answer, tongue), *stages)))
 
 
 def of_goals(answer: GoalsAnswer, tongue: Tongue) -> Sheet:

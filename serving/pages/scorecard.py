@@ -29,6 +29,7 @@ from serving.kpis.predictions import Foresight
 from serving.kpis.queries import FunnelQuery, GoalsQuery, KpisQuery, TeamQuery
 from serving.kpis.schemas import FunnelAnswer, GoalsAnswer, TeamAnswer
 from serving.kpis.tables import funnel_sentence, pace
+from serving.kpis.team_words import about, at_stages, comparisons
 from serving.language import Tongue
 from serving.pages.scorecard_rows import Row, rows
 from serving.pages.sparkline import HEIGHT, WIDTH
@@ -101,9 +102,18 @@ def _content(tongue: Tongue, chosen: Chosen, desk: Desk) -> dict[str, Any]:
         "predicted": any(row.predicted for _, rows in perspectives for row in rows),
         "funnel": funnel,
         "bottleneck": funnel_sentence(funnel, tongue),
-        "team": _team(desk, chosen),
+        **_of_team(tongue, _team(desk, chosen)),
         "goals": _goals(desk, chosen),
     }
+
+
+def _of_team(tongue: Tongue, team: TeamAnswer | None) -> dict[str, Any]:
+    """The team, and what is said of it."""
+    if team is None:
+        return {"team": None}
+    stages = [(tongue.text("team.stages"), told)] if (told := at_stages(team, tongue)) else []
+    more = {each.person: about(each, tongue) for each in team.members}
+    return {"team": team, "team_said": [*comparisons(team, tongue), *stages], "about": more}
 
 
 @pages.get("/scorecard.csv")
