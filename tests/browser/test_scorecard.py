@@ -47,6 +47,8 @@ def test_the_scorecard_does_not_overflow_on_a_phone(open_page: Open, demo_addres
     page = open_page(demo_address, f"/scorecard?lang={language}", PHONE)
     keep(page, f"phone-scorecard-{language}")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    captions = page.evaluate("[...document.querySelectorAll('caption')].map(each => each.offsetWidth)")
+    assert min(captions) > PHONE["width"] * 0.8
 
 
 def test_a_table_can_be_downloaded(open_page: Open, demo_address: str) -> None:
