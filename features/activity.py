@@ -65,7 +65,8 @@ def activity_log(sheet: Sheet, deal: Rows, known: Micros) -> ActivityLog:
     """Compile the activities table; `deal` and `known` are given for each of its rows."""
     time = sheet.times("logged_at")
     order = np.lexsort((known, time, deal))
-    direction = sheet.texts("direction")
+    kind, kinds = sheet.codes("kind")
+    direction, directions = sheet.codes("direction")
     ordered = time[order]
     return ActivityLog(
         deal=deal[order],
@@ -73,15 +74,18 @@ def activity_log(sheet: Sheet, deal: Rows, known: Micros) -> ActivityLog:
         known=ordered if np.array_equal(known, time) else known[order],
         due=sheet.times("due_at")[order],
         done=sheet.times("done_at")[order],
-        user=_numbers(sheet.texts("user_id"))[order],
-        contact=_numbers(sheet.texts("contact_id"))[order],
-        kind=np.asarray(_KINDS.get_indexer(pd.Index(sheet.texts("kind"), dtype=object)), dtype=np.int32)[order],
-        inbound=np.asarray(direction == "in", dtype=bool)[order],
-        outbound=np.asarray(direction == "out", dtype=bool)[order],
+        user=_numbers(*sheet.codes("user_id"))[order],
+        contact=_numbers(*sheet.codes("contact_id"))[order],
+        kind=np.append(_KINDS.get_indexer(pd.Index(kinds, dtype=object)), -1).astype(np.int32)[kind][order],
+        inbound=np.append(directions == "in", False)[direction][order],
+        outbound=np.append(directions == "out", False)[direction][order],
         columns=frozenset(sheet.columns),
     )
 
 
-def _numbers(ids: Texts) -> Codes:
-    codes, _ = pd.factorize(ids, sort=True)
-    return np.asarray(codes, dtype=np.int32)
+def _numbers(codes: Rows, names: Texts) -> Codes:
+    """The place of each entry's name among all of them in their order, -1 where it has none."""
+    place = np.empty(len(names) + 1, dtype=np.int32)
+    place[np.argsort(names)] = np.arange(len(names), dtype=np.int32)
+    place[-1] = -1
+    return place[codes]

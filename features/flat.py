@@ -24,9 +24,13 @@ def flat(values: pd.Series, zone: str) -> Flat:
         return clock.to_micros(values)
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return local_midnights(values, zone)
-    if pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
-        return values.to_numpy(dtype=np.float64, na_value=np.nan)
-    return texts(values)
+    return texts(values) if is_text(values) else values.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def is_text(values: pd.Series) -> bool:
+    """Whether a column of one of the contract's dtypes holds texts: neither times nor numbers nor flags."""
+    others = (pd.api.types.is_datetime64_any_dtype, pd.api.types.is_numeric_dtype, pd.api.types.is_bool_dtype)
+    return not any(each(values.dtype) for each in others)
 
 
 def local_midnights(dates: pd.Series, zone: str) -> Floats:
@@ -43,8 +47,14 @@ def midnights(days: npt.NDArray[np.datetime64], zone: str) -> Floats:
 def texts(values: pd.Series) -> Texts:
     """A column of text as objects, None where it is empty."""
     # Equal texts become one object: a column of a million rows holds a few strings and many references to them.
+    codes, names = factored(values)
+    return picked(names, codes)
+
+
+def factored(values: pd.Series | Texts) -> tuple[npt.NDArray[np.int64], Texts]:
+    """A column of text as codes, -1 where it is empty, and the names that they stand for, in the order of their first rows."""
     codes, names = pd.factorize(values)
-    return picked(np.asarray(names, dtype=object), np.asarray(codes, dtype=np.int64))
+    return np.asarray(codes, dtype=np.int64), np.asarray(names, dtype=object)
 
 
 def picked(values: Flat, rows: npt.NDArray[np.int64]) -> Flat:

@@ -1,14 +1,15 @@
 """Rows of one table as flat arrays: what a request brings, without the detour over a DataFrame."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from features import clock
 from features.clock import Micros
-from features.flat import Flat, flat
+from features.flat import Flat, Texts, factored, flat, is_text, picked
+from features.history import Rows
 from features.recorded import since_recorded
 from features.tables import TABLES
 
@@ -18,17 +19,21 @@ class Sheet:
     """Columns in the forms of `features.flat`, each with `n` entries.
 
     frame  makes the same rows as a DataFrame in the contract's form, for whoever asks for one
+    coded  columns of text as codes and names, where they came so; a million rows are not looked at again for a few names
     """
 
     table: str
     n: int
     columns: Mapping[str, Flat]
     frame: Callable[[], pd.DataFrame]
+    coded: Mapping[str, tuple[Rows, Texts]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: str, frame: pd.DataFrame, zone: str) -> "Sheet":
         """The rows of a DataFrame that has the contract's form."""
-        return cls(table, len(frame), {str(name): flat(frame[name], zone) for name in frame}, lambda: frame)
+        coded = {str(name): factored(frame[name]) for name in frame if is_text(frame[name])}
+        columns = {str(name): picked(*coded[name][::-1]) if name in coded else flat(frame[name], zone) for name in frame}
+        return cls(table, len(frame), columns, lambda: frame, coded)
 
     def __len__(self) -> int:
         return self.n
@@ -39,6 +44,10 @@ class Sheet:
     def texts(self, name: str) -> Flat:
         """A column of text; None everywhere where there is no such column."""
         return self.columns[name] if name in self.columns else np.full(self.n, None, dtype=object)
+
+    def codes(self, name: str) -> tuple[Rows, Texts]:
+        """A column of text as codes, -1 where it is empty, and their names."""
+        return self.coded[name] if name in self.coded else factored(self.texts(name))
 
     def times(self, name: str) -> Micros:
         """A column of instants; `UNKNOWN` everywhere where there is no such column."""

@@ -8,7 +8,8 @@ import pytest
 
 from features import clock
 from features.dataset import Dataset
-from features.flat import flat, picked
+from features.flat import flat, picked, texts
+from features.sheet import Sheet
 from features.snapshot import Snapshot
 from features.synthetic import Dirt, Settings, generate
 from tests.features.companies import moment
@@ -54,3 +55,14 @@ def test_cells_are_those_of_the_frame(table: str, column: str, as_of: str) -> No
     missing = pd.isna(cells) if cells.dtype != np.int64 else cells == clock.UNKNOWN
     assert missing[~known].all()
     np.testing.assert_array_equal(cells[known], flat(snapshot.frame(table)[column], "UTC"))
+
+
+def test_codes_are_those_of_the_texts_however_a_sheet_came() -> None:
+    """From a DataFrame they are kept from reading it; of what was posted they are found when asked for."""
+    frame = pd.DataFrame({"kind": pd.array(["call", None, "note", "call"], dtype="str")})
+    read = Sheet.of("activities", frame, "UTC")
+    posted = Sheet("activities", 4, {"kind": texts(frame["kind"])}, lambda: frame)
+    for sheet in (read, posted):
+        codes, names = sheet.codes("kind")
+        assert [*picked(names, codes)] == [*sheet.texts("kind")] == ["call", None, "note", "call"]
+        assert sheet.codes("direction")[0].tolist() == [-1] * 4
