@@ -169,7 +169,7 @@ def earliest_later_in_group(group: npt.NDArray[np.int64], times: Micros) -> Micr
 
 def local_days(times: Micros, zone: str) -> npt.NDArray[np.int64]:
     """The calendar day that each time falls on in a zone, counted since 1970."""
-    local = to_series(times).dt.tz_convert(zone).dt.tz_localize(None)
+    local = pd.DatetimeIndex(times.view("datetime64[us]"), tz="UTC").tz_convert(zone).tz_localize(None)
     return np.asarray(local.to_numpy().astype("datetime64[D]").astype(np.int64))
 
 

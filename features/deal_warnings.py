@@ -120,7 +120,9 @@ def named_bits(bits: int) -> list[str]:
 
 def raised(signals: pd.DataFrame) -> tuple[Rows, Rows, Floats]:
     """The same as arrays: the row of each warning in the signals, its place in `WARNINGS`, and its value."""
-    read = {name: signals[name].to_numpy(dtype=np.float64) for name in _READ if name in signals}
+    there = signals.columns.get_indexer(pd.Index(_READ, dtype=object))
+    numbers = signals.take(there[there >= 0], axis=1).to_numpy(dtype=np.float64)
+    read = dict(zip((name for name, at in zip(_READ, there, strict=True) if at >= 0), numbers.T, strict=True))
     found = [_raised(read, each) for each in WARNINGS]
     row = np.concatenate([rows for rows, _ in found])
     number = np.repeat(np.arange(len(WARNINGS)), [len(rows) for rows, _ in found])

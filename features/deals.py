@@ -54,8 +54,8 @@ def deal_signals(snapshot: Snapshot, borrowed: Rates | None = None, rows: Rows |
     """The matrix of deal signals.
 
     One row for each open deal (or each of `rows`, positions in the Dataset), indexed by deal_id; the columns are the live signals
-    of the catalog in its order, then those of the organisation's own columns, float64 or text. `borrowed` are the rate
-    tables of the day, those of the Snapshot's own Dataset when not given.
+    of the catalog, numbers (float64) and then texts (object, None where there is none), each in its order, then those of the
+    organisation's own columns. `borrowed` are the rate tables of the day, those of the Snapshot's own Dataset when not given.
     """
     cohort = snapshot.open_deals if rows is None else rows
     asked = Asked(snapshot, cohort)
@@ -80,25 +80,22 @@ def _groups(asked: Asked, lent: Rates) -> Iterator[Columns]:
 
 
 def _matrix(groups: Iterable[Columns], signals: Sequence[Signal], index: "pd.Index[Any]") -> pd.DataFrame:
-    """The signals' columns. Numbers go into one block as each group gives them, each let go of as soon as it is in."""
-    place = {signal.name: row for row, signal in enumerate(each for each in signals if not each.is_category)}
-    numbers = np.empty((len(place), len(index)))
-    others: dict[str, Any] = {}
+    """The signals' columns, in two blocks, of numbers and of texts; what each group gives is let go of as soon as it is in."""
+    names = [[signal.name for signal in signals if signal.is_category == textual] for textual in (False, True)]
+    numbers, texts = np.empty((len(names[0]), len(index))), np.empty((len(names[1]), len(index)), dtype=object)
+    place = {name: row for block, own in zip((numbers, texts), names, strict=True) for name, row in zip(own, block, strict=True)}
     missing = set(place)
     for columns in groups:
         missing -= columns.keys()
         while columns:
             name, values = columns.popitem()
             if name in place:
-                numbers[place[name]] = np.asarray(values, dtype=np.float64)
-            else:
-                others[name] = values
+                place[name][:] = values
     if missing:
         raise KeyError(f"no group gives {', '.join(sorted(missing))}")
-    matrix = pd.DataFrame(numbers.T, index=index, columns=list(place), copy=False)
-    texts = pd.DataFrame({signal.name: others[signal.name] for signal in signals if signal.is_category}, index=index)
-    if not len(texts.columns):
-        return matrix
-    # Both as they are, then one look at the order: to insert text by text takes longer than many a group of signals.
-    found = {name: at for at, name in enumerate([*matrix, *texts])}
-    return pd.concat([matrix, texts], axis=1).take([found[signal.name] for signal in signals], axis=1)
+    blocks = [
+        pd.DataFrame(block.T, index, own, copy=False, dtype=block.dtype)
+        for block, own in zip((numbers, texts), names, strict=True)
+        if own
+    ]
+    return pd.concat(blocks, axis=1)

@@ -15,7 +15,6 @@ from features.clock import Floats
 
 Flat: TypeAlias = npt.NDArray[Any]
 Texts: TypeAlias = npt.NDArray[np.object_]
-Labels: TypeAlias = pd.api.extensions.ExtensionArray
 
 
 def flat(values: pd.Series, zone: str) -> Flat:
@@ -64,13 +63,3 @@ def picked(values: Flat, rows: npt.NDArray[np.int64]) -> Flat:
     there = rows >= 0
     found[there] = values[rows[there]]
     return found
-
-
-def labelled(names: Texts, codes: npt.NDArray[np.int64]) -> Labels:
-    """names[code] for each code, missing where it is -1, as a column of text.
-
-    Names are few as a rule, and no text is made for each row; where the rows are fewer, none is made for each name.
-    """
-    if len(codes) < len(names):
-        return pd.array(picked(names, codes), dtype="str")
-    return pd.array([*names, None], dtype="str").take(codes)

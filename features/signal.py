@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from features.clock import Floats
-from features.flat import Labels, Texts
+from features.flat import Texts
 
-Columns: TypeAlias = dict[str, "Floats | Texts | Labels"]
+Columns: TypeAlias = dict[str, "Floats | Texts"]
 """Some columns of a matrix, one value a row: float64, or text with None where there is none."""
 
 

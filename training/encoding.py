@@ -85,9 +85,9 @@ class Encoding:
         return [*self.numbers, *(name for name, _ in self.categories)]
 
     @cached_property
-    def _codes(self) -> dict[str, TextCodes]:
+    def _codes(self) -> list[TextCodes]:
         """The codes of each category's texts."""
-        return {name: TextCodes(texts) for name, texts in self.categories}
+        return [TextCodes(texts) for _, texts in self.categories]
 
     @cached_property
     def _wanted(self) -> "pd.Index[Any]":
@@ -112,7 +112,8 @@ class Encoding:
             raise UsageError(f"the model was trained with signals that are not here: {absent}")
         # One look at the whole block of numbers: a column at a time takes longer than the model itself for a single deal.
         numbers = signals.take(places[: len(self.numbers)], axis=1).to_numpy(dtype=np.float32)
-        coded = [_codes(signals[name], codes) for name, codes in self._codes.items()]
+        texts = signals.take(places[len(self.numbers) :], axis=1).to_numpy(dtype=object)
+        coded = [_coded(column, codes) for column, codes in zip(texts.T, self._codes, strict=True)]
         return np.column_stack([numbers, *coded])
 
     def to_json(self) -> dict[str, Any]:
@@ -161,7 +162,8 @@ def _reasons_against(signals: pd.DataFrame, as_of: Micros, texts: Mapping[str, t
     dated = share_of_date(signals[numeric], as_of)
     reasons |= {name: DATED for name in numeric if dated[name] > MAX_SHARE_OF_DATE}
     textual = {name: TextCodes(texts[name]) for name in left if name not in reasons and name in texts}
-    return reasons | {name: RARE for name, known in textual.items() if len(np.unique(_codes(signals[name], known))) <= 1}
+    coded = {name: known.of(signals[name].to_numpy(dtype=object)) for name, known in textual.items()}
+    return reasons | {name: RARE for name, codes in coded.items() if len(np.unique(codes)) <= 1}
 
 
 def share_of_date(signals: pd.DataFrame, as_of: Micros) -> dict[str, float]:
@@ -183,7 +185,7 @@ def _in_use(values: pd.Series) -> tuple[str, ...]:
     return tuple(sorted(str(text) for text in frequent.index[frequent]))
 
 
-def _codes(values: pd.Series, codes: TextCodes) -> npt.NDArray[np.float32]:
+def _coded(values: npt.NDArray[np.object_], codes: TextCodes) -> npt.NDArray[np.float32]:
     coded = codes.of(values)
     return np.where(coded == codes.missing, np.float32(np.nan), coded.astype(np.float32))
 

@@ -62,7 +62,7 @@ class Cells:
         kind = np.full(n, len(self.kinds), dtype=np.int64)
         age_bin = np.full(n, len(self.age_cuts) + 1, dtype=np.int64)
         if self.kind_signal in signals:
-            kind = np.minimum(self._codes.of(signals[self.kind_signal]), self._codes.other)
+            kind = np.minimum(self._codes.of(signals[self.kind_signal].to_numpy(dtype=object)), self._codes.other)
         if self.age_signal in signals:
             age = signals[self.age_signal].to_numpy(dtype=np.float64)
             age_bin = np.where(np.isnan(age), age_bin, np.searchsorted(self.age_cuts, age, side="right"))

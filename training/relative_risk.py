@@ -65,7 +65,7 @@ class RelativeRisk:
     def _bins(self, signals: pd.DataFrame) -> Rows:
         """(rows, signals) the place of each row's bin among all bins."""
         coded = [_of_number(signals[name], cuts) for name, cuts in self.numbers]
-        coded += [codes.of(signals[name]) for name, codes in self._codes]
+        coded += [codes.of(signals[name].to_numpy(dtype=object)) for name, codes in self._codes]
         first = np.concatenate([[0], np.cumsum(self._sizes)]).astype(np.int64)
         return np.stack([code + start for code, start in zip(coded, first, strict=False)], axis=1)
 

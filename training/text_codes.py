@@ -16,7 +16,7 @@ FEW: Final = 256
 class TextCodes:
     """The texts 0, 1, …, n - 1 in the order given; n stands for any other text, n + 1 for none.
 
-    >>> TextCodes(("Licence", "Support")).of(pd.Series(["Support", "Training", None])).tolist()
+    >>> TextCodes(("Licence", "Support")).of(np.array(["Support", "Training", None], dtype=object)).tolist()
     [1, 2, 3]
     """
 
@@ -34,15 +34,15 @@ class TextCodes:
         """The code of no text."""
         return len(self._texts) + 1
 
-    def of(self, values: "pd.Series[Any]") -> Rows:
+    def of(self, values: npt.NDArray[np.object_]) -> Rows:
         """The code of each value, (rows,)."""
-        there: npt.NDArray[np.object_] = values.to_numpy(dtype=object)
-        if len(there) <= FEW:
-            known = np.array([self._places.get(each, self.other) for each in there], dtype=np.int64)
-        else:
-            found = self._index.get_indexer(pd.Index(there, dtype=object))
-            known = np.where(found >= 0, found, self.other).astype(np.int64)
-        return np.where(pd.isna(there), self.missing, known)
+        if len(values) <= FEW:
+            return np.array([self._code(each) for each in values], dtype=np.int64)
+        found = self._index.get_indexer(pd.Index(values, dtype=object))
+        return np.where(pd.isna(values), self.missing, np.where(found >= 0, found, self.other)).astype(np.int64)
+
+    def _code(self, value: Any) -> int:
+        return self.missing if value is None or value != value else self._places.get(value, self.other)
 
     @cached_property
     def _index(self) -> "pd.Index[Any]":

@@ -11,7 +11,7 @@ import numpy as np
 
 from features import clock
 from features.clock import Floats, Mask, Micros
-from features.flat import Labels, Texts, labelled
+from features.flat import Texts, picked
 from features.groups import Groups, gathered, rows_of
 from features.history import Rows
 from features.rates import Rates
@@ -127,10 +127,10 @@ class Asked:
             self._codes[field] = past.names, past.code_now
         return self._codes[field]
 
-    def texts(self, field: str) -> Labels:
+    def texts(self, field: str) -> Texts:
         """A text field as known."""
         names, codes = self.coded(field)
-        return labelled(names[:-1], codes)
+        return picked(names[:-1], codes)
 
     def borrow(self, borrowed: Rates, field: str, column: str) -> Floats:
         """What the rate tables say of each deal's owner, product, …; see `Rates.of`."""

@@ -7,7 +7,7 @@ import numpy as np
 from features import clock
 from features.deal_signals.asked import Asked
 from features.deal_signals.pace import over
-from features.flat import labelled, picked
+from features.flat import picked
 from features.history import last_row
 from features.rates import Rates, account_texts
 from features.signal import Columns
@@ -23,7 +23,7 @@ def context(asked: Asked, borrowed: Rates) -> Columns:
     code, currencies = asked.snapshot.dataset.deal_currencies
     return {
         **columns,
-        "currency": labelled(currencies.to_numpy(dtype=object), code[asked.rows]),
+        "currency": picked(currencies.to_numpy(dtype=object), code[asked.rows]),
         "crm_probability": probability.now,
         "crm_probability_ratio": over(probability.now, probability.opening),
         **rates,

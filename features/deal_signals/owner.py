@@ -5,7 +5,7 @@ import numpy as np
 from features import clock
 from features.clock import Floats
 from features.deal_signals.asked import Asked, Past
-from features.flat import labelled
+from features.flat import picked
 from features.rates import Rates
 from features.signal import Columns
 
@@ -43,5 +43,5 @@ def person(asked: Asked) -> Columns:
     return {
         "owner_tenure_days": clock.days_between(hired, asked.at)[past.code_now],
         "days_since_owner_left": clock.days_between(left, asked.at)[past.code_now],
-        "owner_team": labelled(snapshot.texts_of("users", "team", row), past.code_now),
+        "owner_team": picked(snapshot.texts_of("users", "team", row), past.code_now),
     }

@@ -1,5 +1,7 @@
 """The matrix of deal signals: its rows and columns, and what is known at the edges of windows."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,10 +30,16 @@ NOW = deal_signals(Snapshot(sales(), AS_OF))
 NAN = float("nan")
 
 
-def test_the_rows_are_the_open_deals_and_the_columns_the_catalogs() -> None:
+def columns_of(tables: Iterable[str]) -> list[str]:
+    """The signals of these tables, numbers first."""
+    live = catalog.live(DEAL_SIGNALS, tables)
+    return [signal.name for textual in (False, True) for signal in live if signal.is_category == textual]
+
+
+def test_the_rows_are_the_open_deals_and_the_columns_the_catalogs_numbers_first() -> None:
     assert NOW.index.tolist() == ["D1", "D3", "D4", "D8"]
     assert NOW.index.name == "deal_id"
-    assert list(NOW) == [signal.name for signal in catalog.live(DEAL_SIGNALS, sales().tables)]
+    assert list(NOW) == columns_of(sales().tables)
 
 
 @pytest.mark.parametrize("name", list(NOW))
@@ -222,9 +230,7 @@ def test_an_activity_is_done_once_its_end_is_known(offset: str, undone: int) -> 
 
 def test_tables_that_are_absent_leave_their_columns_out() -> None:
     alone = dataset(deals="deal_id | created_at | stage\nD1 | 2026-01-01 | A")
-    assert list(deal_signals(Snapshot(alone, AS_OF))) == [
-        signal.name for signal in catalog.live(DEAL_SIGNALS, ["deals", "stages"])
-    ]
+    assert list(deal_signals(Snapshot(alone, AS_OF))) == columns_of(["deals", "stages"])
 
 
 def test_a_deals_only_export_knows_its_values_after_the_export() -> None:
