@@ -46,9 +46,10 @@ class Running:
     def _told(self, file: str) -> list[str]:
         """What the system says of each process of the group."""
         found = []
-        for told in Path("/proc").glob(f"[0-9]*/{file}"):
+        # Not by a pattern: a process that ends meanwhile would end the search as well.
+        for process in filter(str.isdigit, os.listdir("/proc")):
             with suppress(ProcessLookupError, FileNotFoundError, PermissionError):
-                found += [told.read_text()] if os.getpgid(int(told.parent.name)) == self.pid else []
+                found += [Path("/proc", process, file).read_text()] if os.getpgid(int(process)) == self.pid else []
         return found
 
 
