@@ -47,9 +47,9 @@ class Running:
         """What the system says of each process of the group."""
         found = []
         # Not by a pattern: a process that ends meanwhile would end the search as well.
-        for process in filter(str.isdigit, os.listdir("/proc")):
+        for process in [each for each in Path("/proc").iterdir() if each.name.isdigit()]:
             with suppress(ProcessLookupError, FileNotFoundError, PermissionError):
-                found += [Path("/proc", process, file).read_text()] if os.getpgid(int(process)) == self.pid else []
+                found += [(process / file).read_text()] if os.getpgid(int(process.name)) == self.pid else []
         return found
 
 
