@@ -16,11 +16,12 @@ from scipy.stats import binomtest
 from features.clock import Floats, Mask
 from features.history import Rows
 from training import metrics, weighted
+from training.calibrate import calibration_table
 from training.contests import loss_margin
 from training.metrics import Flags
 from training.questions import Question
 from training.resampling import Interval, intervals
-from training.trial import BASE_RATE, CHAMPION, CRM, LIFE_TABLE, MODEL, Trial
+from training.trial import BASE_RATE, CHAMPION, CRM, LIFE_TABLE, MODEL, UNCALIBRATED, Trial
 
 SHARES: Final = np.arange(1, 11) / 10
 FEWEST_ENDS: Final = 5
@@ -28,7 +29,7 @@ FEWEST_CLUSTERS: Final = 20
 TOO_SMALL: Final = f"too small: fewer than {FEWEST_CLUSTERS} accounts, or fewer than {FEWEST_ENDS} with or without the event"
 PARTS: Final = ("reliability", "resolution", "uncertainty")
 MIRRORED: Final = MappingProxyType({"reliability": 1, "resolution": 1, "ece": 2})
-BASELINES: Final = (LIFE_TABLE, BASE_RATE, CHAMPION, CRM)
+BASELINES: Final = (LIFE_TABLE, BASE_RATE, UNCALIBRATED, CHAMPION, CRM)
 
 Estimates: TypeAlias = Mapping[str, Interval]
 Months: TypeAlias = npt.NDArray[np.object_]
@@ -44,6 +45,7 @@ class Answered:
     against      one row a baseline: n_rows, its log_loss, brier and auc, the difference of the log loss with its interval
     reliability  one row a bin: n_rows, predicted, observed, low, high
     gains        one row a share of the ranked rows: gained, low, high, life_table
+    calibration  one row for all rows, each stage and each month: n_rows, observed, uncalibrated, calibrated
     caution      why the numbers say little, "" where they do not
     """
 
@@ -59,6 +61,7 @@ class Answered:
     against: pd.DataFrame
     reliability: pd.DataFrame
     gains: pd.DataFrame
+    calibration: pd.DataFrame
     caution: str = ""
 
     def spread(self, metric: str) -> tuple[float, float]:
@@ -77,9 +80,8 @@ def answer(trial: Trial, question: Question, months: Months, seed: int) -> Answe
     counts = (int(rows.sum()), int(units.nunique()), clusters.n_present, int(units[happened].nunique()))
     if not rows.any():
         blank = pd.DataFrame()
-        return Answered(
-            question.key, question.label, question.note, *counts, {}, blank, blank, blank, blank, "no row was watched for it"
-        )
+        named = question.key, question.label, question.note
+        return Answered(*named, *counts, {}, blank, blank, blank, blank, blank, "no row was watched for it")
     said = trial.contestants[MODEL].of[question.key][rows]
     estimates, reliability, gains = _measured(happened, said, trial, rows, question.key, seed)
     return Answered(
@@ -92,8 +94,16 @@ def answer(trial: Trial, question: Question, months: Months, seed: int) -> Answe
         _against(trial, question, rows, happened, seed),
         reliability,
         gains,
+        _calibration(trial, question.key, rows, happened, months[rows]),
         TOO_SMALL if too_small(clusters.n_present, happened, units) else "",
     )
+
+
+def _calibration(trial: Trial, key: str, rows: Mask, happened: Flags, months: Months) -> pd.DataFrame:
+    """What the correction of the hazards did, for all rows, by stage where there are stages, and by month."""
+    stages = {"stage": trial.sliced["stage"][rows].to_numpy(dtype=object)} if "stage" in trial.sliced else {}
+    before, after = (trial.contestants[name].of[key][rows] for name in (UNCALIBRATED, MODEL))
+    return calibration_table({**stages, "month": months}, happened, before, after)
 
 
 def _measured(

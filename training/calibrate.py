@@ -21,7 +21,7 @@ does, nothing is corrected.
 Example: 3,000 orders are foretold where 2,700 come. The mean hazard is too high by a ninth in every bucket; `shift` finds -0.12.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -185,22 +185,19 @@ def fit_calibration(method: str, pairs: Pairs, n_buckets: int) -> Calibration:
     return Calibration(method, *_unpacked(theta, scale_of, shift_of))
 
 
-def calibration_table(
-    stage: "pd.Series[Any]", part: Codes, horizon: float, happened: Mask, before: Floats, after: Floats
-) -> pd.DataFrame:
-    """Predicted and observed shares at one horizon by stage and by slice of time, with all rows first.
+def calibration_table(groups: Mapping[str, Any], happened: Mask, before: Floats, after: Floats) -> pd.DataFrame:
+    """Predicted and observed shares of one question, all rows first, then by each of `groups`: name -> the group of each row.
 
-    Returns a row for each group with `horizon_days`, `by`, `group`, `n_rows`, `observed`, `uncalibrated` and `calibrated` (mean
-    probabilities, 0 to 1).
+    Returns a row for each group with `by`, `group`, `n_rows`, `observed`, `uncalibrated` and `calibrated` (mean probabilities, 0
+    to 1).
     """
-    groups: Sequence[tuple[str, Any]] = (("all", "all"), ("stage", stage.to_numpy(dtype=object)), ("slice", part))
     values = pd.DataFrame({"n_rows": 1, "observed": happened, "uncalibrated": before, "calibrated": after})
     parts = []
-    for by, keys in groups:
+    for by, keys in {"all": "all", **groups}.items():
         grouped = values.assign(group=keys).groupby("group", dropna=False)
         counted = grouped.mean().assign(n_rows=grouped.size()).reset_index()
-        parts.append(counted.assign(by=by, group=counted["group"].astype("str"), horizon_days=horizon))
-    return pd.concat(parts, ignore_index=True)[["horizon_days", "by", "group", *values.columns]]
+        parts.append(counted.assign(by=by, group=counted["group"].astype("str")))
+    return pd.concat(parts, ignore_index=True)[["by", "group", *values.columns]]
 
 
 def _evidence(method: str, pairs: Pairs, n_buckets: int) -> Evidence:

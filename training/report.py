@@ -37,6 +37,7 @@ METRICS: Final[Mapping[str, str]] = {
 BASELINE_NAMES: Final[Mapping[str, str]] = {
     "life_table": "life table",
     "base_rate": "base rate",
+    "uncalibrated": "the model before its calibration",
     "champion": "present champion",
     "crm": "the CRM's own probability",
 }
@@ -85,6 +86,7 @@ def tables(report: Report) -> dict[str, pd.DataFrame]:
                 "reliability": each.reliability,
                 "gains": each.gains,
                 "months": each.periods,
+                "calibration": each.calibration,
             }
             for name, table in found.items():
                 parts.setdefault(name, []).append(_marked(table, regime=regime.regime, question=each.key))

@@ -5,7 +5,7 @@ older ones); the CRM's own probability is held against "won at all", where a dea
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from features import clock
 from features.clock import Floats, Mask
 from features.dataset import Dataset
 from features.errors import NotReadyError, UsageError
+from training import calibrate
 from training.baselines import base_rate_of, life_table_of
 from training.examples import Examples
 from training.fold_check import check_rows
@@ -27,6 +28,7 @@ from training.slices import slices
 MODEL: Final = "model"
 LIFE_TABLE: Final = "life_table"
 BASE_RATE: Final = "base_rate"
+UNCALIBRATED: Final = "uncalibrated"
 CHAMPION: Final = "champion"
 CRM: Final = "crm"
 
@@ -122,8 +124,8 @@ def _all_tested(rows: Examples, in_folds: Sequence[Fold]) -> Examples:
 def _own_contestants(
     rows: Examples, tested: Examples, in_folds: Sequence[Fold], asked: tuple[Question, ...], asking: Asking, fit_one: FitOne
 ) -> tuple[dict[str, Answers], bool]:
-    """The model, its life table and its base rate, each row answered by those of its fold."""
-    blank = {name: _silent(tested, asked) for name in (MODEL, LIFE_TABLE, BASE_RATE)}
+    """The model, with and without its calibration, its life table and its base rate, each row answered by those of its fold."""
+    blank = {name: _silent(tested, asked) for name in (MODEL, UNCALIBRATED, LIFE_TABLE, BASE_RATE)}
     boosted = False
     for fold in in_folds:
         taught = fold.taught(rows)
@@ -131,7 +133,9 @@ def _own_contestants(
         model = fit_one(taught, fold)
         boosted |= model.booster is not None
         here = clock.within(tested.as_of, clock.micros(fold.starts_at), clock.micros(fold.ends_at))
-        for name, each in ((MODEL, model), (LIFE_TABLE, life_table_of(model)), (BASE_RATE, base_rate_of(model, taught))):
+        bare = replace(model, calibration=calibrate.UNCALIBRATED)
+        simpler = {LIFE_TABLE: life_table_of(model), BASE_RATE: base_rate_of(model, taught)}
+        for name, each in {MODEL: model, UNCALIBRATED: bare, **simpler}.items():
             _answer(each, tested, here, asked, asking, blank[name])
     return blank, boosted
 

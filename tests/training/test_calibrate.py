@@ -1,7 +1,6 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from training.calibrate import METHODS, UNCALIBRATED, Calibration, Pairs, calibration_table, fit_calibration, learn_calibration
@@ -98,7 +97,7 @@ def test_json_gives_the_same_hazards_to_the_bit(method: str) -> None:
 def test_the_table_counts_each_stage_and_slice() -> None:
     happened = np.array([True, False, False, True])
     before, after = np.array([0.9, 0.1, 0.2, 0.6]), np.array([0.8, 0.1, 0.3, 0.6])
-    table = calibration_table(pd.Series(["A", "A", "B", "B"]), np.array([0, 1, 0, 1]), 30.0, happened, before, after)
+    table = calibration_table({"stage": ["A", "A", "B", "B"], "slice": [0, 1, 0, 1]}, happened, before, after)
     assert table["group"].tolist() == ["all", "A", "B", "0", "1"]
     assert table["observed"].tolist() == [0.5, 0.5, 0.5, 0.5, 0.5]
     np.testing.assert_allclose(table["uncalibrated"], [0.45, 0.5, 0.4, 0.55, 0.35])

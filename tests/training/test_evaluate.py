@@ -5,7 +5,7 @@ from tests.training.trials import examined, trial
 from training import metrics
 from training.answered import TOO_SMALL
 from training.evaluate import examine
-from training.trial import BASE_RATE, MODEL
+from training.trial import BASE_RATE, MODEL, UNCALIBRATED
 
 
 def test_each_question_that_can_be_judged_has_every_metric_with_its_interval() -> None:
@@ -77,3 +77,20 @@ def test_what_cannot_be_judged_says_why() -> None:
 def test_the_base_rate_has_no_order() -> None:
     line = examined().main_answer.against.set_index("baseline").loc[BASE_RATE]
     assert line["auc"] == pytest.approx(0.5)
+
+
+def test_the_calibration_table_holds_every_row_of_each_view_and_the_models_own_means() -> None:
+    main = examined().main_answer
+    table = main.calibration
+    assert set(table.groupby("by")["n_rows"].sum()) == {main.n_rows}
+    assert set(table["by"]) == {"all", "stage", "month"}
+    whole = table.iloc[0]
+    assert whole["calibrated"] == pytest.approx(main.estimates["predicted"].value)
+    assert whole["observed"] == pytest.approx(main.estimates["observed"].value)
+
+
+def test_what_calibration_gains_stands_among_the_baselines() -> None:
+    line = examined().main_answer.against.set_index("baseline").loc[UNCALIBRATED]
+    held, key = trial(), examined().main
+    same = np.array_equal(held.contestants[UNCALIBRATED].of[key], held.contestants[MODEL].of[key])
+    assert (line["gap"] == 0.0) == same

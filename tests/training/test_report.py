@@ -88,7 +88,7 @@ def test_the_page_and_each_figure_are_written(tmp_path: Path) -> None:
 
 def test_tables_and_numbers_hold_what_the_page_shows() -> None:
     report, found = made()[0], tables(made()[0])
-    assert set(found) == {"metrics", "baselines", "reliability", "gains", "months", "slices"}
+    assert set(found) == {"metrics", "baselines", "reliability", "gains", "months", "slices", "calibration"}
     flat = numbers(report)
     main = examined().main_answer
     assert flat["deals_won_30d_auc"] == main.estimates["auc"].value
