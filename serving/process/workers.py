@@ -2,8 +2,8 @@
 
 It starts the workers as fresh processes (a process forked after LightGBM has run hangs for ever), replaces one that dies at once
 and one that gives no sign of life for `hang_seconds` (see `pulse`), and passes a stop on to all. It alone asks the registry; the
-workers read the cache of champions, each every `poll_seconds`, so a promotion reaches all of them within seconds. It loads neither
-data nor models and takes part in no request.
+workers read the cache of champions, each every `poll_seconds`, so a promotion reaches all of them within seconds. It loads
+neither data nor models and takes part in no request.
 
     dealcast serve --workers 2
     ├── python -m serving.process.worker --listener 7 …      settings, and with them the secrets, in the environment
