@@ -66,8 +66,8 @@ def export_journal(
 ) -> StreamingResponse:
     """Scores or forecasts that were issued, in the order in which they were, as CSV or Parquet.
 
-    Of scores those of the deals that the caller may see, by who owned them when the score was given. Who takes them is in the audit
-    log, or they are not handed out.
+    Of scores those of the deals that the caller may see, by who owned them when the score was given. Who takes them is in the
+    audit log, or they are not handed out.
     """
     since = clock.parse_as_of(query.since, served.dataset.organisation.timezone) if query.since else None
     wanted = Wanted(tuple(query.kind), query.target, since, served.owners, query.of == "forecasts")
