@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from starlette.testclient import TestClient
 
+from serving.openapi import EXAMPLES
 from serving.operations.overload import OPEN
 
 OPERATIONS = {
@@ -113,6 +114,36 @@ def test_the_examples_keep_the_schemas(document: dict[str, Any]) -> None:
         for each in operation.get("parameters", []):
             values = [each[name] for name in ("example",) if name in each] + each["schema"].get("examples", [])
             assert all(Draft202012Validator(each["schema"]).is_valid(value) for value in values), each["name"]
+
+
+def missing(schema: dict[str, Any], value: Any, schemas: dict[str, Any], place: str = "") -> Iterator[str]:
+    """Fields that an answer has by its schema and the example has not, or the other way round."""
+    if "$ref" in schema:
+        yield from missing(schemas[schema["$ref"].rsplit("/", 1)[1]], value, schemas, place)
+    for kind in schema.get("anyOf", []):
+        wanted = {**kind, "components": {"schemas": schemas}}
+        if Draft202012Validator(wanted).is_valid(value):
+            yield from missing(kind, value, schemas, place)
+            break
+    if isinstance(value, list):
+        for each in value:
+            yield from missing(schema.get("items", {}), each, schemas, place)
+    fields = schema.get("properties")
+    if isinstance(value, dict) and fields is not None:
+        yield from (f"{place}.{name}" for name in fields.keys() ^ value.keys())
+        for name in fields.keys() & value.keys():
+            yield from missing(fields[name], value[name], schemas, f"{place}.{name}")
+
+
+def test_the_examples_are_of_this_version(document: dict[str, Any]) -> None:
+    known = {operation["operationId"] for operation in operations(document)}
+    assert [file.stem for file in EXAMPLES.glob("*.json") if file.stem not in known] == []
+    for operation in operations(document):
+        success = next(answer for status, answer in operation["responses"].items() if status < "300")
+        content = success.get("content", {}).get("application/json")
+        if content:
+            stale = set(missing(content["schema"], content["example"], document["components"]["schemas"]))
+            assert stale == set(), f"{operation['operationId']}: {ADVICE}"
 
 
 def test_every_field_and_parameter_is_described(document: dict[str, Any]) -> None:
