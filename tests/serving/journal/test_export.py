@@ -14,7 +14,7 @@ from serving.api import create_app
 from serving.cli.main import app as dealcast
 from serving.database import Database
 from serving.journal import export
-from serving.journal.journal import insert
+from serving.journal.committer import insert
 from serving.journal.reading import Wanted, pages
 from serving.journal.rows import ForecastRow, ScoreRow
 from serving.served.runtime import Runtime

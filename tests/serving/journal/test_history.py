@@ -11,7 +11,7 @@ from features.dataset import Dataset
 from serving.access.sight import Sight
 from serving.api import create_app
 from serving.database import Database
-from serving.journal.journal import insert
+from serving.journal.committer import insert
 from serving.journal.recorder import Recorder
 from serving.journal.rows import ScoreRow
 from serving.language import Tongue
