@@ -20,7 +20,8 @@ from itertools import count
 from pathlib import Path
 
 from serving.database import Database
-from serving.journal.journal import Journal, insert
+from serving.journal.committer import insert
+from serving.journal.journal import Journal
 from serving.journal.rows import ScoreRow, compact
 from serving.journal.spool import Spool
 

@@ -47,6 +47,7 @@ from serving.pages import calls as calls_page
 from serving.pages import forecast as forecast_page
 from serving.pages import routes as pages
 from serving.pages import scorecard
+from serving.pages.error_pages import ErrorPages
 from serving.posted import api as score_api
 from serving.posted import client_batch, deal_batch
 from serving.posted.batching import Batcher
@@ -141,6 +142,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
         app.add_middleware(RateLimit, buckets=Buckets(settings.rate_limit, settings.rate_burst, held.buckets))
     app.add_middleware(Traced)
     app.add_middleware(Observed)
+    app.add_middleware(ErrorPages)
     app.add_middleware(limits.StrictHeaders)
     return app
 

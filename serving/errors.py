@@ -29,6 +29,15 @@ MEDIA_TYPE: Final = "application/problem+json"
 FREE_NAMES: Final = frozenset({"custom", "rate"})
 """Fields of requests whose inner names the sender chooses."""
 
+WAITING: Final = frozenset({429, 503})
+"""Statuses that say when to come again."""
+WAIT: Final[dict[str, Any]] = {
+    "Retry-After": {
+        "description": "After how many seconds to come again. A 503 that no waiting mends has none.",
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+
 _QUOTED: Final = re.compile(r"'(.*)' (?=is |lies |has )", re.DOTALL)
 _DETAILS: Final[Mapping[int, tuple[str, str]]] = {
     400: ("malformed_request", "The request cannot be read: its body has to be JSON in UTF-8."),
@@ -103,7 +112,11 @@ def respond(answer: Problem, headers: Mapping[str, str] | None = None) -> Respon
 def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI declaration of these error responses."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}} for status in statuses}
+    usual = {"content": {MEDIA_TYPE: schema}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, **usual, **({"headers": WAIT} if status in WAITING else {})}
+        for status in statuses
+    }
 
 
 def describe(openapi: dict[str, Any]) -> dict[str, Any]:

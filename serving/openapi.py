@@ -1,9 +1,9 @@
 """`/openapi.json` and `/openapi-3.0.json`: the contract that programs are written against, complete with examples.
 
-The first is OpenAPI 3.1, as FastAPI makes it from the routes, with what it leaves out: the shape of every error, what the tags
-mean, and an example of each request and answer. The examples are answers that a small synthetic company really gave, kept in
-`examples/` (`python -m tests.serving.examples` asks for them anew). The second document is for readers that know 3.0 alone, such
-as Salesforce External Services; see `openapi30`.
+The first is OpenAPI 3.1, as FastAPI makes it from the routes, with what it leaves out: the shape of every error, those of what
+stands before every route, what the tags mean, and an example of each request and answer. The examples are answers that a small
+synthetic company really gave, kept in `examples/` (`python -m tests.serving.examples` asks for them anew). The second document
+is for readers that know 3.0 alone, such as Salesforce External Services; see `openapi30`.
 
 Both are made at the first request for one, in the thread pool: making them takes longer than the rest of the start.
 """
@@ -20,6 +20,7 @@ from starlette.responses import Response
 from serving import errors
 from serving.access.auth import open_to_all
 from serving.openapi30 import downgraded
+from serving.operations.overload import OPEN
 
 EXAMPLES: Final = Path(__file__).parent / "examples"
 JSON: Final = "application/json"
@@ -37,6 +38,9 @@ TAGS: Final = {
     "health": "For supervisors; without a key.",
 }
 
+REFUSED: Final = {str(status): response for status, response in errors.declared(429, 503).items()}
+"""What a request for anything but the probes may get before it comes to its route; see `serving.operations.overload`."""
+
 
 def install(app: FastAPI) -> None:
     """Serve both documents. FastAPI's own route for the first has to be off (`openapi_url=None`)."""
@@ -53,6 +57,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         found["tags"] = [{"name": name, "description": text} for name, text in TAGS.items() if name in used]
         found["servers"] = [{"url": "/", "description": "This server."}]
         _closed(found["components"]["schemas"])
+        for path, known in found["paths"].items():
+            for operation in known.values() if path not in OPEN else ():
+                operation["responses"] = dict(sorted((operation["responses"] | REFUSED).items()))
         for operation in operations(found):
             _without_null(operation.get("parameters", []))
             _illustrate(operation)

@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     threads                threads that one model uses, 1 to 64
     workers                processes that answer requests, 1 to 64
     drain_seconds          how long requests are still taken after SIGTERM, while /readyz says 503 already, in seconds
+    hang_seconds           how long a worker may give no sign of life before it is replaced, with more than one worker, in seconds
     poll_seconds           how often the server looks whether data or champion changed, in seconds
     registry_poll_seconds  how often it asks the registry for another champion, in seconds
     journal_days           for how many days issued scores and forecasts are kept
@@ -126,6 +127,7 @@ class Settings(BaseSettings):
     threads: int = Field(default=2, ge=1, le=64)
     workers: int = Field(default=1, ge=1, le=64)
     drain_seconds: float = Field(default=2.0, ge=0, le=300)
+    hang_seconds: float = Field(default=30.0, ge=1, le=3600)
     poll_seconds: float = Field(default=0.3, gt=0)
     registry_poll_seconds: float = Field(default=300.0, gt=0)
     journal_days: int = Field(default=730, ge=30)

@@ -32,11 +32,13 @@ def export(
         list[JournalKind] | None, typer.Option(help="Which; may be given several times. Default: all scores.")
     ] = None,
 ) -> None:
-    """Write the scores that were issued to a file, or the forecasts: --kind forecasts."""
+    """Write the scores that were issued to a file, or the forecasts: --kind forecasts. The audit log keeps who did."""
     from contextlib import closing
 
     from features.engine import connect
     from features.errors import UsageError
+    from serving.access import audit_log
+    from serving.access.audit_log import Event
     from serving.cli.opened import opened
     from serving.database import Database
     from serving.export import check_destination
@@ -54,5 +56,8 @@ def export(
     wanted = Wanted(scores, since=moment, forecasts=len(scores) < len(asked))
     with closing(Database(connect(read().store_url))) as database:
         database.upgrade()
+        name = f"{'forecasts' if wanted.forecasts else 'scores'}{output.suffix}"
+        told = {"kind": scores} | ({"since": since} if since else {})
+        audit_log.record(database, audit_log.at_the_shell(), Event("export", name, told))
         n_rows = write(database, wanted, output)
     typer.echo(f"{output}: {n_rows:,} rows")

@@ -3,18 +3,21 @@
 from itertools import chain
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from features import clock
+from serving.access import audit_log
+from serving.access.audit_log import Event
 from serving.access.auth import Scope, needs
 from serving.errors import declared
 from serving.journal import export, reading
 from serving.journal.history_api import Journaled
 from serving.journal.reading import Wanted
 from serving.journal.rows import Kind
-from serving.schemas import Id, Request
+from serving.schemas import Id
+from serving.schemas import Request as Question
 from serving.served.current import Current
 from serving.strict import StrictRoute
 
@@ -30,7 +33,7 @@ router = APIRouter(
 )
 
 
-class JournalQuery(Request):
+class JournalQuery(Question):
     """Which rows, in which form."""
 
     format: Literal["csv", "parquet"] = Field(default="csv", description="csv, or parquet.")
@@ -58,10 +61,13 @@ class JournalQuery(Request):
     response_class=StreamingResponse,
     responses={200: {"content": {kind.split(";")[0]: {"schema": {"type": "string"}} for kind in MEDIA_TYPES.values()}}},
 )
-def export_journal(served: Current, database: Journaled, query: Annotated[JournalQuery, Query()]) -> StreamingResponse:
+def export_journal(
+    request: Request, served: Current, database: Journaled, query: Annotated[JournalQuery, Query()]
+) -> StreamingResponse:
     """Scores or forecasts that were issued, in the order in which they were, as CSV or Parquet.
 
-    Of scores those of the deals that the caller may see, by who owned them when the score was given.
+    Of scores those of the deals that the caller may see, by who owned them when the score was given. Who takes them is in the
+    audit log, or they are not handed out.
     """
     since = clock.parse_as_of(query.since, served.dataset.organisation.timezone) if query.since else None
     wanted = Wanted(tuple(query.kind), query.target, since, served.owners, query.of == "forecasts")
@@ -69,5 +75,8 @@ def export_journal(served: Current, database: Journaled, query: Annotated[Journa
     # The first page is read before anything is answered: a database that is down is an error, not half a file.
     first = list(next(found, []))
     parts = export.encoded(wanted, chain([first] if first else [], found), f".{query.format}")
-    name = f'attachment; filename="{query.of}.{query.format}"'
-    return StreamingResponse(parts, media_type=MEDIA_TYPES[query.format], headers={"Content-Disposition": name})
+    name = f"{query.of}.{query.format}"
+    asked = query.model_dump(exclude_defaults=True, exclude={"format", "of"})
+    audit_log.record(request.app.state.database, audit_log.asked_by(request), Event("export", name, asked))
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(parts, media_type=MEDIA_TYPES[query.format], headers=headers)

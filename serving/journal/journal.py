@@ -24,23 +24,18 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from features.errors import NotReadyError
 from serving.database import Database
 from serving.journal import spool
+from serving.journal.committer import PATIENCE, Committer, insert
 from serving.journal.rows import TABLES, Row
 from serving.journal.spool import Spool
 from serving.settings import Settings
 
-PATIENCE: Final = 2.0
-"""Seconds after which a database that does not answer counts as down."""
-LOCK_MILLISECONDS: Final = 250
-"""How long the writer waits for a lock on an SQLite file, which an ingest holds for seconds."""
 RETRY_SECONDS: Final = 1.0
 MOST_TOGETHER: Final = 200
 """Appends that one commit carries at most."""
@@ -89,7 +84,7 @@ class Journal:
         self._up = True
         self._rejected = 0
         self._written = False
-        self._committer: _Committer | None = None
+        self._committer: Committer | None = None
 
     async def append(self, rows: Sequence[Row]) -> bool:
         """Wait until these rows are kept; whether in the database. All of them or none. Raises SpoolFullError."""
@@ -189,7 +184,7 @@ class Journal:
 
     def _commit(self, rows: Sequence[Row]) -> None:
         if self._committer is None:
-            self._committer = _Committer(self.database.engine)
+            self._committer = Committer(self.database.engine)
         self._committer.commit(rows)
         self._written = True
 
@@ -250,60 +245,6 @@ def open_journal(database: Database, settings: Settings) -> Journal:
     """The journal of these settings."""
     limit = settings.spool_megabytes * MEGABYTE
     return Journal(database, Spool(settings.spool, limit, drop_oldest=settings.spool_full == "drop_oldest"))
-
-
-class _Committer:
-    """One connection in a thread of its own, which is left behind when it hangs."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-        self._jobs: queue.SimpleQueue[_Pending | None] = queue.SimpleQueue()
-        threading.Thread(target=self._work, daemon=True).start()
-
-    def commit(self, rows: Sequence[Row]) -> None:
-        """Commit rows, or raise what the database says; TimeoutError where it says nothing."""
-        job = _Pending(rows, Future())
-        self._jobs.put(job)
-        job.persisted.result(PATIENCE)
-
-    def leave(self) -> None:
-        """Ends by itself once whatever it waits for is over."""
-        self._jobs.put(None)
-
-    def _work(self) -> None:
-        connection: sa.Connection | None = None
-        while (job := self._jobs.get()) is not None:
-            try:
-                connection = connection or self._connect()
-                with connection.begin():
-                    insert(connection, job.rows)
-                job.persisted.set_result(True)
-            except BaseException as error:
-                job.persisted.set_exception(error)
-        if connection is not None:
-            connection.invalidate()  # its settings are not those of the pool
-            connection.close()
-
-    def _connect(self) -> sa.Connection:
-        connection = self._engine.connect()
-        if connection.dialect.name == "sqlite":
-            driver: Any = connection.connection.driver_connection
-            driver.execute(f"PRAGMA busy_timeout={LOCK_MILLISECONDS}")
-            driver.execute("PRAGMA synchronous=FULL")
-            driver.execute("PRAGMA wal_autocheckpoint=0")  # the mender copies the log into the file: nobody waits for that
-        return connection
-
-
-def insert(connection: sa.Connection, rows: Sequence[Row]) -> None:
-    """Insert rows but for those that are there already, in their order within each table."""
-    for table, group in groupby(rows, lambda row: row.TABLE):
-        connection.execute(_insert_once(connection.dialect.name, table), [dict(vars(row)) for row in group])
-
-
-def _insert_once(dialect: str, table: sa.Table) -> sa.Insert:
-    if dialect == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def _answer(pending: _Pending, persisted: bool) -> None:

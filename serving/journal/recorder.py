@@ -31,7 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from features import clock
 from features.errors import NotReadyError
 from serving.database import FORECASTS, SCORES, TAKES, Database
-from serving.journal.journal import insert
+from serving.journal.committer import insert
 from serving.journal.pipeline_rows import LISTED, pipeline_rows, ranking_of
 from serving.journal.rows import issued_now
 from serving.served.ranking import Ranking

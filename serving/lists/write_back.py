@@ -5,7 +5,8 @@ the CRM's token sends it: a flow, a function, five lines of Python (docs/write-b
 
     salesforce  one PATCH of sObject Collections for up to 200 records
     hubspot     one POST of batch/update for up to 100 deals; every value is text
-    dynamics    one PATCH of msdyn_predictivescores for each opportunity: score 0 to 100, grade 0 (A) to 3 (D)
+    dynamics    one PATCH of msdyn_predictivescores for each opportunity: score 0 to 100, grade 0 (A) to 3 (D),
+                trend 0 (improving) to 2 (declining), 3 where there is none
 
 A deal without a score has its fields emptied, so that no old score outlives its reason; Dynamics knows no empty score, so such
 deals are left out there and counted.
@@ -32,12 +33,15 @@ VALUES: Final = (
     "predicted_close_on",
     "reasons",
     "warnings",
+    "trend",
     "model_version",
     "as_of",
 )
 """What can be written: `score` is 100 x p_won_90d, `reasons` and `warnings` are text in the language asked for."""
-STEADY_UNKNOWN: Final = 3
 LETTERS: Final = ("A", "B", "C", "D")
+TRENDS: Final = {"up": 0, "steady": 1, "down": 2, None: 3}
+"""msdyn_scoretrend: improving, steady, declining, not enough info (Microsoft Learn, Dynamics 365 Sales, "Populate predictive
+scores using custom scoring model")."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,7 @@ def _record(shape: Shape, score: Mapping[str, Any]) -> str:
 
 
 def _predictive_score(shape: Shape, score: Mapping[str, Any]) -> dict[str, Any]:
-    grade = LETTERS.index(score["grade"])
-    return {**shape.values({**score, "grade": grade}), "msdyn_scoretrend": STEADY_UNKNOWN}
+    return shape.values({**score, "grade": LETTERS.index(score["grade"]), "trend": TRENDS[score["trend"]]})
 
 
 SHAPES: Final[Mapping[Preset, Shape]] = {
@@ -137,5 +140,11 @@ SHAPES: Final[Mapping[Preset, Shape]] = {
         },
         _hubspot,
     ),
-    "dynamics": Shape(100, "opportunity", "msdyn_entityid", {"score": "msdyn_score", "grade": "msdyn_grade"}, _dynamics),
+    "dynamics": Shape(
+        100,
+        "opportunity",
+        "msdyn_entityid",
+        {"score": "msdyn_score", "grade": "msdyn_grade", "trend": "msdyn_scoretrend"},
+        _dynamics,
+    ),
 }

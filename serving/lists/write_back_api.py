@@ -102,7 +102,7 @@ def _in(language: Language, said: Mapping[str, str]) -> dict[str, str | None]:
 def _score(served: Served, row: dict[str, Any], limits: tuple[float, ...], said: Mapping[str, str | None]) -> dict[str, Any]:
     p, closes = row["p_won_90d"], row["predicted_close_on"]
     return {
-        **{name: row[name] for name in ("deal_id", "p_won", "p_won_90d", "p_won_this_quarter", "expected_value")},
+        **{name: row[name] for name in ("deal_id", "p_won", "p_won_90d", "p_won_this_quarter", "expected_value", "trend")},
         "score": None if p is None else round(100 * p),
         "grade": grade(p, limits),
         "predicted_close_on": None if closes is None else closes.isoformat(),

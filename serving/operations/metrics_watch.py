@@ -17,11 +17,17 @@ _REGISTRY_UP: Final = Gauge(
 _REGISTRY_FAILURES: Final = Counter("registry_poll_failures", "How often the registry did not answer.", registry=REGISTRY)
 _WORKERS_ENDED: Final = Counter("workers_ended", "Workers that died and were replaced.", registry=REGISTRY)
 
+_WORKERS_HUNG: Final = Counter("workers_hung", "Workers that gave no sign of life and were killed.", registry=REGISTRY)
+
 
 def registry(*, answered: bool) -> None:
     _REGISTRY_UP.set(answered)
     if not answered:
         _REGISTRY_FAILURES.inc()
+
+
+def worker_hung() -> None:
+    _WORKERS_HUNG.inc()
 
 
 def worker_ended(pid: int) -> None:

@@ -67,6 +67,11 @@ def buckets_file(folder: Path) -> Path:
     return folder / "buckets"
 
 
+def stack_file(folder: Path, pid: int) -> Path:
+    """Where a worker that hangs writes down where it hangs."""
+    return folder / f"stack-{pid}"
+
+
 def metrics_folder(folder: Path) -> Path:
     """Where each process keeps its counts."""
     return folder / "metrics"

@@ -5,6 +5,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
+from starlette.datastructures import URL
 from starlette.responses import RedirectResponse, Response
 
 from serving.access import audit_log, cookies
@@ -67,10 +68,20 @@ async def log_out(request: Request) -> Response:
 
 
 async def to_login(request: Request, error: Exception) -> Response:
-    """Lead to the login, and from there back to what was asked for."""
+    """Lead to the login, and from there back to what was asked for: of a form, to the page that it stood on."""
     assert isinstance(error, LoginNeededError)
-    asked = own_path(f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path)
+    asked = own_path(_asked_page(request))
     return RedirectResponse("/login" if asked == "/" else f"/login?{urlencode({'next': asked})}", 303)
+
+
+def _asked_page(request: Request) -> str:
+    """The path of the page that a request is about, `/` where it is not known."""
+    url = request.url
+    if request.method not in {"GET", "HEAD"}:
+        url = URL(request.headers.get("referer", "/"))
+        if url.netloc != request.url.netloc:
+            return "/"
+    return f"{url.path}?{url.query}" if url.query else url.path
 
 
 async def _identified(request: Request, form: dict[str, str]) -> Identity | None:

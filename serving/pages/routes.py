@@ -95,6 +95,7 @@ def client_page(view: Full, account_id: str) -> Response:
     return view.render(
         "client.html",
         client=client,
+        past=history_view.course(view.request.app.state.database, "clients", account_id, view.served.as_of, client["p_leaves"]),
         why=why_client(view.served, view.tongue, reasons) if reasons else None,
         horizon=view.served.dataset.organisation.client_horizon_days,
         **_stamp(view.served, "clients"),

@@ -5,13 +5,15 @@ requests are still taken, then the socket is closed, what is being answered is f
 Ctrl+C (SIGINT) does the same without the draining. A second signal ends it at once.
 """
 
+import asyncio
 import logging
 import os
 import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
@@ -21,6 +23,7 @@ from features.engine import connect
 from serving.api import create_app
 from serving.database import Database
 from serving.operations import traces
+from serving.process import pulse
 from serving.registry.champions import Champions
 from serving.registry.last_good import LastGood
 from serving.served.runtime import Runtime
@@ -38,15 +41,36 @@ def open_runtime(settings: Settings) -> Runtime:
     return Runtime(LastGood(settings.store_url, settings.store_cache), Champions(settings.home), past)
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Who watches over a worker.
+
+    parent  the process that started it, and without which it leaves
+    pulse   the pipe into which it gives its sign of life
+    """
+
+    parent: int
+    pulse: int
+
+
 class Server(uvicorn.Server):
     """Leaves gracefully on a signal, with exit code 0; a worker leaves too when the process that started it is gone."""
 
-    def __init__(self, config: uvicorn.Config, held: Runtime, drain_seconds: float, parent: int | None = None) -> None:
+    def __init__(self, config: uvicorn.Config, held: Runtime, drain_seconds: float, watch: Watch | None = None) -> None:
         super().__init__(config)
         self.held = held
         self.drain_seconds = drain_seconds
-        self.parent = parent
+        self.watch = watch
         self._leaves_at: float | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve, and give a sign of life until the end: the last requests are answered and the journal is closed under it too."""
+        beating = asyncio.create_task(pulse.beat(self.watch.pulse)) if self.watch else None
+        await super().serve(sockets)
+        if beating:
+            beating.cancel()
+            with suppress(asyncio.CancelledError):
+                await beating
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -73,14 +97,14 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether to stop now."""
-        if self._leaves_at is None and self.parent not in (None, os.getppid()):
+        if self._leaves_at is None and self.watch and self.watch.parent != os.getppid():
             self.leave(0.0)
         if self._leaves_at is not None and time.monotonic() >= self._leaves_at:
             self.should_exit = True
         return await super().on_tick(counter)
 
 
-def run(held: Runtime, settings: Settings, listener: socket.socket, parent: int | None = None) -> None:
+def run(held: Runtime, settings: Settings, listener: socket.socket, watch: Watch | None = None) -> None:
     """Serve until a signal ends it, or the process that watches over this one is gone; what is being answered is finished."""
     traces.configure(settings)
     config = uvicorn.Config(
@@ -90,4 +114,4 @@ def run(held: Runtime, settings: Settings, listener: socket.socket, parent: int 
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    Server(config, held, settings.drain_seconds, parent).run(sockets=[listener])
+    Server(config, held, settings.drain_seconds, watch).run(sockets=[listener])

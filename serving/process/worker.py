@@ -1,15 +1,18 @@
 """One of several processes that answer requests; `serving.process.workers` starts it and watches over it.
 
-    python -m serving.process.worker --listener 7 --folder .dealcast/run/8000 --parent 4711
+    python -m serving.process.worker --listener 7 --folder .dealcast/run/8000 --parent 4711 --pulse 9
 
 The settings come from the environment. The listening socket is inherited, and is the same in all workers.
 """
 
 import argparse
+import faulthandler
 import os
+import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -30,8 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--listener", type=int, required=True, help="the inherited listening socket")
     parser.add_argument("--folder", type=Path, required=True, help="the folder of the running server")
     parser.add_argument("--parent", type=int, required=True, help="the process that watches over this one")
+    parser.add_argument("--pulse", type=int, required=True, help="the inherited pipe for the sign of life")
     parser.add_argument("--join", action="store_true", help="load before taking connections: others are taking them")
     options = parser.parse_args(arguments)
+    _say_where_it_hangs(options.folder)
     lean.load_lightgbm()
     from serving import settings  # not above: OpenMP reads its variables when it is loaded
     from serving.operations import logs  # not above: OpenMP reads its variables when it is loaded
@@ -44,11 +49,18 @@ def main(arguments: list[str] | None = None) -> int:
         if options.join:
             _load(held, options.folder)
         held.folder = options.folder
-        server.run(held, given, socket.socket(fileno=options.listener), options.parent)
+        server.run(held, given, socket.socket(fileno=options.listener), server.Watch(options.parent, options.pulse))
     except DealcastError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     return 0
+
+
+def _say_where_it_hangs(folder: Path) -> None:
+    """Write down on SIGUSR2 where each thread is: even where the interpreter is blocked, for C code does it."""
+    with suppress(OSError):
+        said = os.open(run_folder.stack_file(folder, os.getpid()), os.O_WRONLY | os.O_CREAT, 0o600)
+        faulthandler.register(signal.SIGUSR2, said, all_threads=True)
 
 
 def _load(held: "Runtime", folder: Path) -> None:

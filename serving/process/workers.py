@@ -1,8 +1,9 @@
 """Several workers behind one listening socket, and the small process that watches over them.
 
-It starts the workers as fresh processes (a process forked after LightGBM has run hangs for ever), replaces one that dies at once,
-and passes a stop on to all. It alone asks the registry; the workers read the cache of champions, each every `poll_seconds`, so a
-promotion reaches all of them within seconds. It loads neither data nor models and takes part in no request.
+It starts the workers as fresh processes (a process forked after LightGBM has run hangs for ever), replaces one that dies at once
+and one that gives no sign of life for `hang_seconds` (see `pulse`), and passes a stop on to all. It alone asks the registry; the
+workers read the cache of champions, each every `poll_seconds`, so a promotion reaches all of them within seconds. It loads
+neither data nor models and takes part in no request.
 
     dealcast serve --workers 2
     ├── python -m serving.process.worker --listener 7 …      settings, and with them the secrets, in the environment
@@ -30,6 +31,7 @@ from typing import Final
 
 from features.errors import UsageError
 from serving.operations import buckets, run_folder
+from serving.process.pulse import Pulse
 from serving.registry import registry_watch
 from serving.registry.registry_watch import Registry
 from serving.settings import Settings, as_environment
@@ -40,6 +42,8 @@ SPARE_SECONDS: Final = 10.0
 SOUND_SECONDS: Final = 10.0
 """Workers that die sooner than this, one after the other, are replaced after ever longer waits."""
 LONGEST_WAIT: Final = 30.0
+STACK_SECONDS: Final = 1.0
+"""What a worker that hangs gets to write down where."""
 
 log = logging.getLogger("dealcast")
 
@@ -90,9 +94,11 @@ class Workers:
         while not self._stopping.is_set():
             started = time.monotonic()
             joins = place > 0 or run_folder.ready_file(self.folder).exists()
-            process = await self._start(place, joins=joins)
-            code = await self._until_it_ends(process)
+            pulse = Pulse()
+            process = await self._start(place, pulse, joins=joins)
+            code = await self._until_it_ends(process, pulse)
             del self.running[place]
+            run_folder.stack_file(self.folder, process.pid).unlink(missing_ok=True)
             if self._stopping.is_set():
                 return
             log.error("worker ended", extra={"place": place, "worker_pid": process.pid, "exit_code": code})
@@ -103,29 +109,36 @@ class Workers:
             early = early + 1 if time.monotonic() - started < SOUND_SECONDS else 0
             await self._pause(min(2.0 ** (early - 2), LONGEST_WAIT) if early > 1 else 0.0)
 
-    async def _start(self, place: int, *, joins: bool) -> asyncio.subprocess.Process:
+    async def _start(self, place: int, pulse: Pulse, *, joins: bool) -> asyncio.subprocess.Process:
+        inherited = {"--listener": self.listener.fileno(), "--pulse": pulse.write_end}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "serving.process.worker"),
-            *("--listener", str(self.listener.fileno()), "--folder", str(self.folder), "--parent", str(os.getpid())),
+            *(sys.executable, "-m", "serving.process.worker", "--folder", str(self.folder), "--parent", str(os.getpid())),
+            *(word for option, number in inherited.items() for word in (option, str(number))),
             *(["--join"] if joins else []),
             stdin=asyncio.subprocess.DEVNULL,
             env=_environment(self.settings),
-            pass_fds=[self.listener.fileno()],
+            pass_fds=list(inherited.values()),
             process_group=0,  # Ctrl+C in a terminal reaches this process alone, which passes it on
         )
+        pulse.handed_over()
         self.running[place] = process
         log.info("worker started", extra={"place": place, "worker_pid": process.pid})
         if self._stopping.is_set():  # the signal came while it was being started
             _send(process, signal.SIGTERM)
         return process
 
-    async def _until_it_ends(self, process: asyncio.subprocess.Process) -> int:
+    async def _until_it_ends(self, process: asyncio.subprocess.Process, pulse: Pulse) -> int:
         """Its exit code, negative for a signal."""
         ended, stopped = asyncio.ensure_future(process.wait()), asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)
+        silent = asyncio.ensure_future(pulse.until_silent(self.settings.hang_seconds))
+        await asyncio.wait([ended, stopped, silent], return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done() and not stopped.done():
+            await self._put_down(process, ended)
         stopped.cancel()
+        silent.cancel()
         if not ended.done():
             await self._see_off(process, ended)
+        pulse.close()
         return await ended
 
     async def _pause(self, seconds: float) -> None:
@@ -142,6 +155,18 @@ class Workers:
             log.error("worker killed: it did not leave", extra={"worker_pid": process.pid})
             self.exit_code = 1
             _send(process, signal.SIGKILL)
+
+    async def _put_down(self, process: asyncio.subprocess.Process, ended: "asyncio.Future[int]") -> None:
+        """Ask a worker that hangs where it hangs, and kill it."""
+        _send(process, signal.SIGUSR2)
+        await asyncio.wait([ended], timeout=STACK_SECONDS)
+        stack = ""
+        with suppress(OSError):
+            stack = run_folder.stack_file(self.folder, process.pid).read_text(encoding="utf-8", errors="replace")
+        silent = self.settings.hang_seconds
+        log.error("worker hangs", extra={"worker_pid": process.pid, "silent_seconds": silent, "stack": stack})
+        _counts().worker_hung()
+        _send(process, signal.SIGKILL)
 
     def _tell(self, known: Registry) -> None:
         _counts().registry(answered=known.state == "fresh")

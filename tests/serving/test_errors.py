@@ -32,7 +32,7 @@ def check_problem(answer: Any, *statuses: int) -> Problem:
     [
         ("GET", f"/v1/{CANARY}", 404, "not_found"),
         ("GET", f"/v1/deals/{CANARY}", 404, "no_such_deal"),
-        ("GET", f"/static/{CANARY}", 404, "not_found"),
+        ("GET", f"/openapi/{CANARY}", 404, "not_found"),
         ("DELETE", "/v1/deals", 405, "method_not_allowed"),
         ("GET", f"/v1/deals?limit={CANARY}", 422, "invalid_request"),
         ("GET", f"/v1/deals?{CANARY}=1", 422, "invalid_request"),

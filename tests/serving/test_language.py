@@ -13,7 +13,7 @@ from serving.pages.view import FOLDER
 
 EN, RU = Tongue("en"), Tongue("ru", "Europe/Berlin")
 BUILT = re.compile(
-    r"reason\..*|missing\.(starting|no_data|no_champion|damaged_champion)|filter\.(owner|team|stage)|clients\.(contracts|orders)|answers\..*|"
+    r"reason\..*|error\..*|missing\.(starting|no_data|no_champion|damaged_champion)|filter\.(owner|team|stage)|clients\.(contracts|orders)|answers\..*|"
     r"(reference|peers|phrase)\..*|words\.(won|lost|no)|why\.(quarter|ever)|"
     r"(figure|funnel|team|goals)\..*|calls\.(p_won|amount|close_on|commit|best_case|third_[123])|kpis\.(plan|previous|last_year|predicted|p_plan|span)|scorecard\.(team|owner|no_model)|note\..*|"
     r"trend\.no_.*|grade\.[abcd]|"

@@ -8,6 +8,9 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from starlette.testclient import TestClient
 
+from serving.openapi import EXAMPLES
+from serving.operations.overload import OPEN
+
 OPERATIONS = {
     "get_health",
     "get_readiness",
@@ -86,7 +89,6 @@ def test_names_are_safe_for_generated_code(document: dict[str, Any]) -> None:
     assert [name for name in names if not re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)*", name)] == []
     names = {name for schema in document["components"]["schemas"].values() for name in schema.get("properties", {})}
     parameters = [each for operation in operations(document) for each in operation.get("parameters", [])]
-    names |= {each["name"] for each in parameters if each["in"] != "header"}
     names |= {each["name"] for each in parameters if each["in"] != "header"}  # a header is named as HTTP names it
     assert [name for name in names if not APEX_SAFE.fullmatch(name)] == []
 
@@ -114,6 +116,36 @@ def test_the_examples_keep_the_schemas(document: dict[str, Any]) -> None:
             assert all(Draft202012Validator(each["schema"]).is_valid(value) for value in values), each["name"]
 
 
+def missing(schema: dict[str, Any], value: Any, schemas: dict[str, Any], place: str = "") -> Iterator[str]:
+    """Fields that an answer has by its schema and the example has not, or the other way round."""
+    if "$ref" in schema:
+        yield from missing(schemas[schema["$ref"].rsplit("/", 1)[1]], value, schemas, place)
+    for kind in schema.get("anyOf", []):
+        wanted = {**kind, "components": {"schemas": schemas}}
+        if Draft202012Validator(wanted).is_valid(value):
+            yield from missing(kind, value, schemas, place)
+            break
+    if isinstance(value, list):
+        for each in value:
+            yield from missing(schema.get("items", {}), each, schemas, place)
+    fields = schema.get("properties")
+    if isinstance(value, dict) and fields is not None:
+        yield from (f"{place}.{name}" for name in fields.keys() ^ value.keys())
+        for name in fields.keys() & value.keys():
+            yield from missing(fields[name], value[name], schemas, f"{place}.{name}")
+
+
+def test_the_examples_are_of_this_version(document: dict[str, Any]) -> None:
+    known = {operation["operationId"] for operation in operations(document)}
+    assert [file.stem for file in EXAMPLES.glob("*.json") if file.stem not in known] == []
+    for operation in operations(document):
+        success = next(answer for status, answer in operation["responses"].items() if status < "300")
+        content = success.get("content", {}).get("application/json")
+        if content:
+            stale = set(missing(content["schema"], content["example"], document["components"]["schemas"]))
+            assert stale == set(), f"{operation['operationId']}: {ADVICE}"
+
+
 def test_every_field_and_parameter_is_described(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     fields = {f"{name}.{field}": info for name, schema in schemas.items() for field, info in schema.get("properties", {}).items()}
@@ -131,6 +163,16 @@ def test_errors_are_declared_as_problems(document: dict[str, Any]) -> None:
         errors = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
         assert all(list(answer["content"]) == ["application/problem+json"] for answer in errors.values())
     assert {"400", "401", "413", "422", "500", "503"} <= set(document["paths"]["/v1/score"]["post"]["responses"])
+
+
+def test_who_is_refused_for_the_load_is_told_when_to_come_again(client: TestClient, document: dict[str, Any]) -> None:
+    for found in (document, client.get("/openapi-3.0.json").json()):
+        limited = {path: known for path, known in found["paths"].items() if path not in OPEN}
+        assert any(path.startswith("/v1/") for path in limited)
+        answers = [operation["responses"] for known in limited.values() for operation in known.values()]
+        assert all({"429", "503"} <= set(each) for each in answers)
+        assert all("Retry-After" in each[status]["headers"] for each in answers for status in ("429", "503"))
+        assert all("429" not in operation["responses"] for path in OPEN for operation in found["paths"].get(path, {}).values())
 
 
 def test_answers_and_the_example_keep_the_schemas(client: TestClient, document: dict[str, Any]) -> None:

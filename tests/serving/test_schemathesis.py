@@ -28,8 +28,15 @@ CONFIG: dict[str, Any] = {
     "generation": {"max-examples": 5, "deterministic": True, "database": "none"},
     "operations": [
         # A posted record that breaks the schema gets its errors in its own place, and the others their scores: that is a 200.
+        # Nothing is then learned from the hundreds of broken records that the phase `coverage` would send one by one; in place of
+        # them, and of its 500 valid clients at 30 ms each, chance draws more.
         *(
-            {"include-name": f"POST /v1/{name}", "checks": {"negative_data_rejection": {"enabled": False}}}
+            {
+                "include-name": f"POST /v1/{name}",
+                "checks": {"negative_data_rejection": {"enabled": False}},
+                "phases": {"coverage": {"generation": {"mode": "positive"}, "enabled": name == "score"}},
+                "generation": {"max-examples": 30},
+            }
             for name in ("score", "score-clients")
         ),
         # The same address is that of a record whose key is "delete", so it takes DELETE as well.
@@ -44,7 +51,7 @@ CONFIG: dict[str, Any] = {
         "enabled": True,
         # A schema says what is well formed, not what exists: a period that is over and a cursor of another list are refused as
         # unusable. `unusable_at_most` sees to it that nothing well formed is called malformed.
-        "positive_data_acceptance": {"expected-statuses": ["2xx", "401", "404", "409", "422"]},
+        "positive_data_acceptance": {"expected-statuses": ["2xx", "404", "422"]},
         "negative_data_rejection": {"expected-statuses": ["4xx"]},
     },
 }

@@ -9,11 +9,12 @@ from typer.testing import CliRunner
 
 from features import clock
 from features.errors import UsageError
+from serving.access import audit_log
 from serving.api import create_app
 from serving.cli.main import app as dealcast
 from serving.database import Database
 from serving.journal import export
-from serving.journal.journal import insert
+from serving.journal.committer import insert
 from serving.journal.reading import Wanted, pages
 from serving.journal.rows import ForecastRow, ScoreRow
 from serving.served.runtime import Runtime
@@ -119,16 +120,24 @@ def test_the_journal_is_streamed(client: TestClient) -> None:
     assert pd.read_csv(io.BytesIO(forecasts.content))["period"].tolist() == ["2026Q2", "2026Q3"]
 
 
+def test_who_takes_the_journal_is_in_the_audit_log(client: TestClient, database: Database) -> None:
+    client.get("/v1/journal", params={"format": "parquet", "kind": ["posted"], "limit": 5})
+    client.get("/v1/journal", params={"kind": "gossip"})  # refused: nothing was taken
+    (entry,) = audit_log.entries(database, 5, action="export")
+    assert (entry.who, entry.target, entry.details) == ("demo", "scores.parquet", {"kind": ["posted"], "limit": 5})
+
+
 @pytest.mark.parametrize("wrong", [{"since": "soon"}, {"kind": "gossip"}, {"limit": "0"}, {"format": "xlsx"}])
 def test_a_wrong_question_is_refused(client: TestClient, wrong: dict[str, str]) -> None:
     assert client.get("/v1/journal", params=wrong).status_code == 422
 
 
-@pytest.mark.usefixtures("database")
-def test_the_command_writes_a_file(url: str, tmp_path: Path) -> None:
+def test_the_command_writes_a_file_and_the_audit_log_says_so(database: Database, url: str, tmp_path: Path) -> None:
     given = {"DEALCAST_HOME": str(tmp_path), "DEALCAST_STORE_URL": url}
     output = tmp_path / "posted.csv"
     said = CliRunner().invoke(dealcast, ["journal", "export", "--output", str(output), "--kind", "posted"], env=given)
     assert (said.exit_code, len(pd.read_csv(output))) == (0, 4)
+    (entry,) = audit_log.entries(database, 5, action="export")
+    assert (entry.who, entry.target, entry.details) == (audit_log.at_the_shell().who, "scores.csv", {"kind": ["posted"]})
     both = ["--kind", "posted", "--kind", "forecasts"]
     assert CliRunner().invoke(dealcast, ["journal", "export", "--output", str(output), *both], env=given).exit_code == 2

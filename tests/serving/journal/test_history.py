@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +11,16 @@ from features.dataset import Dataset
 from serving.access.sight import Sight
 from serving.api import create_app
 from serving.database import Database
-from serving.journal.journal import insert
+from serving.journal.committer import insert
 from serving.journal.recorder import Recorder
 from serving.journal.rows import ScoreRow
+from serving.language import Tongue
 from serving.pages.history_view import course
 from serving.registry.champions import Champions
 from serving.served.runtime import Runtime, build
 from serving.served.state import Served
 from serving.served.trend import JournaledPast
-from serving.settings import Settings
+from serving.settings import Language, Settings
 from tests.serving.conftest import MemorySource
 
 DAYS = (0, 3, 7.5)
@@ -118,6 +120,18 @@ def test_the_page_of_a_deal_shows_its_course_and_trend(app: TestClient, language
     assert 'class="course"' in page
     assert {"en": "Earlier answers", "ru": "Прежние оценки"}[language] in page
     assert 'class="trend' in app.get("/").text
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_page_of_a_client_shows_its_course_and_trend(app: TestClient, language: Language) -> None:
+    clients = served(app).clients
+    assert clients is not None
+    client = clients.row(0)
+    page = app.get(f"/clients/{client['account_id']}", params={"lang": language}).text
+    told = re.search(r'class="course".*?<p>(.*?)</p>', page, re.DOTALL)
+    assert told, page
+    assert told[1].endswith(f"{Tongue(language).percent(client['p_leaves'])}.")
+    assert {"en": "Leaves within 90 days, day by day", "ru": "Уйдёт за 90 дней, по дням"}[language] in told[1]
 
 
 def test_the_course_steps_from_row_to_row(app: TestClient) -> None:

@@ -14,7 +14,7 @@ from features.deals import deal_signals
 from features.engine import connect
 from features.snapshot import Snapshot
 from serving.database import SCORES, TAKES, Database
-from serving.journal.journal import insert
+from serving.journal.committer import insert
 from serving.journal.recorder import HEARTBEAT_DAYS, Recorder
 from serving.journal.rows import Row, hashes
 from serving.served.columns import Numbers

@@ -3,13 +3,18 @@
 from pathlib import Path
 from typing import Any, get_args
 
+import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
+from features import clock
+from features.dataset import Dataset
 from serving.api import create_app
-from serving.lists.write_back import SHAPES, VALUES, Preset
+from serving.lists.write_back import SHAPES, TRENDS, VALUES, Preset
+from serving.registry.champions import Champions
 from serving.served.runtime import Runtime
 from serving.settings import Settings, WriteBack
+from tests.serving.conftest import MemorySource
 
 SCORE: dict[str, Any] = dict.fromkeys(VALUES) | {"deal_id": "O'Hara/7", "score": 71, "grade": "A", "model_version": "3"}
 UNSCORED: dict[str, Any] = dict.fromkeys(VALUES) | {"deal_id": "D-2"}
@@ -71,6 +76,36 @@ def test_dynamics_takes_a_letter_as_a_number_and_no_empty_score() -> None:
         "/api/data/v9.2/msdyn_predictivescores(msdyn_entityid='O%27%27Hara%2F7',msdyn_entitytype='opportunity')"
     )
     assert request["body"] == {"msdyn_score": 71, "msdyn_grade": 0, "msdyn_scoretrend": 3}
+
+
+@pytest.mark.parametrize(("trend", "number"), [("up", 0), ("steady", 1), ("down", 2), (None, 3)])
+def test_dynamics_takes_the_journals_trend_as_a_number(trend: str | None, number: int) -> None:
+    (request,) = SHAPES["dynamics"].requests(SHAPES["dynamics"], [SCORE | {"trend": trend}])
+    assert request["body"]["msdyn_scoretrend"] == number
+
+
+class AllAlike:
+    """A week ago every deal but some had the same chance."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.ids = dataset.tables["deals"]["deal_id"].astype(object)[::2]
+
+    def earlier(self, target: str, as_of: pd.Timestamp) -> pd.DataFrame | None:
+        del target
+        return pd.DataFrame({"p": 0.5, "as_of": clock.micros(as_of)}, index=self.ids)
+
+
+def test_the_trend_is_that_of_the_lists(company: Dataset, trained_home: Path, tmp_path: Path) -> None:
+    runtime = Runtime(MemorySource(company), Champions(trained_home), AllAlike(company))
+    runtime.refresh()
+    app = create_app(runtime, Settings(home=tmp_path, demo=True), watching=False)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        shown = {each["deal_id"]: each["trend"] for each in client.get("/v1/deals?limit=200").json()["items"]}
+        page = client.get("/v1/write-back/dynamics?reasons=false").json()
+    sent = {request["path"].split("'")[1]: request["body"]["msdyn_scoretrend"] for request in page["requests"]}
+    assert len(sent) > 20
+    assert {deal_id: TRENDS[shown[deal_id]] for deal_id in sent} == sent
+    assert set(sent.values()) == {0, 1, 2, 3}
 
 
 def test_names_are_those_of_the_settings(runtime: Runtime, tmp_path: Path) -> None:

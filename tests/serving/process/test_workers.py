@@ -92,6 +92,40 @@ def test_a_worker_that_is_killed_in_mid_request_is_replaced_while_the_other_answ
     until(lambda: two.status() == 200)
 
 
+BLOCKING = """
+import signal, time
+signal.signal(signal.SIGUSR1, lambda *_: time.sleep(3600))
+"""
+"""Read by every process that starts: a handler runs in the main thread, so this one blocks the event loop."""
+
+
+def test_a_worker_that_hangs_is_replaced_while_the_other_answers(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BLOCKING)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    with serving(home, "--workers", "2", DEALCAST_HANG_SECONDS="2", PYTHONPATH=path) as started:
+        for count, hang in enumerate((signal.SIGSTOP, signal.SIGUSR1), start=1):
+            until(lambda: len(started.workers()) == 2)
+            first, other = started.workers()
+            os.kill(first, hang)
+            answers = [started.status("/v1/deals?limit=1") for _ in range(10)]
+            assert answers.count(200) >= 9  # a connection that it had taken in the very moment is lost
+            until(partial(gone, started, first))
+            assert other in started.workers()
+            until(partial(counted, started, f"workers_hung_total {count}.0"))
+        assert started.stop() == 0
+    stopped, blocked = (line for line in started.said if "worker hangs" in line)
+    assert "sitecustomize" in blocked, "where it was blocked"
+    assert "sitecustomize" not in stopped
+
+
+def gone(server: Running, worker: int) -> bool:
+    return worker not in server.workers()
+
+
+def counted(server: Running, line: str) -> bool:
+    return line in server.ask("/metrics").body.decode().splitlines()
+
+
 def test_the_command_lines_carry_no_secret(home: Path) -> None:
     key = "a-planted-key-0123456789"
     with serving(home, "--workers", "2", ready=False, DEALCAST_DEMO="false", DEALCAST_API_KEY=key) as started:
