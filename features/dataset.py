@@ -295,7 +295,8 @@ class Dataset:
         """Every close and re-opening of every deal."""
         closed_at = clock.to_micros(self.deals["closed_at"])
         outcome = self.deals["outcome"].map(history.OUTCOMES).fillna(history.OPEN)
-        return history.transitions(self.history("stage"), self.states, closed_at, outcome.to_numpy().astype(np.int64))
+        state = outcome.to_numpy().astype(np.int64)
+        return history.transitions(self.history("stage"), self.states, closed_at, state, self.deal_known)
 
     @cached_property
     def states(self) -> dict[str, int]:
