@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 
-from features import changed_part, deletions, merging, renewal, store_format, tombstones, touches, upserts
+from features import changed_part, clock, deletions, merging, renewal, store_format, tombstones, touches, upserts
 from features.dataset import Dataset
 from features.deletions import Deletion, DeletionReport
 from features.engine import connect
@@ -140,10 +140,10 @@ class Store:
             stored = self._stored(connection, state)
         return dataset_of(state, stored, at)
 
-    def has_deletions(self) -> bool:
-        """Whether anything was ever deleted: else what is loaded is the same as of any instant."""
+    def epoch(self, at: pd.Timestamp) -> int | None:
+        """Since when the same is deleted as of an instant; None where `load` gives what it gives as of now."""
         with self._transaction() as connection:
-            return bool(tombstones.read(connection).num_rows)
+            return tombstones.epoch(tombstones.read(connection), clock.micros(at))
 
     def renew(self, before: Dataset, revision: int) -> Renewal | None:
         """What was loaded at a revision, brought to the current one by reading what changed alone; None: load everything.
