@@ -10,7 +10,7 @@ So is every answer as of a past date: it is given from the data of that date.
 Example: account A2 was merged into A1 on 8 May. As of 9 May its orders are orders of A1 and A2 is no client; as of 7 May it is.
 
 A record that is put again after its deletion is there again from then on. An ingest of an export that still holds it changes what
-is stored of it, and not that it is deleted.
+is stored of it, and not that it is deleted; one whose mapping says how it marks deleted records tells deletions itself.
 """
 
 import json
@@ -189,6 +189,12 @@ def delete(
         for key in keys
     ]
     connection.execute(sa.insert(TOMBSTONES), rows)
+
+
+def by_author(connection: sa.Connection, name: str, author: str) -> frozenset[str]:
+    """The keys of a table's records that somebody deleted and that are deleted still."""
+    row = (TOMBSTONES.c.table_name == name) & (TOMBSTONES.c.author == author) & TOMBSTONES.c.revived_at.is_(None)
+    return frozenset(connection.scalars(sa.select(TOMBSTONES.c.record_key).where(row)))
 
 
 def revive(connection: sa.Connection, name: str, keys: Collection[str], at: pd.Timestamp) -> None:
