@@ -172,9 +172,7 @@ def sorted_history(opening: Floats, since: Micros, changes: Changed, labels: npt
     return FieldHistory(deal[order], ordered, recorded, values[order], first[order], labels)
 
 
-def transitions(
-    stages: FieldHistory, kinds: dict[str, int], closed_at: Micros, outcome: Rows, on_record: Micros
-) -> Transitions:
+def transitions(stages: FieldHistory, kinds: dict[str, int], closed_at: Micros, outcome: Rows, on_record: Micros) -> Transitions:
     """The stage history as states, completed by the outcome columns of deals whose history shows no close.
 
     `kinds` maps a stage to OPEN, WON or LOST; `closed_at`, `outcome` (OPEN: none) and `on_record` hold an entry for each deal:
