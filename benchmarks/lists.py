@@ -64,6 +64,12 @@ class Nowhere:
     def renew(self, before: Any, revision: int) -> None:
         raise NotImplementedError
 
+    def epoch(self, at: Any) -> None:
+        raise NotImplementedError
+
+    def load_at(self, at: Any) -> Any:
+        raise NotImplementedError
+
 
 def copied(frame: pd.DataFrame, n: int, seed: int = 7) -> pd.DataFrame:
     """So many rows like these: ids of their own, values and chances drawn anew."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,9 @@ from features.tables import Column, Kind
 from features.tidy import sorted_table
 from features.tracking import check_own_changes, compiled_changes, tracked_kinds, typed_history
 from features.won_orders import won_orders
+
+MOST_MOMENTS: Final = 8
+"""Of how many moments what was computed for one of them is kept."""
 
 
 @dataclass(frozen=True)
@@ -275,6 +278,19 @@ class Dataset:
             self._cache[key] = compute()
         return self._cache[key]
 
+    def remembered_lately(self, kind: str, at: int, compute: Callable[[], Any]) -> Any:
+        """As `remembered`, for what belongs to a moment: of each kind the MOST_MOMENTS that were asked for last are kept.
+
+        A program may ask for any date, and each takes as much memory as the next.
+        """
+        found = self._cache.pop((kind, at), None)
+        found = compute() if found is None else found
+        self._cache[kind, at] = found
+        own = [key for key in list(self._cache) if isinstance(key, tuple) and key[0] == kind]
+        for key in own[:-MOST_MOMENTS]:
+            self._cache.pop(key, None)
+        return found
+
     def starts(self, name: str) -> Rows:
         """Where the rows of each deal begin in the history of a field, and where the last one's end."""
         found: Rows = self.remembered(("starts", name), lambda: starts_of(self.history(name).deal, self.n_deals))
@@ -295,7 +311,8 @@ class Dataset:
         """Every close and re-opening of every deal."""
         closed_at = clock.to_micros(self.deals["closed_at"])
         outcome = self.deals["outcome"].map(history.OUTCOMES).fillna(history.OPEN)
-        return history.transitions(self.history("stage"), self.states, closed_at, outcome.to_numpy().astype(np.int64))
+        state = outcome.to_numpy().astype(np.int64)
+        return history.transitions(self.history("stage"), self.states, closed_at, state, self.deal_known)
 
     @cached_property
     def states(self) -> dict[str, int]:

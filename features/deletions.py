@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import pandas as pd
 import pyarrow as pa
@@ -9,10 +10,14 @@ import sqlalchemy as sa
 
 from features import merging, sqltables, tombstones, touches
 from features.errors import UsageError
+from features.sources.result import SourceData
 from features.sqltables import sql_tables
 from features.store_state import StoreState
 from features.tables import TABLES
 from features.touches import Touched
+
+BY_EXPORT: Final = "ingest"
+"""The author of deletions that an export tells."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,24 @@ def delete(
     tombstones.delete(connection, name, fresh, at, deletion.author, deletion.into)
     touches.note(connection, revision, _touched(name, rows, deletion.into))
     return replace(state, revision=revision, extracted_at=at), replace(report, revision=revision)
+
+
+def follow(connection: sa.Connection, state: StoreState, source: SourceData, at: pd.Timestamp) -> dict[str, tuple[int, int]]:
+    """Delete what a source marks as deleted, and take back what an earlier source marked and this one shows as there.
+
+    For each table how many records are deleted now, and how many are there again. What a program deleted stays deleted.
+    """
+    stones = tombstones.as_of(tombstones.read(connection)).keys
+    found = {}
+    for name in sorted(source.marked & state.columns.keys()):
+        stored = tombstones.keys_of(name, _stored(connection, state, name, sorted(source.deleted.get(name, ()))))
+        gone = [key for key in stored if key not in stones.get(name, frozenset())]
+        if gone:
+            tombstones.delete(connection, name, gone, at, BY_EXPORT)
+        there = set(tombstones.key_texts(name, source.tables[name])) & tombstones.by_author(connection, name, BY_EXPORT)
+        tombstones.revive(connection, name, sorted(there), at)
+        found[name] = len(gone), len(there)
+    return found
 
 
 def _touched(name: str, rows: pa.Table, into: str | None) -> Touched:

@@ -60,8 +60,8 @@ def kept(stored: pd.DataFrame, incoming: pd.DataFrame, kinds: dict[str, Kind]) -
     return incoming.assign(**columns), {str(name): int(n) for name, n in changed.items()}
 
 
-def openings(stored: pd.DataFrame, derived: pd.DataFrame, custom: Sequence[Column] = ()) -> pd.DataFrame:
-    """For each derived row the opening of every field that is known since earlier; the stored one where both are.
+def openings(stored: pd.DataFrame, derived: pd.DataFrame, custom: Sequence[Column] = (), *, anew: bool = False) -> pd.DataFrame:
+    """For each derived row the opening of every field that is known since earlier; the stored one where both are, unless `anew`.
 
     What was known at the first ingest so stays known, and a history that a later export brings along reaches further back. A
     field that the later export lacks keeps what is stored.
@@ -73,7 +73,8 @@ def openings(stored: pd.DataFrame, derived: pd.DataFrame, custom: Sequence[Colum
             columns[name], columns[f"{name}_since"] = kept[name], pd.Series(_since(kept[f"{name}_since"]))
             continue
         new, old = (_since(side[f"{name}_since"]) for side in (derived, kept))
-        better = (clock.days_between(new, old) > 0) | (old == clock.UNKNOWN)
+        gap = clock.days_between(new, old)
+        better = (gap > 0) | (old == clock.UNKNOWN) | (anew & (gap == 0))
         columns[name] = kept[name].mask(better, derived[name].reset_index(drop=True)).astype(derived[name].dtype)
         columns[f"{name}_since"] = pd.Series(np.where(better, new, old))
     return pd.DataFrame(columns)

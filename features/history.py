@@ -172,11 +172,12 @@ def sorted_history(opening: Floats, since: Micros, changes: Changed, labels: npt
     return FieldHistory(deal[order], ordered, recorded, values[order], first[order], labels)
 
 
-def transitions(stages: FieldHistory, kinds: dict[str, int], closed_at: Micros, outcome: Rows) -> Transitions:
+def transitions(stages: FieldHistory, kinds: dict[str, int], closed_at: Micros, outcome: Rows, on_record: Micros) -> Transitions:
     """The stage history as states, completed by the outcome columns of deals whose history shows no close.
 
-    `kinds` maps a stage to OPEN, WON or LOST; `closed_at` and `outcome` (OPEN: none) hold an entry for each deal. All changes are
-    kept, whether or not they change the state: which of them were known, each Snapshot decides for itself.
+    `kinds` maps a stage to OPEN, WON or LOST; `closed_at`, `outcome` (OPEN: none) and `on_record` hold an entry for each deal:
+    a close that no change tells is known no earlier than the deal. All changes are kept, whether or not they change the state:
+    which of them were known, each Snapshot decides for itself.
     """
     labels = stages.labels if stages.labels is not None else np.array([], dtype=object)
     kind_of = np.array([*(kinds.get(label, OPEN) for label in labels), OPEN], dtype=np.int32)
@@ -188,7 +189,7 @@ def transitions(stages: FieldHistory, kinds: dict[str, int], closed_at: Micros, 
     at = closed_at[unseen]
     deal = np.concatenate([stages.deal[changed], unseen])
     time = np.concatenate([stages.time[changed], at])
-    known = np.concatenate([stages.known[changed], at])
+    known = np.concatenate([stages.known[changed], clock.later(at, on_record[unseen])])
     became = np.concatenate([state, outcome[unseen]]).astype(np.int32)
     order = np.lexsort((time, deal))
     return Transitions(deal[order], time[order], known[order], became[order])

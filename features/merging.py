@@ -57,10 +57,12 @@ def grow(connection: sa.Connection, state: StoreState, source: SourceData, datas
     return grown, {place: n for place, n in changed.items() if n}
 
 
-def keep_openings(connection: sa.Connection, before: StoreState, grown: StoreState, derived: pd.DataFrame) -> None:
-    """Write the derived openings of some deals, where none that is known since earlier is stored."""
+def keep_openings(
+    connection: sa.Connection, before: StoreState, grown: StoreState, derived: pd.DataFrame, *, anew: bool = False
+) -> None:
+    """Write the derived openings of some deals, where none that is known since earlier is stored; `anew`: since as early."""
     held = sqltables.decode_openings(stored(connection, before, OPENINGS, _ids(derived)), grown.custom)
-    openings = growth.openings(held, derived, grown.custom)
+    openings = growth.openings(held, derived, grown.custom, anew=anew)
     upsert(connection, OPENINGS, sqltables.encode_openings(openings, grown.custom))
 
 

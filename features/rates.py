@@ -105,11 +105,11 @@ class _Deals:
 
 
 def of_the_day(snapshot: Snapshot) -> Rates:
-    """The rates with which the organisation's day began, computed once for each Dataset and day."""
+    """The rates with which the organisation's day began, computed once for each Dataset and day asked for lately."""
     dataset = snapshot.dataset
     begun = clock.day_start(snapshot.at, dataset.organisation.timezone)
     own = snapshot if begun == snapshot.at else Snapshot(dataset, clock.instant(begun))
-    found: Rates = dataset.remembered(("rates", begun), lambda: rates(own))
+    found: Rates = dataset.remembered_lately("rates", begun, lambda: rates(own))
     return found
 
 

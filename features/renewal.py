@@ -104,7 +104,11 @@ class _Mixed:
         return np.concatenate([first, second])[self.rows]
 
     def frame(self, first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-        both = pd.concat([first, second.reindex(columns=first.columns).astype(first.dtypes.to_dict())], ignore_index=True)
+        # Of what is stored now a column may be new: the one that says when rows were recorded.
+        like = second if set(first) <= set(second) else first
+        kinds = {**first.dtypes.to_dict(), **like.dtypes.to_dict()}
+        parts = [frame.reindex(columns=like.columns).astype({name: kinds[name] for name in like}) for frame in (first, second)]
+        both = pd.concat(parts, ignore_index=True)
         return both.take(self.rows).reset_index(drop=True)
 
     def numbers(self) -> tuple[Rows, Rows]:

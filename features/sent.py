@@ -82,8 +82,8 @@ class Sent:
 
     def transitions(self, stages: FieldHistory) -> Transitions:
         """Every close and re-opening, from the history of the stages."""
-        state = [history.OUTCOMES.get(outcome, history.OPEN) for outcome in self.outcome]
-        return history.transitions(stages, self.dataset.states, self.closed_at, np.array(state, dtype=np.int64))
+        state = np.array([history.OUTCOMES.get(outcome, history.OPEN) for outcome in self.outcome], dtype=np.int64)
+        return history.transitions(stages, self.dataset.states, self.closed_at, state, self.begins)
 
     def _since(self, name: str, changed: Mask) -> Micros:
         """When the opening value came to be known."""

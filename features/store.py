@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 
-from features import changed_part, deletions, merging, renewal, store_format, tombstones, touches, upserts
+from features import changed_part, clock, deletions, merging, renewal, store_format, tombstones, touches, upserts
 from features.dataset import Dataset
 from features.deletions import Deletion, DeletionReport
 from features.engine import connect
@@ -104,7 +104,12 @@ class Store:
         with self._ingest() as (connection, state):
             if state.extracted_at is None:
                 return _remember(connection, source, merging.fill(connection, state, source, dataset))
-            return _remember(connection, source, *merging.grow(connection, state, source, dataset))
+            grown, changed = merging.grow(connection, state, source, dataset)
+            at = merging.moment(state, grown.extracted_at or dataset.extracted_at, changed=True)
+            followed = deletions.follow(connection, grown, source, at)
+            if any(map(any, followed.values())):
+                grown = replace(grown, extracted_at=at)
+            return _with_deletions(_remember(connection, source, grown, changed), followed)
 
     def put(self, upsert: Upsert, at: pd.Timestamp, beside: Beside | None = None) -> UpsertReport:
         """Put some rows of one table, known as of a moment; the revision stays where nothing changes.
@@ -140,10 +145,10 @@ class Store:
             stored = self._stored(connection, state)
         return dataset_of(state, stored, at)
 
-    def has_deletions(self) -> bool:
-        """Whether anything was ever deleted: else what is loaded is the same as of any instant."""
+    def epoch(self, at: pd.Timestamp) -> int | None:
+        """Since when the same is deleted as of an instant; None where `load` gives what it gives as of now."""
         with self._transaction() as connection:
-            return bool(tombstones.read(connection).num_rows)
+            return tombstones.epoch(tombstones.read(connection), clock.micros(at))
 
     def renew(self, before: Dataset, revision: int) -> Renewal | None:
         """What was loaded at a revision, brought to the current one by reading what changed alone; None: load everything.
@@ -207,6 +212,11 @@ class Store:
 
 def _keep(connection: sa.Connection, state: StoreState) -> None:
     connection.execute(sa.update(STATE).values(revision=state.revision, facts=state.facts()))
+
+
+def _with_deletions(report: IngestReport, followed: Mapping[str, tuple[int, int]]) -> IngestReport:
+    deleted = {name: gone for name, (gone, _) in followed.items() if gone}
+    return replace(report, deleted=deleted, revived={name: again for name, (_, again) in followed.items() if again})
 
 
 def _remember(

@@ -59,14 +59,24 @@ def newest_revision(folder: Path, url: str) -> int | None:
     return None if found is None else int(found[1]["revision"])
 
 
-def newest(folder: Path, url: str) -> Dataset | None:
-    """What the store at this URL held when it was last copied; None where there is no good copy."""
+def newest(folder: Path, url: str, at: pd.Timestamp | None = None) -> Dataset | None:
+    """What the store at this URL held when it was last copied, but for what was deleted before an instant, None: by now.
+
+    None where there is no good copy.
+    """
     found = _newest(folder, url)
     tables = None if found is None else _tables(found[0])
     if found is None or tables is None:
         return None
     facts = found[1]
-    return dataset_of(state_of(facts["store_id"], facts["revision"], facts["facts"]), tables)
+    return dataset_of(state_of(facts["store_id"], facts["revision"], facts["facts"]), tables, at)
+
+
+def epoch(folder: Path, url: str, at: pd.Timestamp) -> int | None:
+    """As `tombstones.epoch`, of the newest copy; None where there is none."""
+    found = _newest(folder, url)
+    tables = None if found is None else _tables(found[0])
+    return None if tables is None else tombstones.epoch(tables[TOMBSTONES.name], clock.micros(at))
 
 
 def dataset_of(state: StoreState, stored: Mapping[str, pa.Table], at: pd.Timestamp | None = None) -> Dataset:

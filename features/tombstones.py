@@ -5,10 +5,12 @@ or later: at that time nobody knew. So a training run as of 1 May, repeated in J
 8 May, and one as of 1 June does not, not even in its snapshots of April: a record that should never have been there teaches
 nothing. A record that was merged into another vanishes likewise, and what names it names the other from then on.
 
+So is every answer as of a past date: it is given from the data of that date.
+
 Example: account A2 was merged into A1 on 8 May. As of 9 May its orders are orders of A1 and A2 is no client; as of 7 May it is.
 
 A record that is put again after its deletion is there again from then on. An ingest of an export that still holds it changes what
-is stored of it, and not that it is deleted.
+is stored of it, and not that it is deleted; one whose mapping says how it marks deleted records tells deletions itself.
 """
 
 import json
@@ -150,6 +152,16 @@ def as_of(stones: pa.Table, at: int | None = None) -> Deleted:
     return Deleted({name: frozenset(found) for name, found in keys.items()}, {name: _followed(m) for name, m in merged.items()})
 
 
+def epoch(stones: pa.Table, at: int) -> int | None:
+    """Since when the same is deleted as of an instant (`ALWAYS`: since ever), in microseconds; None: it is what is deleted now.
+
+    All instants of one epoch are answered from the same data.
+    """
+    moments = [each for stone in stones.to_pylist() for each in (stone["deleted_at"], stone["revived_at"]) if each is not None]
+    before = [moment for moment in moments if clock.is_known(moment, at)]
+    return None if len(before) == len(moments) else max(before, default=clock.ALWAYS)
+
+
 def _holds(deleted_at: int, revived_at: int | None, at: int | None) -> bool:
     if at is None:
         return revived_at is None
@@ -177,6 +189,12 @@ def delete(
         for key in keys
     ]
     connection.execute(sa.insert(TOMBSTONES), rows)
+
+
+def by_author(connection: sa.Connection, name: str, author: str) -> frozenset[str]:
+    """The keys of a table's records that somebody deleted and that are deleted still."""
+    row = (TOMBSTONES.c.table_name == name) & (TOMBSTONES.c.author == author) & TOMBSTONES.c.revived_at.is_(None)
+    return frozenset(connection.scalars(sa.select(TOMBSTONES.c.record_key).where(row)))
 
 
 def revive(connection: sa.Connection, name: str, keys: Collection[str], at: pd.Timestamp) -> None:

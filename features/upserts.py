@@ -5,6 +5,8 @@ one, and the whole row then has to keep the contract. A row that is as it was st
 an ingest (merging.py): a tracked field of a deal that changed appends to the history, at the moment of the upsert; a column that
 is declared static keeps its first value; openings stay. The store afterwards is the one that merging the whole table would give.
 
+A row that is new counts from the request on, or from its `recorded_at`; with `history` from when it happened (receipt.py).
+
 Example: stored is D1 in stage Discovery with amount 5000. Put is `{"deal_id": "D1", "stage": "Proposal"}`. D1 keeps its amount,
 and the history has one more change, of the stage. Put again, the row is as it is stored, and the store's revision stays.
 """
@@ -18,10 +20,8 @@ import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 
-from features import contracts, merging, sqltables, tombstones, touches
+from features import contracts, first_load, merging, receipt, sqltables, tombstones, touches
 from features.clock import Mask
-from features.completion import Told
-from features.dataset import Dataset
 from features.errors import DataErrors, NotReadyError
 from features.history import Rows
 from features.organisation import Organisation
@@ -42,11 +42,13 @@ class Upsert:
 
     values  the columns that at least one row brings, with the contract's dtypes; the key is always there
     given   the same columns: whether each row brings it
+    history whether this is a first load of what was on record elsewhere: rows count from when they happened
     """
 
     table: str
     values: pd.DataFrame
     given: pd.DataFrame
+    history: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class UpsertReport:
     changes    changes of tracked fields that were added to the deals' history
     kept       column that is declared static -> rows that bring another value than the stored one, which stays
     unknown    column -> rows that name a deal or an account that is not stored
+    late       new rows of what happened more than a day before the request, which count from the request on
+    history    as asked
     """
 
     table: str
@@ -72,6 +76,8 @@ class UpsertReport:
     changes: int = 0
     kept: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, int] = field(default_factory=dict)
+    late: int = 0
+    history: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,9 +123,14 @@ def put(connection: sa.Connection, state: StoreState, upsert: Upsert, at: pd.Tim
         revived=int(dead.sum()),
         kept=kept,
         unknown=_unknown(connection, upsert),
+        late=0 if upsert.history else receipt.late(upsert.table, laid.rows, laid.stored < 0, at),
+        history=upsert.history,
     )
     if not (differs | dead).any():
         return state, report
+    at = merging.moment(state, at, changed=True)
+    if not upsert.history:
+        laid = replace(laid, rows=receipt.stamped(laid.rows, laid.stored < 0, at))
     return _written(connection, state, upsert.table, _Change(laid, differs, dead), report, at)
 
 
@@ -134,27 +145,34 @@ def _written(
     connection: sa.Connection, state: StoreState, name: str, change: _Change, report: UpsertReport, at: pd.Timestamp
 ) -> tuple[StoreState, UpsertReport]:
     laid, concerned = change.laid, change.differs | change.dead
-    at, revision = merging.moment(state, at, changed=True), state.revision + 1
+    revision, first = state.revision + 1, first_load.first_changes(connection, state)
     revived = sqltables.encode(name, laid.rows[change.dead])
     tombstones.revive(connection, name, tombstones.keys_of(name, revived), at)
     # Equal changes of one instant are counted, so that all that were put have to be there to be counted again.
     written = laid.rows if name == "deal_changes" else laid.rows[change.differs].reset_index(drop=True)
-    grown, n_changes = _laid_down(connection, state, name, written, at)
+    grown, n_changes = _laid_down(connection, state, name, written, at, history=report.history)
+    reaches_back = report.history and name == "deal_changes" and first_load.deepened(connection, grown, written, first, at)
     after = sqltables.encode(name, laid.rows[concerned])
     before = sqltables.encode(name, laid.before.iloc[laid.stored[concerned & (laid.stored >= 0)]])
     reaches = Touched.of_rows(name, after) | Touched.of_rows(name, before)
-    touches.note(connection, revision, reaches if _alike(state, grown) else None)
+    touches.note(connection, revision, reaches if _alike(state, grown) and not reaches_back else None)
     return replace(grown, revision=revision), replace(report, revision=revision, changes=n_changes)
 
 
 def _alike(before: StoreState, after: StoreState) -> bool:
     """Whether the store says of itself what it did, but for moments: what is new of a table or column reaches all rows."""
     begun = "deal_changes" in before.columns
-    return replace(after, extracted_at=None, watched={}) == replace(before, extracted_at=None, watched={}) and begun
+    one, other = (replace(each, extracted_at=None, watched={}, columns=_without_stamps(each)) for each in (before, after))
+    return one == other and begun
+
+
+def _without_stamps(state: StoreState) -> dict[str, tuple[str, ...]]:
+    """The columns without those that say when a row was recorded: a row without it counts as before."""
+    return {name: tuple(each for each in names if each != receipt.RECORDED_AT) for name, names in state.columns.items()}
 
 
 def _laid_down(
-    connection: sa.Connection, state: StoreState, name: str, rows: pd.DataFrame, at: pd.Timestamp
+    connection: sa.Connection, state: StoreState, name: str, rows: pd.DataFrame, at: pd.Timestamp, *, history: bool
 ) -> tuple[StoreState, int]:
     """Write whole rows; the state afterwards and how many changes of tracked fields came with them."""
     custom = state.custom if name == "deals" else ()
@@ -163,7 +181,8 @@ def _laid_down(
         source = replace(source, tables=merging.with_growth(connection, state, source, at)[0])
     grown = state.grown_by(source, at)
     if name == "deals":
-        merging.keep_openings(connection, state, grown, _openings(connection, state, rows, at))
+        derived = first_load.openings(connection, state, rows, at, history=history)
+        merging.keep_openings(connection, state, grown, derived)
     for table, frame in source.tables.items():
         merging.upsert(connection, table, sqltables.encode(table, frame), merging.unchanging(table, state, grown.static))
     return grown, len(source.tables.get("deal_changes", ())) if name == "deals" else 0
@@ -208,15 +227,6 @@ def _unknown(connection: sa.Connection, upsert: Upsert) -> dict[str, int]:
     return found
 
 
-def _openings(connection: sa.Connection, state: StoreState, deals: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
-    """What is known of these deals' fields since the moment of the upsert; of static ones since the deal is on record."""
-    tables = {"deals": deals}
-    if "stages" in state.columns:
-        tables["stages"] = sqltables.decode("stages", merging.stored(connection, state, "stages"))
-    told = Told(state.static, {}, at, None, {}, state.custom)
-    return Dataset.of_checked(tables, state.organisation or Organisation(), told).openings
-
-
 def _laid_over(connection: sa.Connection, state: StoreState, upsert: Upsert) -> tuple[_Laid, dict[str, int]]:
     """The rows laid over what is stored of them; and in how many rows each static column has another value than is stored."""
     name, own = upsert.table, merging.with_the_row(state, ()) if upsert.table == "deals" else {}
@@ -229,6 +239,8 @@ def _laid_over(connection: sa.Connection, state: StoreState, upsert: Upsert) -> 
             columns[column] = old[column]
             continue
         given = upsert.given[column].to_numpy(dtype=bool)
+        if column == receipt.RECORDED_AT:
+            given = given & upsert.values[column].notna().to_numpy()  # what is on record since a moment does not lose it
         stays = ~given | ((stored >= 0) & (column in static))
         values = upsert.values[column]
         if column in static and (n := int((given & stays & ~_equal(values, old[column].astype(values.dtype))).sum())):

@@ -128,7 +128,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.state.keys, app.state.people, app.state.attempts = ring, KeyHolders(ring), Attempts()
     app.state.cookies = Cookies(Sessions(app.state.database, app.state.people))
     app.state.recorder = recorder.Recorder(app.state.database, settings.journal_step, settings.journal_days)
-    app.state.forecasts, app.state.answers = Forecasts(settings.home, settings.threads), Answers()
+    app.state.forecasts, app.state.answers = Forecasts(settings.home, settings.threads, held.earlier.known_at), Answers()
     for router in ROUTERS:
         app.include_router(guarded(router))
     pages.install(app)

@@ -12,6 +12,7 @@ From the first date to the second each deal takes these steps, in this order; on
     model         what another model says of the same deal on the same day
     won, lost     it closed: from its chance to certainty; won_elsewhere: outside of the period
     reopened      it was closed, and is open again
+    deleted       it was deleted from the CRM, or merged into another deal: from its chance to nothing
 
 Deals created in between are `new`; the expectation of deals yet to be created falls as they come, and is `to_come`. Money is
 rounded once a step and deal, to whole cents, so every column, node and mode adds up exactly, whatever the number of deals.
@@ -24,7 +25,7 @@ Worked example: a deal of 40,000 stood at 0.5 (20,000) and is won for 36,000. am
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Final, TypeAlias
@@ -59,6 +60,7 @@ STEPS: Final = (
     "won_elsewhere",
     "lost",
     "reopened",
+    "deleted",
     "new",
     "to_come",
 )
@@ -193,6 +195,8 @@ def position(snapshot: Snapshot, foretold: Foretold, window: Window, where: Plac
 
 def bridge(before: Position, after: Position, window: Window, where: Places, *, same_model: Curves | None = None) -> Bridge:
     """From one date to a later one; `same_model` are the second date's curves by the first date's model, if it was another."""
+    # What is gone has no place any more: its money leaves the one that it had.
+    after = replace(after, leaves=np.where(after.exists[:, None], after.leaves, before.leaves))
     entries = _joined([_moved(before, after), *_of_deals(before, after, window, same_model), _to_come(before, after)])
     first, last = clock.instant(before.at), clock.instant(after.at)
     return Bridge(first, last, window, where, before.total, after.total, entries)
@@ -218,6 +222,7 @@ def _steps(before: Position, after: Position, window: Window, same_model: Curves
     """The name of each step, what a deal is worth after it, and which deals it applies to."""
     chance, later = before.chance, after.chance
     there, is_open = before.exists, after.state == OPEN
+    there, gone = there & after.exists, there & ~after.exists
     stays = there & (before.state == OPEN) & is_open
     rerated = _rerated(before, after)
     yield np.array("currency"), rerated * chance, there
@@ -230,7 +235,8 @@ def _steps(before: Position, after: Position, window: Window, same_model: Curves
     ending = np.where(after.won, "won", np.where(after.state == WON, "won_elsewhere", "lost"))
     yield ending, after.amount * later, there & ~is_open
     yield np.array("reopened"), after.amount * later, there & is_open & ~stays
-    yield np.array("new"), after.amount * later, after.exists & ~there
+    yield np.array("deleted"), np.zeros(len(later)), gone
+    yield np.array("new"), after.amount * later, after.exists & ~before.exists
 
 
 def _changed(name: Names, change: Cents, leaves: Rows) -> Entries:

@@ -53,6 +53,8 @@ def apply(reader: Reader, mapping: SourceMapping) -> SourceData:
     own = tuple(contracts.custom_columns("deals", tables["deals"], mapping.custom)) if "deals" in tables else ()
     extracted_at = pd.Timestamp(mapping.extracted_at).tz_convert("UTC").as_unit("us") if mapping.extracted_at else None
     return SourceData(
+        deleted=dict(_deleted(files, mapping, reading)),
+        marked=frozenset(name for name, keys in mapping.tables.items() if keys.deleted and name in tables),
         tables=tables,
         organisation=mapping.organisation.organisation() if mapping.organisation else None,
         static=frozenset(f"{name}.{column}" for name, keys in mapping.tables.items() for column in keys.static),
@@ -86,6 +88,18 @@ def _keys(name: str, found: Ruled, keys: TableKeys, reading: Reading) -> pd.Seri
     parts = [column_of(name, sheet.frame, keys.columns[key], Kind.ID, {}, reading) for sheet in found.sheets]
     known: pd.Series = pd.concat([part for part in parts if part is not None])
     return known
+
+
+def _deleted(files: Mapping[str, Ruled], mapping: SourceMapping, reading: Reading) -> Iterator[tuple[str, frozenset[str]]]:
+    """The keys of the records that the export marks as deleted, of tables whose key is one id."""
+    for name, found in files.items():
+        key = TABLES[name].key
+        specs = mapping.tables[name].columns.get(key[0])
+        if len(key) > 1 or not specs:
+            continue
+        parts = [column_of(name, sheet.frame, specs, Kind.ID, {}, reading) for sheet in found.gone if len(sheet.frame)]
+        if keys := frozenset(str(each) for part in parts if part is not None for each in part.dropna()):
+            yield name, keys
 
 
 def _typed(name: str, found: Ruled, mapping: SourceMapping, reading: Reading, notes: _Notes) -> pd.DataFrame:

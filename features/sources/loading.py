@@ -22,7 +22,7 @@ from features.sources.mapping import SourceMapping, TableKeys, listed_specs
 from features.tables import CHANGES, CLOSE, TABLES, TRACKED
 
 NATIVE: Final = "dealcast"
-_ADDED: Final = frozenset({"drop", "null", "static", "vouched"})
+_ADDED: Final = frozenset({"deleted", "drop", "null", "static", "vouched"})
 
 
 def load(name: str | Path) -> SourceMapping:

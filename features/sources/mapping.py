@@ -182,6 +182,7 @@ class TableKeys(Keys):
     values: dict[str, dict[str, str]] = {}
     static: Texts = ()
     vouched: Texts = ()
+    deleted: tuple[Rule, ...] = ()
     drop: tuple[Rule, ...] = ()
     null: tuple[NullRule, ...] = ()
     aggregate: Aggregate | None = None
@@ -196,7 +197,7 @@ class TableKeys(Keys):
         own = (custom.column for custom in self.custom.values())
         specs = [*self.columns.values(), *own, *self.states.columns.values()]
         read = {name for alternatives in specs for spec in alternatives for name in spec.used}
-        return frozenset(read.union(*(rule.used for rule in (*self.drop, *self.null))))
+        return frozenset(read.union(*(rule.used for rule in (*self.deleted, *self.drop, *self.null))))
 
 
 class OrganisationKeys(Keys):

@@ -41,6 +41,8 @@ class IngestReport:
     odd        what is odd in the data, in words -> rows; see `features.sources.oddities` for the rule of each
     undeclared own columns of the deals of which nobody says when they are known: kept, and not signals
     changed    column that is declared static -> stored rows in which this source has another value; theirs stays
+    deleted    table -> stored records that this source marks as deleted, and that are deleted now
+    revived    table -> records that an earlier source marked as deleted and this one does not, and that are there again
     unplaced   open stages whose place in the pipeline nobody says: no stage has one then
     revision   of the store, once it is stored
     """
@@ -53,6 +55,8 @@ class IngestReport:
     odd: Mapping[str, int] = field(default_factory=dict)
     undeclared: tuple[str, ...] = ()
     changed: Mapping[str, int] = field(default_factory=dict)
+    deleted: Mapping[str, int] = field(default_factory=dict)
+    revived: Mapping[str, int] = field(default_factory=dict)
     unplaced: tuple[str, ...] = ()
     revision: int | None = None
 
@@ -73,6 +77,8 @@ class IngestReport:
         yield from (f"{words}: {count:,}" for words, count in self.odd.items())
         for place, count in self.changed.items():
             yield f"{place} is declared static, yet changed; the first value stays, rows: {count:,}"
+        yield from (f"{name}: {count:,} stored records are deleted now" for name, count in self.deleted.items())
+        yield from (f"{name}: {count:,} deleted records are there again" for name, count in self.revived.items())
         if self.undeclared:
             yield f"no signals, as the mapping does not declare when they are known: deals.{', deals.'.join(self.undeclared)}"
         if self.unplaced:
@@ -92,6 +98,8 @@ class SourceData:
     extracted_at   when the export was made; None: at its newest fact
     custom         the deals' own columns, and what reveals each
     vouched        columns, as "table.column", that somebody vouches for: the audit warns of them and does not refuse
+    deleted        table -> ids of records that the source marks as deleted; they are in no table
+    marked         tables whose deleted records the source marks: what it does not mark is there
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -102,6 +110,8 @@ class SourceData:
     extracted_at: pd.Timestamp | None = None
     custom: tuple[Column, ...] = ()
     vouched: frozenset[str] = frozenset()
+    deleted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    marked: frozenset[str] = frozenset()
 
     def dataset(self) -> Dataset:
         """The tables as one Dataset. Raises DataError where they do not fit together."""

@@ -1,6 +1,6 @@
-"""Declared row rules: which rows of a file they drop, and which cells they empty. Nothing else drops a row.
+"""Declared row rules: which rows of a file are deleted records, which are dropped, which cells emptied. Nothing else drops a row.
 
-Rules are applied in the order of the file, drops first; a row that two rules fit counts for the first.
+Rules are applied in the order of the file, deletions first, then drops; a row that two rules fit counts for the first.
 """
 
 from collections import Counter
@@ -20,6 +20,18 @@ from features.sources.mapping import Bound, Rule, TableKeys
 from features.tables import Kind
 
 AnyRule = TypeVar("AnyRule", bound=Rule)
+
+
+def parted(table: str, keys: TableKeys, sheet: Sheet, dialect: Dialect) -> tuple[Sheet, Sheet, Counter[str]]:
+    """The rows of a file that are there, those that it marks as deleted, and how many of these each rule found."""
+    frame, marked = sheet.frame, Counter[str]()
+    gone = np.zeros(len(frame), dtype=np.bool_)
+    for rule in _of(keys.deleted, sheet):
+        fits = _fits(table, rule, frame, dialect) & ~gone
+        marked[rule.name] += int(fits.sum())
+        gone |= fits
+    left, away = (Sheet(sheet.file, frame[rows].reset_index(drop=True)) for rows in (~gone, gone))
+    return left, away, marked
 
 
 def apply(table: str, keys: TableKeys, sheet: Sheet, dialect: Dialect) -> tuple[Sheet, Counter[str], Counter[str]]:

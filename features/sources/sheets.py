@@ -17,9 +17,13 @@ from features.tables import TABLES
 
 @dataclass(frozen=True)
 class Ruled:
-    """One table's files after its row rules, and what these did."""
+    """One table's files after its row rules, and what these did.
+
+    gone  the rows that the export marks as deleted, file by file
+    """
 
     sheets: list[Sheet] = field(default_factory=list)
+    gone: list[Sheet] = field(default_factory=list)
     read: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     nulled: Counter[str] = field(default_factory=Counter)
@@ -38,8 +42,11 @@ def ruled(reader: Reader, name: str, mapping: SourceMapping) -> Ruled | None:
         _require(reader, name, keys, sheets)
     found = Ruled(read=sum(len(sheet.frame) for sheet in sheets))
     for sheet in sheets:
-        left, dropped, nulled = rules.apply(name, keys, sheet, mapping.dialect)
+        there, gone, marked = rules.parted(name, keys, sheet, mapping.dialect)
+        left, dropped, nulled = rules.apply(name, keys, there, mapping.dialect)
         found.sheets.append(left)
+        found.gone.append(gone)
+        found.dropped.update(marked)
         found.dropped.update(dropped)
         found.nulled.update(nulled)
     return found
@@ -82,6 +89,6 @@ def _insisted(name: str, keys: TableKeys) -> Iterator[tuple[str, list[tuple[str,
     for column, specs in (keys.columns | {custom: spec.column for custom, spec in keys.custom.items()}).items():
         if specs and (column in required or not all(spec.optional for spec in specs)):
             yield column, [spec.foreign for spec in specs]
-    for rule in (*keys.drop, *keys.null):
+    for rule in (*keys.deleted, *keys.drop, *keys.null):
         if not rule.optional:
             yield f"rule '{rule.name}'", [rule.used]

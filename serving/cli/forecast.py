@@ -97,7 +97,7 @@ def backtest(
     here = opened()
     until = here.instant(as_of)
     tested = walk(
-        here.dataset,
+        here.as_of(as_of),
         lambda dataset, moment: fit(dataset, "deals", moment, seed=seed, threads=here.settings.threads),
         kind=kind,
         until=until,
@@ -197,11 +197,13 @@ def _forecaster(here: "Opened", as_of: "pd.Timestamp", learnt: "pd.Timestamp | N
     else:
         moment = as_of if learnt is None else learnt
         typer.echo(f"learning a model as of {moment:%Y-%m-%d}", err=True)
-        fitted = replace(learn(here.dataset, "deals", moment, threads=here.settings.threads), version=f"fit {moment:%Y-%m-%d}")
+        known = here.known_at(here.dataset, moment)
+        fitted = replace(learn(known, "deals", moment, threads=here.settings.threads), version=f"fit {moment:%Y-%m-%d}")
         cache = Champions(here.settings.home)
         others = {target: cache.load(target, version) for target, version in cache.versions().items() if target != "deals"}
         bundles = {"deals": fitted, **others}
-    return Forecaster(here.dataset, bundles, as_of, here.settings.home, here.settings.threads)
+    dataset = here.known_at(here.dataset, as_of)
+    return Forecaster(dataset, bundles, as_of, here.settings.home, here.settings.threads, here.known_at)
 
 
 def _write(answer: "BaseModel", written: Format, table: Any, frame: Any) -> None:

@@ -4,7 +4,6 @@ What is slow to import is imported inside the commands: help is instant.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -18,14 +17,13 @@ from serving.cli.forecast import Spoken as Language
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from features.dataset import Dataset
+    from serving.cli.opened import Opened
     from serving.forecast.forecaster import Forecaster
     from serving.kpis.answers import Foresight
     from serving.kpis.goal_answers import Chances
     from serving.kpis.queries import Asked
     from serving.kpis.tables import Sheet
     from serving.language import Tongue
-    from serving.settings import Settings
 
 Query = TypeVar("Query", bound="Asked")
 
@@ -71,8 +69,8 @@ def kpis(
     from serving.kpis.queries import KpisQuery
 
     query = _query(KpisQuery, {**asked, "as_of": as_of, "language": language})
-    settings, dataset = _opened()
-    answer = answers.kpis(dataset, query, _foresight(settings, dataset, predict=predict))
+    here = _opened()
+    answer = answers.kpis(here.as_of(as_of), query, _foresight(here, predict=predict))
     _write(answer, answer.values, lambda tongue: tables.of_kpis(answer, tongue), query, written)
 
 
@@ -92,7 +90,7 @@ def funnel(
 
     asked = {"period": period, "owner_id": owner_id, "team": team, "source": source}
     query = _query(FunnelQuery, {**asked, "as_of": as_of, "language": language})
-    answer = team_answers.funnel(_opened()[1], query)
+    answer = team_answers.funnel(_opened().as_of(as_of), query)
     _write(answer, answer.steps, lambda tongue: tables.of_funnel(answer, tongue), query, written)
 
 
@@ -109,7 +107,7 @@ def show_team(
     from serving.kpis.queries import TeamQuery
 
     query = _query(TeamQuery, {"period": period, "team": team, "as_of": as_of, "language": language})
-    answer = team_answers.team(_opened()[1], query)
+    answer = team_answers.team(_opened().as_of(as_of), query)
     _write(answer, answer.members, lambda tongue: tables.of_team(answer, tongue), query, written)
 
 
@@ -130,8 +128,8 @@ def goals(
 
     asked = {"scope": scope, "scope_id": scope_id, "kpi": kpi, "over": over, "as_of": as_of, "language": language}
     query = _query(GoalsQuery, asked)
-    settings, dataset = _opened()
-    answer = goal_answers.goals(dataset, query, file or settings.goals_file, _chances(settings, dataset))
+    here = _opened()
+    answer = goal_answers.goals(here.as_of(as_of), query, file or here.settings.goals_file, _chances(here))
     _write(answer, answer.items, lambda tongue: tables.of_goals(answer, tongue), query, written)
 
 
@@ -146,33 +144,28 @@ def _query(kind: type[Query], given: Mapping[str, Any]) -> Query:
         raise UsageError("\n".join(lines)) from None
 
 
-def _opened() -> tuple["Settings", "Dataset"]:
-    """The settings, and the data of the store."""
-    from features.store import Store
-    from serving.settings import read
+def _opened() -> "Opened":
+    from serving.cli.opened import opened
 
-    settings = read()
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with closing(Store(settings.store_url, settings.store_cache)) as store:
-        return settings, store.load()
+    return opened()
 
 
-def _foresight(settings: "Settings", dataset: "Dataset", *, predict: bool) -> "Foresight":
+def _foresight(here: "Opened", *, predict: bool) -> "Foresight":
     """What models add: predictions where they are asked for, and past forecasts where a backtest is kept."""
     from serving.kpis.answers import BLIND
 
-    if not predict and not (settings.home / "backtests").is_dir():
+    if not predict and not (here.settings.home / "backtests").is_dir():
         return BLIND
     from serving.kpis.predictions import Foresight
 
-    return Foresight(_forecaster(settings, dataset) if predict else None, settings.home)
+    return Foresight(_forecaster(here) if predict else None, here.settings.home)
 
 
-def _chances(settings: "Settings", dataset: "Dataset") -> "Chances":
+def _chances(here: "Opened") -> "Chances":
     """P(goal) from the champion's forecast; nothing where there is none."""
     from serving.kpis.goal_answers import no_chances
 
-    forecaster = _forecaster(settings, dataset)
+    forecaster = _forecaster(here)
     if forecaster is None:
         return no_chances
     from serving.kpis.goal_chances import chances
@@ -180,18 +173,16 @@ def _chances(settings: "Settings", dataset: "Dataset") -> "Chances":
     return partial(chances, forecaster)
 
 
-def _forecaster(settings: "Settings", dataset: "Dataset") -> "Forecaster | None":
+def _forecaster(here: "Opened") -> "Forecaster | None":
     """What forecasts are made from; None where there is no champion for deals."""
-    from features import clock
     from features.errors import NotReadyError
-    from serving.cli.opened import Opened
     from serving.forecast.forecaster import Forecaster
 
     try:
-        bundles = Opened(settings, dataset).champions()
+        bundles = here.champions()
     except NotReadyError:
         return None
-    return Forecaster(dataset, bundles, clock.now(dataset.ends_at), settings.home, settings.threads)
+    return Forecaster(here.dataset, bundles, here.instant(None), here.settings.home, here.settings.threads, here.known_at)
 
 
 def _write(

@@ -113,7 +113,7 @@ def audit(
     from features.audit import audit as examine
     from serving.cli import audit_report
 
-    dataset = sources.read(source, mapping).dataset() if source else _dataset(_read())
+    dataset = sources.read(source, mapping).dataset() if source else _dataset(_read(), as_of)
     report = examine(dataset, clock.parse_as_of(as_of, dataset.organisation.timezone) if as_of else None)
     if json:
         typer.echo(audit_report.as_json(report))
@@ -261,7 +261,7 @@ def _dataset(settings: "Settings", as_of: str | None = None) -> "Dataset":
 
     with closing(Store(_prepared(settings).store_url, settings.store_cache)) as store:
         dataset = store.load()
-        return store.load(_instant(as_of, dataset)) if as_of and store.has_deletions() else dataset
+        return store.load(at) if as_of and store.epoch(at := _instant(as_of, dataset)) is not None else dataset
 
 
 def _instant(text: str | None, dataset: "Dataset") -> "pd.Timestamp":

@@ -25,6 +25,15 @@ class Opened:
         """A date as a moment of the organisation; now where none is given. Raises UsageError."""
         return clock.parse_as_of(text, self.dataset.organisation.timezone) if text else clock.now(self.dataset.ends_at)
 
+    def known_at(self, _: Dataset, at: pd.Timestamp) -> Dataset:
+        """The data as of a moment, with what was deleted since, which nobody knew then."""
+        with closing(Store(self.settings.store_url, self.settings.store_cache)) as store:
+            return self.dataset if store.epoch(at) is None else store.load(at)
+
+    def as_of(self, text: str | None) -> Dataset:
+        """The data as of a date; that of now where none is given. Raises UsageError."""
+        return self.known_at(self.dataset, self.instant(text)) if text else self.dataset
+
     def champions(self) -> dict[str, Bundle]:
         """The last good champions, from the cache. Raises NotReadyError where there is none for deals."""
         found = Champions(self.settings.home)

@@ -12,6 +12,7 @@ from serving.forecast.answers import instant, stamp
 from serving.forecast.forecaster import Forecaster, Known
 from serving.forecast.schemas import BridgeAnswer, BridgeQuery
 from serving.forecast.sight import narrowed_bridge
+from training.alignment import aligned
 from training.bridge import STEPS, Bridge, Position, along, bridge, position, stretches
 from training.places import Places
 
@@ -46,13 +47,14 @@ def explained(forecaster: Forecaster, window: Window, first: pd.Timestamp, last:
     days = float(clock.days_between(clock.micros(first), clock.micros(last)))
     step = max(1.0, float(-(-days // MOST_STRETCHES))) if path else days
     moments = [first, *(end for _, end in stretches(first, last, step))]
-    positions = [_position(forecaster.known(each), window, where) for each in moments]
+    positions = aligned([_position(forecaster.known(each), window, where) for each in moments])
     found = along([bridge(before, after, window, where) for before, after in pairwise(positions)])
     return found if forecaster.sight is None else narrowed_bridge(found, positions[0], forecaster.sight)
 
 
-def _position(known: Known, window: Window, where: Places) -> Position:
-    return position(known.snapshot, known.foretold, window, where)
+def _position(known: Known, window: Window, where: Places) -> tuple[Position, "pd.Index[str]"]:
+    """The position of one moment, with the ids of its deals: between two moments some may have been deleted."""
+    return position(known.snapshot, known.foretold, window, where), known.snapshot.dataset.deal_rows
 
 
 def _lines(found: Bridge, by: str) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pandas as pd
 
@@ -39,6 +39,8 @@ from training.targets import DEALS
 FARTHEST_DAYS: Final = 3 * 366.0
 KEPT_FORECASTS: Final = 6
 KEPT_MOMENTS: Final = 2
+KnownAt: TypeAlias = Callable[[Dataset, pd.Timestamp], Dataset]
+"""The data of now as it was at a moment."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,20 @@ class Forecaster:
     bundles  `deals`, and `clients` where there is one
     as_of    the moment that is meant where none is named
     home     below which backtests are kept
+    earlier  the data of past dates, with what was deleted since; that of now where none is given
     """
 
     def __init__(
-        self, dataset: Dataset, bundles: Mapping[str, Bundle], as_of: pd.Timestamp, home: Path, threads: int = 2
+        self,
+        dataset: Dataset,
+        bundles: Mapping[str, Bundle],
+        as_of: pd.Timestamp,
+        home: Path,
+        threads: int = 2,
+        earlier: KnownAt | None = None,
     ) -> None:
         self.dataset, self.bundles, self.as_of, self.home, self.threads = dataset, bundles, as_of, home, threads
+        self.earlier: KnownAt = earlier or (lambda dataset, _: dataset)
         self._moments, self._made, self._others = Newest(KEPT_MOMENTS), Newest(KEPT_FORECASTS), Newest(KEPT_FORECASTS)
         self.sight: Sight | None = None
 
@@ -126,7 +136,7 @@ class Forecaster:
     def _known(self, at: pd.Timestamp) -> Known:
         champion = self.bundles["deals"]
         refuse_hindsight(champion, at)
-        snapshot = Snapshot(self.dataset, at)
+        snapshot = Snapshot(self.dataset if at == self.as_of else self.earlier(self.dataset, at), at)
         where = places(snapshot)
         foretold = foretell(snapshot, champion.models[DEALS.name], champion.amounts)
         return Known(snapshot, where, fit_births(snapshot, where.of_deal), foretold)
@@ -167,15 +177,16 @@ class Forecaster:
 class Forecasts:
     """The Forecaster of what is served; another one as soon as something else is."""
 
-    def __init__(self, home: Path, threads: int) -> None:
-        self.home, self.threads = home, threads
+    def __init__(self, home: Path, threads: int, earlier: KnownAt | None = None) -> None:
+        self.home, self.threads, self.earlier = home, threads, earlier
         self._held: tuple[Loaded, Forecaster] | None = None
 
     def of(self, served: Served) -> Forecaster:
         """That of one state of data, models and time."""
         held, whole = self._held, served.whole or served
         if held is None or held[0] is not whole:
-            held = (whole, Forecaster(served.dataset, served.bundles, served.as_of, self.home, self.threads))
+            forecaster = Forecaster(served.dataset, served.bundles, served.as_of, self.home, self.threads, self.earlier)
+            held = (whole, forecaster)
             self._held = held
         return held[1] if served.sight is None else held[1].seen_by(served.sight)
 

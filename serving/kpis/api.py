@@ -16,12 +16,14 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from features import clock
 from features.dataset import Dataset
 from serving.access import audit_log, auth
 from serving.access.audit_log import Event
 from serving.access.auth import Scope, needs
 from serving.errors import declared
 from serving.forecast import api
+from serving.forecast.forecaster import KnownAt
 from serving.kpis import answers, goal_answers, tables, team_answers
 from serving.kpis.goal_chances import chances
 from serving.kpis.predictions import Foresight
@@ -56,10 +58,17 @@ class Desk:
     chances: goal_answers.Chances
     goals_file: Path | None
     kept: Newest
+    earlier: KnownAt
 
     @property
     def dataset(self) -> Dataset:
         return self.loaded.dataset
+
+    def known_at(self, asked: Asked) -> Dataset:
+        """The data that a question is answered from: as of a past date with what was deleted since. Raises UsageError."""
+        if asked.as_of is None or asked.as_of == self.loaded.as_of.isoformat():
+            return self.dataset
+        return self.earlier(self.dataset, clock.parse_as_of(asked.as_of, self.dataset.organisation.timezone))
 
     def answer(self, query: Question, compute: Callable[[Question], Answer]) -> Answer:
         """The answer to a query, computed once; a query that names no moment is about that of the scores."""
@@ -77,7 +86,8 @@ def desk_of(request: Request, loaded: Loaded) -> Desk:
     settings = auth.settings_of(request)
     forecaster = api.forecaster_of(request, loaded) if isinstance(loaded, Served) else None
     asking = goal_answers.no_chances if forecaster is None else partial(chances, forecaster)
-    return Desk(loaded, Foresight(forecaster, settings.home), asking, settings.goals_file, request.app.state.answers.of(loaded))
+    kept, earlier = request.app.state.answers.of(loaded), current.get_runtime(request).earlier
+    return Desk(loaded, Foresight(forecaster, settings.home), asking, settings.goals_file, kept, earlier.known_at)
 
 
 def get_desk(request: Request, loaded: current.Known) -> Desk:
@@ -108,7 +118,7 @@ router = APIRouter(
 )
 def list_kpis(request: Request, desk: Known, query: Annotated[KpisFormat, Query()]) -> KpisAnswer | Response:
     """KPIs by period and slice, each with numerator, denominator, interval, and the reason where there is no value."""
-    answer = desk.answer(query, lambda asked: answers.kpis(desk.dataset, asked, desk.foresight, desk.loaded.sight))
+    answer = desk.answer(query, lambda asked: answers.kpis(desk.known_at(asked), asked, desk.foresight, desk.loaded.sight))
     if query.format == "json":
         return answer
     return csv_file(request, "kpis.csv", answer.values)
@@ -123,18 +133,18 @@ def csv_file(request: Request, name: str, items: Sequence[BaseModel]) -> Respons
 @router.get("/funnel", operation_id="get_funnel")
 def get_funnel(desk: Known, query: Annotated[FunnelQuery, Query()]) -> FunnelAnswer:
     """What became of the leads and deals that began in a period, and where a better step would pay most."""
-    return desk.answer(query, lambda asked: team_answers.funnel(desk.dataset, asked, desk.loaded.sight))
+    return desk.answer(query, lambda asked: team_answers.funnel(desk.known_at(asked), asked, desk.loaded.sight))
 
 
 @router.get("/team", operation_id="get_team")
 def get_team(desk: Known, query: Annotated[TeamQuery, Query()]) -> TeamAnswer:
     """What the people of a team did in a period, and which of them the data can tell apart."""
-    return desk.answer(query, lambda asked: team_answers.team(desk.dataset, asked, desk.loaded.sight))
+    return desk.answer(query, lambda asked: team_answers.team(desk.known_at(asked), asked, desk.loaded.sight))
 
 
 @router.get("/goals", operation_id="list_goals")
 def list_goals(desk: Known, query: Annotated[GoalsQuery, Query()]) -> GoalsAnswer:
     """Goals with their progress, how likely they are to be reached, and what is wrong with them."""
     return desk.answer(
-        query, lambda asked: goal_answers.goals(desk.dataset, asked, desk.goals_file, desk.chances, desk.loaded.sight)
+        query, lambda asked: goal_answers.goals(desk.known_at(asked), asked, desk.goals_file, desk.chances, desk.loaded.sight)
     )

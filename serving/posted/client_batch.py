@@ -105,7 +105,7 @@ def _spending(dataset: Dataset, as_of: pd.Timestamp) -> GammaGamma:
         snapshot = Snapshot(dataset, as_of)
         return fit_gamma_gamma(Spent.of(clients.client_signals(snapshot, clients.cohort(snapshot, clients.ORDERS))))
 
-    found: GammaGamma = dataset.remembered(("spending", clock.micros(as_of)), learned)
+    found: GammaGamma = dataset.remembered_lately("spending", clock.micros(as_of), learned)
     return found
 
 

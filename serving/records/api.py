@@ -108,11 +108,14 @@ def put_records(
     A column that a row does not name keeps its stored value; null empties it. A changed tracked field of a deal is added to its
     history, at the time of the request; a column declared static keeps its first value. Rows that are as they were stored change
     nothing, so the same body may be sent again. Scores follow within a second.
+
+    A new row is known from the request on, whatever it says of when it happened, unless it brings its own `recorded_at`. With
+    `history` true, for a first load of what was on record elsewhere, it is known from when it happened.
     """
-    rows, store = rows_of(table, body), writable(request)
+    sent, store = sent_in(table, body), writable(request)
 
     def work(beside: Beside) -> None:
-        upsert = upsert_of(table, rows, store.custom() if table == "deals" else ())
+        upsert = upsert_of(table, sent.rows, store.custom() if table == "deals" else (), history=sent.history)
         store.put(
             upsert, now(), lambda connection, report: beside(connection, PutAnswer.model_validate(report, from_attributes=True))
         )
@@ -227,14 +230,15 @@ def _note(connection: sa.Connection, request: Request, answer: BaseModel) -> Non
     """Who wrote how much goes into the audit log, in the transaction of the write; nothing does where nothing changed."""
     counts = {name: each for name, each in answer if name in CHANGES and each}
     if counts:
+        counts |= {"history": True} if getattr(answer, "history", False) else {}
         action = "records.put" if isinstance(answer, PutAnswer) else "records.deleted"
         audit_log.append(connection, audit_log.asked_by(request), Event(action, str(request.path_params["table"]), counts))
 
 
-def rows_of(table: str, body: bytes) -> Any:
-    """The rows in a body. Raises RequestValidationError with the places of what is wrong."""
+def sent_in(table: str, body: bytes) -> Any:
+    """The request in a body. Raises RequestValidationError with the places of what is wrong."""
     try:
-        return REQUESTS[table].validate_python(read_json(body)).rows
+        return REQUESTS[table].validate_python(read_json(body))
     except json.JSONDecodeError as error:
         raise RequestValidationError([{"type": "json_invalid", "loc": ("body", error.pos), "msg": error.msg}]) from None
     except ValidationError as error:

@@ -13,8 +13,11 @@ from serving.posted.deals import Posted
 from serving.posted.tables import column_of
 
 
-def upsert_of(table: str, rows: Sequence[Posted], custom: Sequence[Column]) -> Upsert:
-    """The rows of one table. Raises DataError for an own column that is not declared, or a value that does not fit its kind."""
+def upsert_of(table: str, rows: Sequence[Posted], custom: Sequence[Column], *, history: bool = False) -> Upsert:
+    """The rows of one table, and whether they are a first load of history.
+
+    Raises DataError for an own column that is not declared, or a value that does not fit its kind.
+    """
     sets = [row.model_fields_set for row in rows]
     needed = {*TABLES[table].key}
     columns = [column for column in TABLES[table].columns if column.name in needed or any(column.name in each for each in sets)]
@@ -24,7 +27,7 @@ def upsert_of(table: str, rows: Sequence[Posted], custom: Sequence[Column]) -> U
         own = [row.custom for row in rows]  # type: ignore[attr-defined]
         values |= _own_columns(own, custom)
         given |= {name: [name in each for each in own] for name in values if name not in given}
-    return Upsert(table, pd.DataFrame(values), pd.DataFrame(given))
+    return Upsert(table, pd.DataFrame(values), pd.DataFrame(given), history)
 
 
 def _own_columns(own: Sequence[dict[str, Any]], custom: Sequence[Column]) -> dict[str, pd.Series]:

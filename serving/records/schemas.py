@@ -70,7 +70,12 @@ _UNITS: Final[Mapping[Kind, str]] = {
     Kind.FLAG: "true or false.",
 }
 _RECORDED: Final = (
-    "When the row was recorded, where that is later than it happened: it is known from then on. ISO 8601 with an offset."
+    "When the row was recorded, where that is later than it happened: it is known from then on. A new row without it is recorded "
+    "at the request, unless `history` is true; null counts as left out. ISO 8601 with an offset."
+)
+_HISTORY: Final = (
+    "Whether this is a first load of history: the rows were on record elsewhere all along, and new ones count from when they "
+    "happened, in answers as of earlier dates too. Default: new rows count from the request on, or from their `recorded_at`."
 )
 
 
@@ -91,6 +96,8 @@ def _annotated(column: Column) -> Any:
 def _field(column: Column, key: tuple[str, ...]) -> Any:
     kind = _annotated(column)
     text = _RECORDED if column.name == "recorded_at" else _UNITS[column.kind]
+    if column.name == "recorded_at":
+        return kind | None, Field(default=None, description=text)
     if not column.required:
         return kind | None, Field(default=None, description=f"{text} null empties it; left out, it stays as it is stored.")
     if column.name in key:
@@ -115,7 +122,12 @@ def _request_model(name: str) -> type[Request]:
     rows = Annotated[list[MODELS[name]], Field(min_length=1, max_length=MOST_ROWS)]  # type: ignore[valid-type]
     about = f"1 to {MOST_ROWS:,} rows, each key once."
     title = "".join(part.capitalize() for part in name.split("_"))
-    return create_model(f"{title}Records", __base__=Request, rows=(rows, Field(description=about)))
+    return create_model(
+        f"{title}Records",
+        __base__=Request,
+        rows=(rows, Field(description=about)),
+        history=(StrictBool, Field(default=False, description=_HISTORY)),
+    )
 
 
 MODELS: Final[Mapping[str, type[Posted]]] = {name: _row_model(name) for name in TABLES}
@@ -155,6 +167,11 @@ class PutAnswer(BaseModel):
         description="Column that is declared never to change -> rows that bring another value than the stored one, which stays."
     )
     unknown: dict[str, int] = Field(description="Column -> rows that name a deal or an account that is not stored (yet).")
+    late: int = Field(
+        description="New rows of what happened more than a day before the request. They count from the request on; send them "
+        "with `recorded_at` or as `history` where they were on record before."
+    )
+    history: bool = Field(description="Whether the rows were loaded as history.")
 
 
 Key = Id | Annotated[list[Id | None], Field(min_length=2, max_length=5)]

@@ -12,6 +12,8 @@ from concurrent.futures import TimeoutError as TooLateError
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import pandas as pd
+
 from features import store_copy
 from features.dataset import Dataset
 from features.errors import NotReadyError, UsageError
@@ -64,6 +66,27 @@ class LastGood:
             except NotReadyError as error:
                 self._say("stale", str(error))
         copied = store_copy.newest(self.copies, self.url)
+        if copied is None:
+            raise NotReadyError("the store does not answer, and there is no good copy of what it held")
+        return copied
+
+    def epoch(self, at: pd.Timestamp) -> int | None:
+        """Since when the same is deleted as of an instant, by the store or the copy; None where it is what is deleted now."""
+        if self.state != "stale":
+            try:
+                return self._opened().epoch(at)
+            except NotReadyError as error:
+                log.warning("deletions are read from the copy of the store", extra={"why": str(error)})
+        return store_copy.epoch(self.copies, self.url, at)
+
+    def load_at(self, at: pd.Timestamp) -> Dataset:
+        """What the store, or the copy, holds but for what was deleted before an instant. Raises NotReadyError."""
+        if self.state != "stale":
+            try:
+                return self._opened().load(at)
+            except NotReadyError as error:
+                log.warning("the past is read from the copy of the store", extra={"why": str(error)})
+        copied = store_copy.newest(self.copies, self.url, at)
         if copied is None:
             raise NotReadyError("the store does not answer, and there is no good copy of what it held")
         return copied

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
+import pandas as pd
+
 from features import clock
 from features.dataset import Dataset
 from features.errors import NotReadyError
@@ -23,6 +25,7 @@ from features.store import Renewal
 from serving.operations import metrics, run_folder, traces
 from serving.registry.champions import Champions
 from serving.registry.registry_watch import Registry, State
+from serving.served.earlier import Earlier
 from serving.served.scores import Scores
 from serving.served.state import Loaded, Served
 from serving.served.trend import NoPast, Past
@@ -53,6 +56,8 @@ class Source(Protocol):
     def revision(self) -> int: ...
     def load(self) -> Dataset: ...
     def renew(self, before: Dataset, revision: int) -> Renewal | None: ...
+    def epoch(self, at: pd.Timestamp) -> int | None: ...
+    def load_at(self, at: pd.Timestamp, /) -> Dataset: ...
 
 
 class Runtime:
@@ -63,12 +68,14 @@ class Runtime:
     stopping  whether the server is about to stop, so that it takes nothing more that can go elsewhere
     folder    where the workers of one server meet; None where this process is the whole server, and asks the registry itself
     past      what was answered before, for the trends; nothing where none is given
+    earlier   the data of past dates
     """
 
     def __init__(self, source: Source, champions: Champions, past: Past | None = None) -> None:
         self.source = source
         self.champions = champions
         self.past = past or NoPast()
+        self.earlier = Earlier(source)
         self.registry = Registry()
         self.lacks: Lack = "starting"
         self.stopping = False

@@ -14,17 +14,24 @@ from features.upserts import Upsert, UpsertReport
 NOW = pd.Timestamp("2026-05-08T00:00Z").as_unit("us")
 
 
-def upsert_of(table: str, *rows: dict[str, Any], custom: tuple[Column, ...] = ()) -> Upsert:
+def upsert_of(table: str, *rows: dict[str, Any], custom: tuple[Column, ...] = (), history: bool = False) -> Upsert:
     """What a row names is given; what is None is emptied."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     frame = pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
     lacking = {name: pd.Series("x", index=frame.index) for name in TABLES[table].required if name not in frame}
     values = contracts.typed(table, frame.assign(**lacking), custom=custom)[0][names]
-    return Upsert(table, values, pd.DataFrame({name: [name in row for row in rows] for name in names}))
+    return Upsert(table, values, pd.DataFrame({name: [name in row for row in rows] for name in names}), history)
 
 
-def put(store: Store, table: str, *rows: dict[str, Any], at: pd.Timestamp = NOW, custom: tuple[Column, ...] = ()) -> UpsertReport:
-    return store.put(upsert_of(table, *rows, custom=custom), at)
+def put(
+    store: Store,
+    table: str,
+    *rows: dict[str, Any],
+    at: pd.Timestamp = NOW,
+    custom: tuple[Column, ...] = (),
+    history: bool = False,
+) -> UpsertReport:
+    return store.put(upsert_of(table, *rows, custom=custom, history=history), at)
 
 
 def held(store: Store, *, facts: bool = True) -> dict[str, list[tuple[Any, ...]]]:

@@ -1,6 +1,7 @@
 """A Dataset: validated, sorted once, and for each deal and field what its history begins with."""
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ import pandas as pd
 import pytest
 
 from features import clock
-from features.dataset import Dataset
+from features.dataset import MOST_MOMENTS, Dataset
 from features.errors import DataError
 from features.organisation import Organisation
+from features.rates import of_the_day
 from features.recorded import newest_fact, recorded
+from features.snapshot import Snapshot
 from features.stages import infer_stages
 from features.tables import TABLES
 from tests.features.companies import (
@@ -366,3 +369,25 @@ def test_a_history_is_compiled_once() -> None:
 
 def test_accounts_do_not_need_deals() -> None:
     assert dataset(orders=ORDERS, accounts=ACCOUNTS).tables["accounts"]["account_id"].tolist() == ["A1", "A2"]
+
+
+def test_what_belongs_to_a_moment_is_kept_for_the_last_few_and_no_more() -> None:
+    known, computed = dataclasses.replace(sales(), _cache={}), list[int]()
+
+    def compute(at: int) -> int:
+        computed.append(at)
+        return at
+
+    known.remembered("something else", lambda: 1)
+    for at in (*range(MOST_MOMENTS), 0, MOST_MOMENTS, 0, 1):
+        assert known.remembered_lately("rates", at, partial(compute, at)) == at
+    assert computed == [*range(MOST_MOMENTS), MOST_MOMENTS, 1]  # 0 was asked for lately and stayed, 1 had gone
+    assert sum(isinstance(key, tuple) for key in known.remembered_keys()) == MOST_MOMENTS
+    assert "something else" in known.remembered_keys()
+
+
+def test_a_year_of_dates_leaves_the_rates_of_few_days() -> None:
+    known = dataclasses.replace(sales(), _cache={})
+    for day in pd.date_range("2026-01-01", periods=40, tz="UTC"):
+        of_the_day(Snapshot(known, day.as_unit("us")))
+    assert sum(key[0] == "rates" for key in known.remembered_keys() if isinstance(key, tuple)) == MOST_MOMENTS

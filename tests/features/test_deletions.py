@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from features import clock
 from features.dataset import Dataset
 from features.deletions import Deletion, DeletionReport
 from features.errors import UsageError
@@ -92,6 +93,16 @@ def test_a_put_revives_a_record_and_an_ingest_does_not(store: Store) -> None:
     assert ids(store.load(LATER)) == ["D2", "D3"]
     delete(store, "deals", "D1", at=LATER + pd.Timedelta(days=2))
     assert ids(store.load()) == ["D2", "D3"]
+
+
+def test_an_epoch_is_the_time_in_which_the_same_is_deleted(store: Store) -> None:
+    assert store.epoch(MAY_1) is None
+    delete(store, "deals", "D1")
+    put(store, "deals", {"deal_id": "D1"}, at=LATER)
+    delete(store, "deals", "D2", at=LATER + pd.Timedelta(days=1))
+    days = [MAY_1, NOW, LATER, LATER + pd.Timedelta(hours=1), LATER + pd.Timedelta(days=2)]
+    assert [store.epoch(day) for day in days] == [clock.ALWAYS, clock.ALWAYS, clock.micros(NOW), clock.micros(LATER), None]
+    assert [ids(store.load(day)) for day in days[1:]] == [["D1", "D2", "D3"], ["D2", "D3"], ["D1", "D2", "D3"], ["D1", "D3"]]
 
 
 def test_replacing_everything_forgets_deletions(store: Store) -> None:

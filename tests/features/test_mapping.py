@@ -51,13 +51,17 @@ def test_a_mapping_lies_over_the_preset_that_it_extends(tmp_path: Path) -> None:
             name = "tests"
             column = "Name"
             starts_with = "TEST"
+            [[tables.deals.deleted]]
+            name = "gone too"
+            column = "Gone__c"
+            equals = "yes"
             """,
         )
     )
     deals = mapping.tables["deals"]
     assert [spec.column for spec in deals.columns["amount"]] == ["Net__c"]
     assert [spec.column for spec in deals.columns["stage"]] == ["StageName"]
-    assert [rule.name for rule in deals.drop] == ["deleted", "tests"]
+    assert [[rule.name for rule in rules] for rules in (deals.deleted, deals.drop)] == [["deleted", "gone too"], ["tests"]]
     assert (mapping.timezone, mapping.ids, deals.static) == ("Europe/Berlin", "salesforce", ("amount",))
 
 

@@ -122,7 +122,7 @@ def test_what_reaches_all_deals_is_loaded_whole(store: Store) -> None:
     put(store, "users", {"user_id": "U-new", "name": "Ann"}, at=LATER)
     assert store.renew(before, 1) is None
     before = store.load()
-    put(store, "activities", CALL | {"activity_id": "old", "logged_at": "1999-01-01T00:00:00Z"}, at=LATER)
+    put(store, "activities", CALL | {"activity_id": "old", "logged_at": "1999-01-01T00:00:00Z"}, at=LATER, history=True)
     assert store.renew(before, 2) is None
     store.merge(replace(again(), extracted_at=LATER + pd.Timedelta(hours=1)))
     assert store.renew(store.load(), 0) is None

@@ -1,5 +1,6 @@
 """The Salesforce preset on small exports: ids, closes, history of both shapes, activities."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -8,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features import sources
+from features.deletions import Deletion
 from features.errors import DataError
 from features.sources.salesforce import full_ids
+from features.store import Store
 from tests.features.exports import OPPORTUNITIES, csv, mapping, rows, salesforce, write
 
 HISTORY = "OpportunityId,CreatedDate,Field,OldValue,NewValue\n"
@@ -267,3 +270,36 @@ def test_upper_case_headings_are_understood(tmp_path: Path) -> None:
     heading, *lines = csv(OPPORTUNITIES).splitlines()
     data = salesforce(tmp_path, Opportunity="\n".join([heading.upper(), *lines]))
     assert len(data.tables["deals"]) == 3
+
+
+def marked(*deleted: str) -> str:
+    """The opportunities, those among them marked that are deleted."""
+    head, *lines = csv(OPPORTUNITIES).splitlines()
+    return "\n".join([f"{head},IsDeleted", *(f"{line},{line[:2] in deleted}" for line in lines)])
+
+
+def test_a_record_that_is_marked_as_deleted_is_deleted_from_that_export_on(tmp_path: Path) -> None:
+    store, known = Store("sqlite://"), []
+    for day, gone in enumerate([(), ("O1",), ("O1", "O3"), ("O3",)]):
+        data = salesforce(tmp_path / str(day), Opportunity=marked(*gone))
+        assert set(data.tables["deals"]["deal_id"]) == {"O1", "O2", "O3"} - set(gone)
+        report = store.merge(replace(data, extracted_at=pd.Timestamp(f"2026-03-0{day + 1}T00:00Z").as_unit("us")))
+        known.append((dict(report.deleted), dict(report.revived), store.load().deals["deal_id"].tolist()))
+    assert known == [
+        ({}, {}, ["O1", "O2", "O3"]),
+        ({"deals": 1}, {}, ["O2", "O3"]),
+        ({"deals": 1}, {}, ["O2"]),
+        ({}, {"deals": 1}, ["O1", "O2"]),
+    ]
+    assert [store.load(pd.Timestamp(f"2026-03-0{day}T00:00Z")).n_deals for day in (2, 3, 4)] == [3, 2, 1]
+    store.close()
+
+
+def test_what_a_program_deleted_no_export_takes_back(tmp_path: Path) -> None:
+    store = Store("sqlite://")
+    first = salesforce(tmp_path / "1", Opportunity=marked())
+    store.merge(replace(first, extracted_at=pd.Timestamp("2026-03-01T00:00Z").as_unit("us")))
+    store.delete(Deletion("deals", ("O1",), "crm"), pd.Timestamp("2026-03-02T00:00Z").as_unit("us"))
+    report = store.merge(replace(first, extracted_at=pd.Timestamp("2026-03-03T00:00Z").as_unit("us")))
+    assert (report.revived, store.load().deals["deal_id"].tolist()) == ({}, ["O2", "O3"])
+    store.close()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features import store_copy
+from features import clock, store_copy
 from features.dataset import Dataset
+from features.deletions import Deletion
 from features.store import Store
 from features.store_state import read_state
 from features.synthetic import Settings, generate
@@ -54,6 +55,24 @@ def test_the_newest_copy_is_what_the_store_held(copies: Path, tmp_path: Path) ->
     assert found is not None
     assert same(found, store.load())
     assert newest_revision(copies) == 1
+    store.close()
+
+
+def test_the_newest_copy_is_without_what_is_deleted_and_with_it_as_of_before(
+    copies: Path, tmp_path: Path, dataset: Dataset
+) -> None:
+    store = Store(f"sqlite:///{tmp_path}/store.db", copies)
+    gone, at = str(dataset.deals["deal_id"].iloc[0]), dataset.ends_at + pd.Timedelta(hours=1)
+    store.delete(Deletion("deals", (gone,), "tester"), at)
+    store.load()
+    now, before = newest(copies), store_copy.newest(copies, url_of(copies), at)
+    assert now is not None
+    assert before is not None
+    assert gone not in set(now.deals["deal_id"]) | set(now.tables["deal_changes"]["deal_id"])
+    assert same(now, store.load())
+    assert same(before, store.load(at))
+    assert before.deals["deal_id"].tolist() == dataset.deals["deal_id"].tolist()
+    assert store_copy.epoch(copies, url_of(copies), at) == clock.ALWAYS
     store.close()
 
 

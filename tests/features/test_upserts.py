@@ -166,7 +166,7 @@ def test_putting_rows_equals_merging_the_whole_table(puts: list[dict[str, dict[s
         current[str(row["deal_id"])] = {str(name): value for name, value in row.items()}
     for step, each in enumerate(puts):
         at = NOW + pd.Timedelta(days=step)
-        changed = put(few, "deals", *(deal(deal_id, **row) for deal_id, row in each.items()), at=at).revision
+        changed = put(few, "deals", *(deal(deal_id, **row) for deal_id, row in each.items()), at=at, history=True).revision
         for deal_id, brought in each.items():
             current[deal_id] = current.get(deal_id, {}) | deal(deal_id, **brought)
         if changed != whole.revision():

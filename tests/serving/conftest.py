@@ -6,6 +6,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any, cast
 
+import pandas as pd
 import pytest
 from fastapi import FastAPI
 from httpx2 import Response
@@ -50,6 +51,12 @@ class MemorySource:
 
     def renew(self, before: Dataset, revision: int) -> None:
         """Everything is loaded after each change."""
+
+    def epoch(self, at: pd.Timestamp) -> None:
+        """Nothing was ever deleted."""
+
+    def load_at(self, _: pd.Timestamp) -> Dataset:
+        return self.load()
 
 
 @pytest.fixture(autouse=True)

@@ -52,7 +52,8 @@ def test_rows_are_stored_and_counted(stored: TestClient, store: Store, company: 
     known = company.deals["deal_id"].iloc[0]
     answer = put(stored, "deals", DEAL, {"deal_id": known, "name": "renamed"})
     expected = {"table": "deals", "revision": 2, "inserted": 1, "changed": 1, "unchanged": 0, "revived": 0, "changes": 0}
-    assert answer.json() == expected | {"kept": {}, "unknown": {"deals.account_id": 1}}
+    told = {"kept": {}, "unknown": {"deals.account_id": 1}, "late": 1, "history": False}
+    assert answer.json() == expected | told
     assert store.load().deals.set_index("deal_id")["name"][known] == "renamed"
 
 
@@ -65,6 +66,18 @@ def test_a_write_is_in_the_audit_log_and_one_that_changed_nothing_is_not(stored:
     expected = [("records.deleted", "deals", {"deleted": 1}), ("records.put", "deals", {"inserted": 1})]
     assert [(row.action, row.target, row.details) for row in rows] == expected
     assert audit_log.verify(stored.app.state.database).broken_at is None  # type: ignore[attr-defined]
+
+
+def test_a_first_load_of_history_says_so_and_is_noted(stored: TestClient, store: Store) -> None:
+    lead = {"lead_id": "L-old", "created_at": "2021-03-01T00:00:00Z"}
+    answer = stored.put("/v1/records/leads", json={"history": True, "rows": [lead]})
+    assert (answer.json()["late"], answer.json()["history"]) == (0, True)
+    assert put(stored, "leads", lead | {"lead_id": "L-late"}).json()["late"] == 1
+    known = store.load().tables["leads"].set_index("lead_id")["recorded_at"].notna()
+    assert (known["L-old"], known["L-late"]) == (False, True)
+    noted = [row.details for row in audit_log.entries(stored.app.state.database, 2)]  # type: ignore[attr-defined]
+    assert noted == [{"inserted": 1}, {"inserted": 1, "history": True}]
+    assert pointers(stored.put("/v1/records/leads", json={"history": 1, "rows": [lead]})) == ["/body/history"]
 
 
 def test_the_same_body_again_changes_nothing(stored: TestClient, store: Store) -> None:

@@ -54,6 +54,7 @@ def sent(client: TestClient, command: str) -> dict[str, int]:
 
 
 def test_every_command_is_answered_as_told(client: TestClient) -> None:
-    new, changed, call, *gone = [sent(client, command) for command in COMMANDS]
+    new, changed, call, old, *gone = [sent(client, command) for command in COMMANDS]
     assert (new["inserted"], changed["changed"], changed["changes"], call["inserted"]) == (1, 1, 1, 1)
+    assert (old["inserted"], old["late"], old["history"]) == (1, 0, True)
     assert [each["deleted"] for each in gone] == [1, 1, 1]
