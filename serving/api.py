@@ -1,8 +1,7 @@
 """The HTTP API: the application put together from its routers, each in a module of its own.
 
 Lists come straight from the ranking; what computes (a single deal, reasons, forecasts, KPIs) is a plain function, which the
-server runs in its thread pool. Posted records go to a thread that scores. The others are coroutines and never
-wait.
+server runs in its thread pool. Posted records go to a thread that scores. The others are coroutines and never wait.
 """
 
 import asyncio

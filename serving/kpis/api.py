@@ -2,8 +2,7 @@
 
 They need no model, so they answer from the data before there is a champion; only predictions and P(goal) wait for one. They
 compute, so they are plain functions, which the server runs in its thread pool; each question is answered once for each state of
-the data. With `format=csv` the KPIs come as a table in
-which no cell is a formula to a spreadsheet.
+the data. With `format=csv` the KPIs come as a table in which no cell is a formula to a spreadsheet.
 """
 
 from collections.abc import Callable, Hashable, Sequence

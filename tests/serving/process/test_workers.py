@@ -1,5 +1,6 @@
 """Several real workers behind one socket: killed, promoted under load, stopped."""
 
+import http.client
 import os
 import signal
 import socket
@@ -42,7 +43,7 @@ def load(server: Running, seen: Seen) -> Iterator[None]:
         while not over.is_set():
             try:
                 answer = server.ask("/v1/deals?limit=1")
-            except OSError:
+            except (OSError, http.client.HTTPException):  # the second: half an answer
                 seen.append((0, "", 0.0))
                 continue
             found = answer.json()
