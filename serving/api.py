@@ -29,6 +29,7 @@ from serving.calls import api as calls_api
 from serving.database import Database
 from serving.forecast import api as forecast_api
 from serving.forecast.forecaster import Forecasts
+from serving.forecast.recorded import from_journal
 from serving.journal import api as journal_api
 from serving.journal import history_api, recorder
 from serving.journal.issued import Issued
@@ -127,7 +128,9 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     app.state.keys, app.state.people, app.state.attempts = ring, KeyHolders(ring), Attempts()
     app.state.cookies = Cookies(Sessions(app.state.database, app.state.people))
     app.state.recorder = recorder.Recorder(app.state.database, settings.journal_step, settings.journal_days)
-    app.state.forecasts, app.state.answers = Forecasts(settings.home, settings.threads, held.earlier.known_at), Answers()
+    issued = partial(from_journal, app.state.database)
+    app.state.forecasts = Forecasts(settings.home, settings.threads, held.earlier.known_at, issued)
+    app.state.answers = Answers()
     for router in ROUTERS:
         app.include_router(guarded(router))
     pages.install(app)

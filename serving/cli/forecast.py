@@ -203,7 +203,7 @@ def _forecaster(here: "Opened", as_of: "pd.Timestamp", learnt: "pd.Timestamp | N
         others = {target: cache.load(target, version) for target, version in cache.versions().items() if target != "deals"}
         bundles = {"deals": fitted, **others}
     dataset = here.known_at(here.dataset, as_of)
-    return Forecaster(dataset, bundles, as_of, here.settings.home, here.settings.threads, here.known_at)
+    return Forecaster(dataset, bundles, as_of, here.settings.home, here.settings.threads, here.known_at, here.record)
 
 
 def _write(answer: "BaseModel", written: Format, table: Any, frame: Any) -> None:

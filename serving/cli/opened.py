@@ -8,7 +8,10 @@ import pandas as pd
 
 from features import clock
 from features.dataset import Dataset
+from features.snapshot import Snapshot
 from features.store import Store
+from serving.database import Database
+from serving.forecast.recorded import Recorded, from_journal
 from serving.registry.champions import Champions
 from serving.settings import Settings, read
 from training.bundle import Bundle
@@ -33,6 +36,11 @@ class Opened:
     def as_of(self, text: str | None) -> Dataset:
         """The data as of a date; that of now where none is given. Raises UsageError."""
         return self.known_at(self.dataset, self.instant(text)) if text else self.dataset
+
+    def record(self, snapshot: Snapshot) -> Recorded:
+        """The scores of a past date as the journal holds them. Raises UsageError where that is not all of them."""
+        with closing(Database.open(self.settings.store_url)) as database:
+            return from_journal(database, snapshot)
 
     def champions(self) -> dict[str, Bundle]:
         """The last good champions, from the cache. Raises NotReadyError where there is none for deals."""

@@ -1,5 +1,6 @@
 """What changed between two dates, as an answer."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from serving.forecast.sight import narrowed_bridge
 from training.alignment import aligned
 from training.bridge import STEPS, Bridge, Position, along, bridge, position, stretches
 from training.places import Places
+from training.rollup import Foretold
 
 MOST_STRETCHES: Final = 31
 """The path mode walks day by day over a month, and in longer steps over a longer time."""
@@ -22,11 +24,12 @@ CENT: Final = 100
 
 
 def change(forecaster: Forecaster, asked: BridgeQuery) -> BridgeAnswer:
-    """The change that a query asks for. Raises UsageError for a model trained after its first date, and dates the wrong way."""
+    """The change that a query asks for. Raises UsageError for dates the wrong way, and for one that neither the champion nor
+    the journal has scores of."""
     first, last = instant(forecaster, asked.from_), instant(forecaster, asked.to)
     if clock.days_between(clock.micros(first), clock.micros(last)) <= 0:
         raise UsageError(f"the first date, {first:%Y-%m-%d}, must lie before the second, {last:%Y-%m-%d}")
-    found = explained(forecaster, forecaster.window(asked.period, last), first, last, path=asked.mode == "path")
+    found, versions = _walked(forecaster, forecaster.window(asked.period, last), _moments(first, last, path=asked.mode == "path"))
     return BridgeAnswer.model_validate(
         {
             **stamp(forecaster, last),
@@ -36,25 +39,43 @@ def change(forecaster: Forecaster, asked: BridgeQuery) -> BridgeAnswer:
             "mode": asked.mode,
             "start": _money(found.start),
             "end": _money(found.end),
+            "by_record": versions,
             "lines": _lines(found, asked.by),
         }
     )
 
 
 def explained(forecaster: Forecaster, window: Window, first: pd.Timestamp, last: pd.Timestamp, *, path: bool = False) -> Bridge:
-    """The bridge from one moment to another; both are seen in the hierarchy of the later one, by one model."""
-    where = forecaster.known(last).places
+    """The bridge from one moment to another; both are seen in the hierarchy of the later one.
+
+    The champion scores both; a date before its own has the scores that were issued then, where the journal holds them.
+    """
+    return _walked(forecaster, window, _moments(first, last, path=path))[0]
+
+
+def _walked(forecaster: Forecaster, window: Window, moments: Sequence[pd.Timestamp]) -> tuple[Bridge, list[str]]:
+    """The bridge over some moments, and the versions of the models whose recorded scores it rests on."""
+    where = forecaster.known_or_recorded(moments[-1]).places
+    known = [forecaster.known_or_recorded(each) for each in moments]
+    versions = sorted({version for each in known for version in each.by_record})
+    positions = aligned([_position(each, window, where, bare=bool(versions)) for each in known])
+    found = along([bridge(before, after, window, where) for before, after in pairwise(positions)])
+    return found if forecaster.sight is None else narrowed_bridge(found, positions[0], forecaster.sight), versions
+
+
+def _moments(first: pd.Timestamp, last: pd.Timestamp, *, path: bool) -> list[pd.Timestamp]:
     days = float(clock.days_between(clock.micros(first), clock.micros(last)))
     step = max(1.0, float(-(-days // MOST_STRETCHES))) if path else days
-    moments = [first, *(end for _, end in stretches(first, last, step))]
-    positions = aligned([_position(forecaster.known(each), window, where) for each in moments])
-    found = along([bridge(before, after, window, where) for before, after in pairwise(positions)])
-    return found if forecaster.sight is None else narrowed_bridge(found, positions[0], forecaster.sight)
+    return [first, *(end for _, end in stretches(first, last, step))]
 
 
-def _position(known: Known, window: Window, where: Places) -> tuple[Position, "pd.Index[str]"]:
-    """The position of one moment, with the ids of its deals: between two moments some may have been deleted."""
-    return position(known.snapshot, known.foretold, window, where), known.snapshot.dataset.deal_rows
+def _position(known: Known, window: Window, where: Places, *, bare: bool) -> tuple[Position, "pd.Index[str]"]:
+    """The position of one moment, with the ids of its deals: between two moments some may have been deleted.
+
+    The journal says nothing of how amounts change until a deal is won, so beside it they stand as they are (`bare`).
+    """
+    foretold = Foretold.as_it_stands(known.foretold.curves) if bare else known.foretold
+    return position(known.snapshot, foretold, window, where), known.snapshot.dataset.deal_rows
 
 
 def _lines(found: Bridge, by: str) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from features.snapshot import Snapshot
 from serving.access.sight import Sight
 from serving.forecast import backtests
 from serving.forecast.backtests import Kept
+from serving.forecast.recorded import ByRecord
 from serving.forecast.sight import narrowed
 from serving.served.newest import Newest
 from serving.served.state import Loaded, Served
@@ -45,12 +46,16 @@ KnownAt: TypeAlias = Callable[[Dataset, pd.Timestamp], Dataset]
 
 @dataclass(frozen=True)
 class Known:
-    """What was known at one moment, whatever the period."""
+    """What was known at one moment, whatever the period.
+
+    by_record  versions of the models whose recorded scores these are; none where the champion scored
+    """
 
     snapshot: Snapshot
     places: Places
     births: Births
     foretold: Foretold
+    by_record: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Forecaster:
     as_of    the moment that is meant where none is named
     home     below which backtests are kept
     earlier  the data of past dates, with what was deleted since; that of now where none is given
+    record   the scores of past dates as they were issued; None where no journal is at hand
     """
 
     def __init__(
@@ -85,9 +91,11 @@ class Forecaster:
         home: Path,
         threads: int = 2,
         earlier: KnownAt | None = None,
+        record: ByRecord | None = None,
     ) -> None:
         self.dataset, self.bundles, self.as_of, self.home, self.threads = dataset, bundles, as_of, home, threads
         self.earlier: KnownAt = earlier or (lambda dataset, _: dataset)
+        self.record = record
         self._moments, self._made, self._others = Newest(KEPT_MOMENTS), Newest(KEPT_FORECASTS), Newest(KEPT_FORECASTS)
         self.sight: Sight | None = None
 
@@ -120,6 +128,26 @@ class Forecaster:
         found: Known = self._moments.get(at, lambda: self._known(at))
         return found
 
+    def known_or_recorded(self, as_of: pd.Timestamp) -> Known:
+        """What was known at a moment; before the champion's own with the scores that were issued then. Raises UsageError."""
+        if self.record is None or not is_later(self.bundles["deals"], as_of):
+            return self.known(as_of)
+        record = self.record
+        found: Known = self._moments.get(("recorded", as_of), lambda: self._recorded(as_of, record))
+        return found
+
+    def _recorded(self, at: pd.Timestamp, record: ByRecord) -> Known:
+        snapshot = self._snapshot(at)
+        try:
+            issued = record(snapshot)
+        except UsageError as error:
+            raise UsageError(f"{hindsight(self.bundles['deals'], at)}. Nor can recorded scores stand in: {error}") from None
+        where = places(snapshot)
+        return Known(snapshot, where, fit_births(snapshot, where.of_deal), Foretold.as_it_stands(issued.curves), issued.versions)
+
+    def _snapshot(self, at: pd.Timestamp) -> Snapshot:
+        return Snapshot(self.dataset if at == self.as_of else self.earlier(self.dataset, at), at)
+
     def made(self, window: Window, as_of: pd.Timestamp | None = None) -> Made:
         """The forecasts of a period, of what is seen. Raises UsageError for a moment before the model's own, and for a period too
         far ahead."""
@@ -136,7 +164,7 @@ class Forecaster:
     def _known(self, at: pd.Timestamp) -> Known:
         champion = self.bundles["deals"]
         refuse_hindsight(champion, at)
-        snapshot = Snapshot(self.dataset if at == self.as_of else self.earlier(self.dataset, at), at)
+        snapshot = self._snapshot(at)
         where = places(snapshot)
         foretold = foretell(snapshot, champion.models[DEALS.name], champion.amounts)
         return Known(snapshot, where, fit_births(snapshot, where.of_deal), foretold)
@@ -177,15 +205,17 @@ class Forecaster:
 class Forecasts:
     """The Forecaster of what is served; another one as soon as something else is."""
 
-    def __init__(self, home: Path, threads: int, earlier: KnownAt | None = None) -> None:
-        self.home, self.threads, self.earlier = home, threads, earlier
+    def __init__(self, home: Path, threads: int, earlier: KnownAt | None = None, record: ByRecord | None = None) -> None:
+        self.home, self.threads, self.earlier, self.record = home, threads, earlier, record
         self._held: tuple[Loaded, Forecaster] | None = None
 
     def of(self, served: Served) -> Forecaster:
         """That of one state of data, models and time."""
         held, whole = self._held, served.whole or served
         if held is None or held[0] is not whole:
-            forecaster = Forecaster(served.dataset, served.bundles, served.as_of, self.home, self.threads, self.earlier)
+            forecaster = Forecaster(
+                served.dataset, served.bundles, served.as_of, self.home, self.threads, self.earlier, self.record
+            )
             held = (whole, forecaster)
             self._held = held
         return held[1] if served.sight is None else held[1].seen_by(served.sight)
@@ -194,11 +224,16 @@ class Forecasts:
 def refuse_hindsight(champion: Bundle, as_of: pd.Timestamp) -> None:
     """Raises UsageError where a model knows days after the as_of."""
     if is_later(champion, as_of):
-        raise UsageError(
-            f"the champion for {champion.target} (version {champion.version}) was trained as of "
-            f"{champion.trained_as_of:%Y-%m-%d} and would look ahead as of {as_of:%Y-%m-%d}. On the command line --fit learns a "
-            "model of that day for the answer; or train with an earlier --as-of and promote that version, or ask for a later date"
-        )
+        raise UsageError(hindsight(champion, as_of))
+
+
+def hindsight(champion: Bundle, as_of: pd.Timestamp) -> str:
+    """Why a model cannot answer as of a moment before its own, and what to do instead."""
+    return (
+        f"the champion for {champion.target} (version {champion.version}) was trained as of "
+        f"{champion.trained_as_of:%Y-%m-%d} and would look ahead as of {as_of:%Y-%m-%d}. On the command line --fit learns a "
+        "model of that day for the answer; or train with an earlier --as-of and promote that version, or ask for a later date"
+    )
 
 
 def is_later(champion: Bundle, as_of: pd.Timestamp) -> bool:
