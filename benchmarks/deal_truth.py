@@ -5,7 +5,9 @@
 Protocol. A clean company of 20,000 deals in four years; trained as of half a year before the end of its data; asked that day and
 on the first of the five months after it, about all deals open then. Each seed is run with the monthly shocks that the generator
 makes by default, and without. Truth integrates future shocks out but knows the owners' skills, the generator's constants and the
-shocks of the past; no model can know those.
+shocks of the past; no model can know those. It is counted from simulated futures: with n of them its own log loss comes out up
+to 1 / 2n nats too low, and each model lies as much further above it. With 400 that was 1 % within 7 days and half a percent
+within 30; so there are 4,000 by default.
 
     log loss    expected over the true probabilities, of the model, above that of the truth itself
     error       mean distance between predicted and true probability over ten bins of equally many rows
@@ -46,7 +48,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[11])
     parser.add_argument("--deals", type=int, default=20_000)
     parser.add_argument("--months", type=int, default=48)
-    parser.add_argument("--draws", type=int, default=400)
+    parser.add_argument("--draws", type=int, default=4000)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 

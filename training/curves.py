@@ -147,7 +147,11 @@ def intensities(hazards: Floats) -> Floats:
 
 def faster(hazards: Floats, factors: Floats) -> Floats:
     """(rows, buckets, 1 + causes) hazards with the intensity of each cause times its factor, (rows, buckets or 1, causes)."""
-    intensity = intensities(hazards) * factors
+    return from_intensities(intensities(hazards) * factors)
+
+
+def from_intensities(intensity: Floats) -> Floats:
+    """The inverse of `intensities`; each must be above 0."""
     total = intensity.sum(axis=-1, keepdims=True)
     stay = np.exp(-total)
     return np.concatenate([stay, (1.0 - stay) * intensity / total], axis=-1)

@@ -13,7 +13,7 @@ What only tells the date teaches last year by heart. A count over 90 days is unk
 long; in a history of 101 days, that it is known means "the last days of December". So a signal that is unknown for everybody at
 more than half of the training dates is left out, so is one whose values differ mostly from date to date and not from row to row
 (a ratio to a median that drifts while the history fills); so are the phases of a quarter until two years of them were seen, and
-the season until three were.
+the season until three were. Where the start knows the calendar (`training.pace`), the buckets have neither.
 """
 
 from collections.abc import Mapping
@@ -129,10 +129,11 @@ class Encoding:
         return cls(tuple(data["numbers"]), categories, tuple(data["bucket"]), uses)
 
 
-def learn_encoding(signals: pd.DataFrame, as_of: Micros, calendar: FiscalCalendar) -> Encoding:
+def learn_encoding(signals: pd.DataFrame, as_of: Micros, calendar: FiscalCalendar, *, paced: bool = False) -> Encoding:
     """The signals that vary, and the texts in use. A column that is empty or constant teaches nothing and is left out.
 
-    `signals` is indexed by the units' ids, a unit standing once for each of its as_of dates.
+    `signals` is indexed by the units' ids, a unit standing once for each of its as_of dates. Where the start is `paced`
+    (`training.pace`) it knows quarter and season, and the buckets have no columns of them.
     """
     texts = {str(name): _in_use(signals[name]) for name in signals if not pd.api.types.is_numeric_dtype(signals[name])}
     against = _reasons_against(signals, as_of, texts)
@@ -140,7 +141,7 @@ def learn_encoding(signals: pd.DataFrame, as_of: Micros, calendar: FiscalCalenda
     return Encoding(
         tuple(name for name in learned if name not in texts),
         tuple((name, texts[name]) for name in learned if name in texts),
-        _of_buckets(as_of, calendar),
+        BUCKET_SIGNALS if paced else _of_buckets(as_of, calendar),
         tuple(SignalUse(name, NOT_LEARNED if name in against else LIVE, against.get(name, "")) for name in map(str, signals)),
     )
 

@@ -17,27 +17,31 @@ trees are grown again on everything known, and the correction is carried over.
 from dataclasses import dataclass, replace
 from typing import Final
 
+import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
 from features import clock
 from features.calendar import FiscalCalendar
 from features.clock import Floats
+from features.history import Rows
 from training.boosting import Parameters, Prepared, boost, boost_until
 from training.calibrate import Pairs, joined, learn_calibration
 from training.curves import intensities
 from training.encoding import learn_encoding, with_buckets
 from training.examples import Examples
 from training.hazard import BG_NBD, HazardModel, Spec
-from training.level import level_overshot
-from training.life_table import LifeTable, fit_life_table, fold_of, learn_cells
+from training.level import level_overshot, months_overshot
+from training.life_table import Cells, LifeTable, fit_life_table, fold_of, learn_cells
 from training.order_fitting import fit_from_bg_nbd
-from training.pace import Pace, fit_pace_of_rows
+from training.pace import Pace, fit_pace_of_rows, in_ordinary_days
 from training.person_periods import PersonPeriods, choose_edges, person_periods
 from training.relative_risk import learn_bins
 from training.splits import Slices
 
 N_FOLDS: Final = 5
+BACKFITS: Final = 3
+"""Times that the plain signals' factors and their means by bucket are learned, each given the other."""
 WEIGHED_PAIRS: Final = 20_000
 """Person-periods, evenly spaced, that tell how much the answers lean on the life table."""
 LEVEL_PAIRS: Final = 500_000
@@ -104,12 +108,11 @@ def weight_of_start(start: Floats, logits: Floats) -> float:
 def _unboosted(train: Examples, spec: Spec, calendar: FiscalCalendar, settings: Parameters) -> HazardModel:
     """Buckets, columns and the life table; no trees yet."""
     edges, n_watched = choose_edges(train.outcomes)
-    encoding = learn_encoding(train.signals, train.as_of, calendar)
+    encoding = learn_encoding(train.signals, train.as_of, calendar, paced=spec.paced)
     age = next((name for name in spec.ages if name in encoding.numbers), None)
     cells = learn_cells(train.signals, spec.kind_signal, age)
-    periods = person_periods(train.outcomes, edges, len(spec.causes) + 1)
     pace = _pace(spec, train, calendar)
-    table = fit_life_table(cells, train.signals, periods, edges, n_watched, _worth(pace, train, periods, edges))
+    table = _life_table(cells, train, edges, n_watched, pace)
     bare = HazardModel(spec, calendar, edges, table, pace, encoding, None, "not boosted", threads=settings.threads)
     if not spec.plain:
         return bare
@@ -117,16 +120,32 @@ def _unboosted(train: Examples, spec: Spec, calendar: FiscalCalendar, settings: 
 
 
 def _with_risk(model: HazardModel, rows: Examples) -> HazardModel:
-    """The plain signals' factors, relative to what the model's life table and pace expect of these rows."""
+    """The plain signals' factors, relative to what the model's life table and pace expect of these rows.
+
+    In a far bucket the slow ones are left, of whom no more is expected than stage and age say: so the factors are learned again
+    with the mean factor of each bucket taken out, a few times.
+    """
     if model.risk is None:
         return model
     periods, n_causes = _periods(model, rows), len(model.spec.causes)
     each = intensities(replace(model, risk=None).started(rows.signals, rows.as_of)[periods.row, periods.bucket])
     # Who ended was at risk for half of the bucket, on average.
     each = each * np.where(periods.ended > 0, 0.5, 1.0)[:, None]
-    expected = np.stack([np.bincount(periods.row, each[:, k], len(rows)) for k in range(n_causes)], axis=1).astype(np.float64)
     ended = np.stack([np.bincount(periods.row, periods.ended == 1 + k, len(rows)) for k in range(n_causes)], axis=1)
-    return replace(model, risk=model.risk.fitted(rows.signals, ended.astype(np.float64), expected))
+    risk = model.risk
+    usual = np.ones((len(model.edges) - 1, n_causes))
+    for _ in range(BACKFITS):
+        expected = _sums(each / usual[periods.bucket], periods.row, len(rows))
+        risk = risk.fitted(rows.signals, ended.astype(np.float64), expected)
+        with_factors = _sums(each * risk.factors(rows.signals)[periods.row], periods.bucket, len(usual))
+        without = _sums(each, periods.bucket, len(usual))
+        usual = np.divide(with_factors, without, out=np.ones_like(usual), where=without > 0)
+    return replace(model, risk=replace(risk, usual=usual))
+
+
+def _sums(values: Floats, group: Rows, n_groups: int) -> Floats:
+    """(groups, columns) sums of (pairs, columns)."""
+    return np.stack([np.bincount(group, column, n_groups) for column in values.T], axis=1).astype(np.float64)
 
 
 def _pace(spec: Spec, rows: Examples, calendar: FiscalCalendar) -> Pace:
@@ -134,9 +153,13 @@ def _pace(spec: Spec, rows: Examples, calendar: FiscalCalendar) -> Pace:
     return fit_pace_of_rows(rows, calendar, n_causes) if spec.paced else Pace.even(calendar, n_causes)
 
 
-def _worth(pace: Pace, rows: Examples, periods: PersonPeriods, edges: Floats) -> Floats:
-    """(pairs, causes) what the days of each pair are worth in ordinary ones."""
-    return pace.of_pairs(rows.as_of, edges, periods.row, periods.bucket)
+def _life_table(cells: Cells, rows: Examples, edges: Floats, n_watched: int, pace: Pace) -> LifeTable:
+    """Count these rows, each cause in days of its ordinary pace."""
+    watched, n_classes = edges[: n_watched + 1], len(pace.weights) + 1
+    if not pace.weights.any():
+        return fit_life_table(cells, rows.signals, person_periods(rows.outcomes, watched, n_classes), edges, n_watched)
+    own = [person_periods(outcomes, watched, n_classes) for outcomes in in_ordinary_days(rows, pace)]
+    return fit_life_table(cells, rows.signals, own, edges, n_watched)
 
 
 def _fold(start: HazardModel, taught: Examples, judged: Examples) -> Fold:
@@ -150,9 +173,7 @@ def _stopped(fold: Fold, settings: Parameters) -> HazardModel:
         return replace(plain, because="no events in the later or the earlier part of the history: nothing to judge boosting by")
     taught = _prepare(start, fold.taught, _out_of_fold(start, fold.taught))
     judged = _prepare(start, fold.judged, start.started(fold.judged.signals, fold.judged.as_of))
-    stopped = _levelled(
-        replace(start, booster=boost_until(start.encoding, taught, judged, settings), because=""), fold.taught, taught
-    )
+    stopped = _levelled(replace(start, booster=_boosted_until(fold, taught, judged, settings), because=""), fold.taught, taught)
     boosted = stopped.logits(judged.matrix, stopped.less_gained(judged.offset, judged.bucket))
     periods = _periods(start, fold.judged)
     alone = np.log(plain.started(fold.judged.signals, fold.judged.as_of)[periods.row, periods.bucket])
@@ -162,12 +183,18 @@ def _stopped(fold: Fold, settings: Parameters) -> HazardModel:
     return stopped
 
 
+def _boosted_until(fold: Fold, taught: Prepared, judged: Prepared, settings: Parameters) -> lgb.Booster:
+    months = [_of_months(fold.start, *part) for part in ((fold.taught, taught), (fold.judged, judged))]
+    return boost_until(fold.start.encoding, months[0], months[1], settings)
+
+
 def _grown(start: HazardModel, rows: Examples, settings: Parameters, rounds: int) -> HazardModel:
     """That many rounds on these rows."""
     if rounds == 0 or not _n_ends(start, rows):
         return start.unboosted()
     prepared = _prepare(start, rows, _out_of_fold(start, rows))
-    model = _levelled(replace(start, booster=boost(start.encoding, prepared, settings, rounds)), rows, prepared)
+    booster = boost(start.encoding, _of_months(start, rows, prepared), settings, rounds)
+    model = _levelled(replace(start, booster=booster), rows, prepared)
     some = prepared.some(WEIGHED_PAIRS)
     logits = model.logits(some.matrix, model.less_gained(some.offset, some.bucket))
     return replace(model, life_table_weight=weight_of_start(some.offset, logits))
@@ -176,10 +203,24 @@ def _grown(start: HazardModel, rows: Examples, settings: Parameters, rounds: int
 def _levelled(model: HazardModel, rows: Examples, prepared: Prepared) -> HazardModel:
     """The same trees, and in each bucket as many ends as the rows that taught them had."""
     some = prepared.some(LEVEL_PAIRS)
-    weight = rows.signals.index.nunique() / max(1, len(rows))
     logits = model.logits(some.matrix, some.offset)
-    over = level_overshot(logits, some.ended, some.bucket, model.life_table.n_watched, weight)
+    over = level_overshot(logits, some.ended, some.bucket, model.life_table.n_watched, _weight(rows))
     return replace(model, gained=tuple(tuple(each) for each in over.tolist()))
+
+
+def _of_months(model: HazardModel, rows: Examples, prepared: Prepared) -> Prepared:
+    """The same pairs with each month at its own level: what is learned from them is who ends, not when many did."""
+    if not model.spec.paced:
+        return prepared
+    periods, middles = _periods(model, rows), (model.edges[:-1] + model.edges[1:]) / 2
+    days = rows.as_of[periods.row] / clock.MICROS_PER_DAY + middles[periods.bucket]
+    over = months_overshot(prepared.offset, prepared.ended, days, _weight(rows))
+    return replace(prepared, offset=np.concatenate([prepared.offset[:, :1], prepared.offset[:, 1:] - over], axis=1))
+
+
+def _weight(rows: Examples) -> float:
+    """What a row counts for: a deal that stands at ten dates is not ten deals."""
+    return rows.signals.index.nunique() / max(1, len(rows))
 
 
 def _n_ends(model: HazardModel, rows: Examples) -> int:
@@ -191,16 +232,10 @@ def _periods(model: HazardModel, rows: Examples) -> PersonPeriods:
     return person_periods(rows.outcomes, watched, len(model.spec.causes) + 1)
 
 
-def _life_table(model: HazardModel, rows: Examples) -> LifeTable:
-    """The model's cells and buckets, counted anew."""
-    periods = _periods(model, rows)
-    worth = _worth(model.pace, rows, periods, model.edges)
-    return fit_life_table(model.life_table.cells, rows.signals, periods, model.edges, model.life_table.n_watched, worth)
-
-
 def _recounted(model: HazardModel, rows: Examples) -> HazardModel:
     """The same model with the life table of these rows, and their factors on it."""
-    return _with_risk(replace(model, life_table=_life_table(model, rows)), rows)
+    old = model.life_table
+    return _with_risk(replace(model, life_table=_life_table(old.cells, rows, model.edges, old.n_watched, model.pace)), rows)
 
 
 def _out_of_fold(model: HazardModel, rows: Examples) -> Floats:

@@ -3,9 +3,10 @@
 For each row and bucket still at risk it gives P(stay), P(cause 1), P(cause 2), … in that bucket; `training.curves` chains them.
 There is one way from signals to hazards, and scores and reasons both take it:
 
-    log(start x relative risk x pace of the calendar) + the trees' raw score - the level gained -> calibration -> hazards
+    log(start in the calendar's days x relative risk) + the trees' raw score - the level gained -> calibration -> hazards
 
-The start is the life table, or BG/NBD for clients who order; `training.relative_risk` and `training.pace` say what multiplies it.
+The start is the life table, or BG/NBD for clients who order; `training.pace` moves it to each row's days, and
+`training.relative_risk` says what multiplies it.
 LightGBM leaves all of it out of what it predicts, so it is added here.
 """
 
@@ -22,7 +23,7 @@ from features.clock import Floats, Micros
 from features.history import Rows
 from training.bg_nbd import PURCHASE_SIGNALS, BgNbdStart
 from training.calibrate import UNCALIBRATED, Calibration
-from training.curves import Curves, Passing, faster
+from training.curves import Curves, Passing
 from training.encoding import Encoding, with_buckets
 from training.life_table import LifeTable
 from training.pace import Pace, PacedTime
@@ -156,10 +157,8 @@ class HazardModel:
 
     def started(self, signals: pd.DataFrame, as_of: Micros) -> Floats:
         """Where boosting starts: hazards at the pace of each row's days, (rows, buckets, 1 + causes); reads `start_signals`."""
-        hazards = self.start.hazards(signals)
-        if self.risk is not None and self.risk.signals and len(signals):
-            hazards = faster(hazards, self.risk.factors(signals)[:, None])
-        return self.pace.paced(hazards, as_of, self.edges)
+        hazards = self.pace.paced(self.start.hazards(signals), as_of, self.edges)
+        return hazards if self.risk is None else self.risk.on(hazards, signals)
 
     def offset(self, signals: pd.DataFrame, as_of: Micros, n_buckets: int) -> Floats:
         """Log hazards where boosting starts, in the first buckets, (rows, buckets, 1 + causes), less what the trees gained."""

@@ -17,7 +17,11 @@ come out too high: on young synthetic companies wins within a week by a quarter,
 trees stand, each bucket and cause gets the level back at which as many end as did (`level_overshot`), as the baseline hazard of
 a Cox model is estimated last (Breslow 1974, Biometrics 30).
 
-The first two functions take logits of one cause against staying, the third those of all causes.
+Deals too are won and lost together, in good months and in bad ones (decision 18), and a signal that grows with the years takes
+the luck of the last months for its own. So while trees of deals learn, each month has a level of its own (`months_overshot`), and
+the later time that says when to stop has its own as well.
+
+The first two functions take logits of one cause against staying, the others those of all causes.
 """
 
 from typing import Any, Final
@@ -30,6 +34,7 @@ from features.clock import Floats
 from training.curves import softmax
 
 WEEK_DAYS: Final = 7.0
+MONTH_DAYS: Final = 365.25 / 12
 PRIOR_EVENTS: Final = 2.0
 """A week leans on the start's level with the weight of so much information (p (1 - p) summed over pairs)."""
 STEPS: Final = 20
@@ -87,6 +92,15 @@ def level_overshot(logits: Floats, ended: Codes, bucket: Codes, n_buckets: int, 
         if np.abs(step).max(initial=0.0) < CLOSE:
             break
     return over
+
+
+def months_overshot(logits: Floats, ended: Codes, days: Floats, weight: float) -> Floats:
+    """By how much the logits of each pair's month lie too high, (pairs, causes): without it as many end in each as ended.
+
+    `days` are those of the pairs' bucket middles on any calendar; the others are as in `level_overshot`.
+    """
+    month = ((days - days.min(initial=np.inf)) // MONTH_DAYS).astype(np.int64)
+    return np.asarray(level_overshot(logits, ended, month, int(month.max(initial=-1)) + 1, weight)[month])
 
 
 def _sums(values: npt.NDArray[Any], bucket: Codes, n_buckets: int) -> Floats:

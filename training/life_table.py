@@ -5,6 +5,7 @@ A life table counts, for each cell, who was at risk and who ended, and by which 
 weighs as much as its parent when it has seen `PRIOR_UNITS` different deals or clients.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -115,23 +116,17 @@ class LifeTable:
 
 
 def fit_life_table(
-    cells: Cells, signals: pd.DataFrame, periods: PersonPeriods, edges: Floats, n_watched: int, pace: Floats | None = None
+    cells: Cells, signals: pd.DataFrame, periods: PersonPeriods | Sequence[PersonPeriods], edges: Floats, n_watched: int
 ) -> LifeTable:
     """Count the person-periods of the rows, cell by cell, and shrink.
 
-    `pace` (pairs, causes) is what each pair's days are worth in ordinary ones (`training.pace`); the rates are then those of
-    ordinary days.
+    Where each cause has a time of its own (`training.pace`), `periods` are those of each cause: its rates are counted in its own.
     """
     kind, age = cells.of(signals)
-    n_kinds, n_ages = cells.shape
-    n_classes, n_buckets = periods.n_classes, len(edges) - 1
-    flat = np.ravel_multi_index(
-        (kind[periods.row], age[periods.row], periods.bucket, periods.ended), (n_kinds, n_ages, n_buckets, n_classes)
-    )
-    shape = (n_kinds, n_ages, n_buckets, n_classes)
-    counts = np.bincount(flat, minlength=n_kinds * n_ages * n_buckets * n_classes).astype(np.float64).reshape(shape)
-    if pace is not None:
-        counts = _at_ordinary_pace(counts, flat // n_classes, pace)
+    each = [periods] if isinstance(periods, PersonPeriods) else periods
+    n_buckets, n_classes = len(edges) - 1, each[0].n_classes
+    counted = [_counted(kind, age, own, (*cells.shape, n_buckets, n_classes)) for own in each]
+    counts = counted[0] if len(counted) == 1 else _joined(counted)
     prior = PRIOR_UNITS * max(1.0, len(signals) / max(1, signals.index.nunique()))
     overall = _shrink(counts.sum(axis=(0, 1)), np.full((n_buckets, n_classes), 1.0 / n_classes), JEFFREYS * n_classes)
     by_kind = _shrink(counts.sum(axis=1), overall, prior)
@@ -139,18 +134,21 @@ def fit_life_table(
     return LifeTable(cells, _extended(rates, counts, edges, n_watched, prior), n_watched)
 
 
-def _at_ordinary_pace(counts: Floats, cell: Rows, pace: Floats) -> Floats:
-    """The same cells, each with as many ends of each cause as ordinary days would have brought."""
-    at_risk = counts.sum(axis=-1)
-    adjusted = counts.copy()
-    for cause, factors in enumerate(pace.T, start=1):
-        worth = np.bincount(cell, factors, minlength=at_risk.size).reshape(at_risk.shape)
-        adjusted[..., cause] = counts[..., cause] * np.divide(at_risk, worth, out=np.ones_like(worth), where=worth > 0)
-    ended = adjusted[..., 1:].sum(axis=-1)
-    # Where slow days brought many ends, ordinary ones would have brought more than there were rows: all of them, then.
-    adjusted[..., 1:] *= np.minimum(1.0, at_risk / np.maximum(ended, 1e-12))[..., None]
-    adjusted[..., 0] = np.maximum(0.0, at_risk - adjusted[..., 1:].sum(axis=-1))
-    return adjusted
+def _counted(kind: Rows, age: Rows, periods: PersonPeriods, shape: tuple[int, ...]) -> Floats:
+    """(kinds, ages, buckets, classes) person-periods."""
+    cell = np.ravel_multi_index((kind[periods.row], age[periods.row], periods.bucket, periods.ended), shape)
+    return np.bincount(cell, minlength=int(np.prod(shape))).astype(np.float64).reshape(shape)
+
+
+def _joined(counted: Sequence[Floats]) -> Floats:
+    """One count of those at risk, the mean of all causes' own, with as many ends of each cause among them as in its own time."""
+    at_risk = np.stack([counts.sum(axis=-1) for counts in counted], axis=-1)
+    ended = np.stack([counts[..., cause] for cause, counts in enumerate(counted, start=1)], axis=-1)
+    mean = at_risk.mean(axis=-1, keepdims=True)
+    ended = mean * np.divide(ended, at_risk, out=np.zeros_like(ended), where=at_risk > 0)
+    # In their own times the causes may together end more than there were: all of them, then.
+    ended *= np.minimum(1.0, mean / np.maximum(ended.sum(axis=-1, keepdims=True), 1e-12))
+    return np.concatenate([np.maximum(0.0, mean - ended.sum(axis=-1, keepdims=True)), ended], axis=-1)
 
 
 def _shrink(counts: Floats, parent: Floats, weight: float) -> Floats:

@@ -1,20 +1,22 @@
 """How fast deals close on each day of the calendar, against an ordinary day: weekdays, and the rush of a period's end.
 
 Nobody signs on a Sunday, and half of a quarter is signed in its last two weeks. A hazard by days since as_of mixes such days: the
-bucket from day 21 to day 30 is a rush for one row and a lull for another. So the life table counts in *paced* days, of which a
-slow day has less than one and a fast day more, and each row's buckets get back the pace of the days that they cover. The boosting
-that follows starts where the calendar has been said already.
+bucket from day 21 to day 30 is a rush for one row and a lull for another. So the life table counts in *ordinary* days, of which a
+slow day is less than one and a fast day more, for each cause its own; and each row's buckets get what the table says of the
+ordinary days that they cover. A slow summer puts off what would have come later, instead of thinning it out: a deal that is two
+stages from being won loses more by it than one that waits for a signature. Boosting starts where the calendar has been said.
 
 For each cause the pace is a Poisson regression of the daily number of ends on weekday and week of the quarter, relative to what
 the open deals of that day would bring at the rate of the weeks around it: a trend, or a bad quarter, is no calendar. Weeks from
 the quarter's start and from its end have a level each, three of both; the middle is the ordinary. A ridge of a standard deviation
-of a half (one, for weekdays) keeps thin histories at 1.
+of a half (one, for weekdays) keeps thin histories at 1. The months of the year have a factor that all causes share
+(`training.season`), as far as the data tell it from the luck of single months.
 
 Inside a bucket too time passes at the pace of its days (`PacedTime`): of a bucket from Saturday to Tuesday nearly nothing is over
 on Sunday night, and a quarter that ends within a bucket has its rush before the end.
 
-Worked example: in the last two weeks of a quarter wins come at 1.9 times the ordinary pace. A row stands 20 days before the end;
-its bucket from day 7 to day 14 covers seven fast days and gets 1.9 times the hazard, that from day 0 to day 7 one, and gets 1.1.
+Worked example: in the last two weeks of a quarter wins come at 2 times the ordinary pace. A row stands 20 days before the end;
+its bucket from day 7 to day 14 begins after 8 ordinary days and ends after 22. It gets what the table has from day 8 to day 22.
 """
 
 from dataclasses import dataclass
@@ -28,12 +30,15 @@ from features import clock
 from features.calendar import FiscalCalendar
 from features.clock import Floats, Micros
 from features.history import Rows
-from training.curves import faster
+from training.curves import from_intensities, intensities
 from training.examples import Examples
+from training.labels import Outcomes
+from training.season import MONTHS, fit_season
 
 WEEKS: Final = 3
 """Weeks from either end of a quarter that have a pace of their own."""
-N_COLUMNS: Final = 7 + 2 * WEEKS
+N_CYCLES: Final = 7 + 2 * WEEKS
+N_COLUMNS: Final = N_CYCLES + MONTHS
 AROUND_DAYS: Final = 91
 PRIOR_SD: Final = np.repeat([1.0, 0.5], [7, 2 * WEEKS])
 """Of the logarithms: on weekends there may be next to nothing, and each weekday is seen often."""
@@ -44,10 +49,13 @@ MIN_DAYS: Final = 28
 MIN_QUARTER_DAYS: Final = 400
 """A shorter history has seen each end of a quarter too few times to tell a rush from one good month; weekdays it has seen."""
 
+MIN_SEASON_DAYS: Final = 550
+"""A shorter history has seen no more than half of the year twice."""
+
 
 @dataclass(frozen=True)
 class Pace:
-    """Pace of each cause: the logarithm of its factor is the sum of the weights of a day's weekday and week.
+    """Pace of each cause: the logarithm of its factor is the sum of the weights of a day's weekday, week and month.
 
     weights  (causes, N_COLUMNS)
     """
@@ -63,19 +71,6 @@ class Pace:
     def factors(self, days: Rows) -> Floats:
         """(days, causes) pace of each day, counted since 1970."""
         return np.asarray(np.exp(day_columns(days, self.calendar) @ self.weights.T))
-
-    def of_buckets(self, as_of: Micros, edges: Floats) -> Floats:
-        """(rows, buckets, causes) mean pace over each bucket of each row."""
-        return self.of_pairs(as_of, edges, np.arange(len(as_of))[:, None], np.arange(len(edges) - 1))
-
-    def of_pairs(self, as_of: Micros, edges: Floats, row: Rows, bucket: Rows) -> Floats:
-        """(pairs, causes) mean pace over the bucket of the row of each pair."""
-        moments, place = np.unique(as_of, return_inverse=True)
-        if not len(moments):
-            return np.ones((*np.broadcast_shapes(row.shape, bucket.shape), len(self.weights)))
-        time, each = PacedTime(self, moments, float(edges[-1])), np.arange(len(moments))
-        passed = time.of(np.repeat(each, len(edges)), np.tile(edges, len(moments))).reshape(len(moments), len(edges), -1)
-        return np.asarray((np.diff(passed, axis=1) / np.diff(edges)[:, None])[place[row], bucket])
 
     @cached_property
     def _memory(self) -> dict[tuple[int, int], Floats]:
@@ -96,10 +91,26 @@ class Pace:
         return found
 
     def paced(self, hazards: Floats, as_of: Micros, edges: Floats) -> Floats:
-        """(rows, buckets, 1 + causes) hazards of ordinary days as those of the days that each row's buckets cover."""
+        """(rows, buckets, 1 + causes) hazards in buckets of ordinary days as those in each row's buckets of the calendar."""
         if not self.weights.any() or not len(hazards):
             return hazards
-        return faster(hazards, self.of_buckets(as_of, edges))
+        passed = np.concatenate([np.zeros_like(hazards[:, :1, 1:]), np.cumsum(intensities(hazards), axis=1)], axis=1)
+        place, part = self._places(as_of, edges)
+        below, above = (np.take_along_axis(passed, place + step, axis=1) for step in (0, 1))
+        return from_intensities(np.diff(below + part * (above - below), axis=1))
+
+    def _places(self, as_of: Micros, edges: Floats) -> tuple[Rows, Floats]:
+        """(rows, edges, causes) in which bucket of ordinary days each edge lies, and at which fraction of it.
+
+        Past the last edge the last bucket goes on.
+        """
+        moments, which = np.unique(as_of, return_inverse=True)
+        time = PacedTime(self, moments, float(edges[-1]))
+        each = np.repeat(np.arange(len(moments)), len(edges))
+        ordinary = time.of(each, np.tile(edges, len(moments))).reshape(len(moments), len(edges), -1)
+        place = np.clip(np.searchsorted(edges, ordinary, side="right") - 1, 0, len(edges) - 2)
+        part = (ordinary - edges[place]) / np.diff(edges)[place]
+        return place[which], part[which]
 
     def to_json(self) -> list[list[float]]:
         return [[float(each) for each in row] for row in self.weights]
@@ -129,9 +140,17 @@ class PacedTime:
         from the moment's own day on; and until the moment."""
         local = [_local(int(moment), self.pace.calendar.timezone) for moment in self._moments[0]]
         gone = np.array([part for _, part in local])
-        n_days = int(np.ceil(self.longest)) + 2
-        table = np.stack([self.pace.by_day(day, n_days) for day, _ in local])
+        table = self._passed(np.array([day for day, _ in local]), int(np.ceil(self.longest)) + 2)
         return gone, table, _looked_up(table, np.arange(len(gone)), gone)
+
+    def _passed(self, days: Rows, n_days: int) -> Floats:
+        """(moments, n_days + 1, causes) ordinary days that have passed at the beginning of each day from each moment's day on."""
+        if len(days) == 1:
+            return self.pace.by_day(int(days[0]), n_days)[None]
+        first = int(days.min())
+        whole = self.pace.by_day(first, int(days.max()) - first + n_days)
+        place = (days - first)[:, None] + np.arange(n_days + 1)
+        return np.asarray(whole[place] - whole[place[:, :1]])
 
     @cached_property
     def _moments(self) -> tuple[Micros, Rows]:
@@ -145,6 +164,15 @@ def _looked_up(table: Floats, place: Rows, day: Floats) -> Floats:
     low = np.minimum(np.maximum(day.astype(np.int64), 0), table.shape[1] - 2)
     below, above = table[place, low], table[place, low + 1]
     return np.asarray(below + (day - low)[:, None] * (above - below))
+
+
+def in_ordinary_days(rows: Examples, pace: Pace) -> list[Outcomes]:
+    """For each cause the rows' outcomes with their days counted at its pace."""
+    seen = rows.outcomes
+    time, each = PacedTime(pace, rows.as_of, float(seen.follow_up.max(initial=0.0))), np.arange(len(rows))
+    until, follow_up = (time.of(each, days) for days in (np.minimum(seen.days, seen.follow_up), seen.follow_up))
+    days = np.where(np.isfinite(seen.days)[:, None], until, np.inf)
+    return [Outcomes(days[:, k], seen.cause, follow_up[:, k]) for k in range(len(pace.weights))]
 
 
 def fit_pace_of_rows(rows: Examples, calendar: FiscalCalendar, n_causes: int) -> Pace:
@@ -171,14 +199,17 @@ def fit_pace(begun: Micros, over: Micros, cause: Rows, as_of: int, calendar: Fis
         return Pace.even(calendar, n_causes)
     entered, left = (np.bincount(np.clip(days - start, 0, n_days), minlength=n_days + 1)[:n_days] for days in (first, last))
     at_risk = np.cumsum(entered) - (np.cumsum(left) - left)
-    columns = day_columns(start + np.arange(n_days), calendar)
+    days = start + np.arange(n_days)
+    columns = day_columns(days, calendar)[:, :N_CYCLES]
     if n_days < MIN_QUARTER_DAYS:
         columns[:, 7:] = 0.0
-    weights = [
-        _weights(np.bincount(last[cause == k] - start, minlength=n_days)[:n_days].astype(np.float64), at_risk, columns)
-        for k in range(1, n_causes + 1)
-    ]
-    return Pace(calendar, np.stack(weights))
+    ends = [np.bincount(last[cause == k] - start, minlength=n_days)[:n_days].astype(np.float64) for k in range(1, n_causes + 1)]
+    weights = np.stack([_weights(each, at_risk, columns) for each in ends])
+    season = np.zeros(MONTHS)
+    if n_days >= MIN_SEASON_DAYS:
+        rates = np.stack([each.sum() * np.exp(columns @ own) for each, own in zip(ends, weights, strict=True)])
+        season = fit_season(_months(days), np.sum(ends, axis=0), at_risk * rates.sum(axis=0))
+    return Pace(calendar, np.concatenate([weights, np.tile(season, (n_causes, 1))], axis=1))
 
 
 def _weights(ends: Floats, at_risk: Rows, columns: Floats) -> Floats:
@@ -201,14 +232,20 @@ def _weights(ends: Floats, at_risk: Rows, columns: Floats) -> Floats:
 
 
 def day_columns(days: Rows, calendar: FiscalCalendar) -> Floats:
-    """(days, N_COLUMNS) what the calendar says of each day: weekday, weeks from the quarter's start, weeks to its end."""
+    """(days, N_COLUMNS) what the calendar says of each day: weekday, weeks from the quarter's start, to its end, month."""
     columns = np.zeros((len(days), N_COLUMNS))
     columns[np.arange(len(days)), (days + 3) % 7] = 1.0
     gone, left = _in_quarter(days, calendar)
     for week in range(WEEKS):
         columns[:, 7 + week] = gone // 7 == week
         columns[:, 7 + WEEKS + week] = (left - 1) // 7 == week
+    columns[np.arange(len(days)), N_CYCLES + _months(days) % MONTHS] = 1.0
     return columns
+
+
+def _months(days: Rows) -> Rows:
+    """Months since January 1970."""
+    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
 
 
 def _in_quarter(days: Rows, calendar: FiscalCalendar) -> tuple[Rows, Rows]:

@@ -79,6 +79,13 @@ def test_phases_of_a_quarter_need_two_years_and_seasons_three(months: int, phase
     assert ("bucket_year_phase" in names) == season
 
 
+def test_a_paced_start_knows_quarter_and_season_already() -> None:
+    starts = pd.date_range("2023-01-01", periods=36, freq="MS", tz="UTC")
+    as_of = np.array([clock.micros(start.as_unit("us")) for start in starts])
+    names = learn_encoding(pd.DataFrame({"age": np.arange(36.0)}), as_of, FiscalCalendar(), paced=True).names
+    assert names[-len(BUCKET_SIGNALS) :] == list(BUCKET_SIGNALS)
+
+
 def test_the_calendar_belongs_to_the_bucket() -> None:
     # 27 March 2026 is a Friday: its first bucket holds one working day of three, the second the quarter's end.
     encoding = Encoding(("age",), (), (*BUCKET_SIGNALS, "bucket_days_to_period_end", "bucket_holds_period_end"))

@@ -16,6 +16,7 @@ from training.examples import Examples, examples
 from training.fitting import fit_hazard, weight_of_start
 from training.hazard import HazardModel
 from training.labels import Outcomes
+from training.person_periods import person_periods
 from training.run import fit
 from training.splits import Slices
 from training.targets import DEALS, LOST, WON
@@ -122,6 +123,24 @@ def test_hazards_match_what_happens_bucket_by_bucket() -> None:
         watched = rows.outcomes.eligible(horizon)
         assert abs(curves.by(horizon, WON)[watched].mean() - rows.outcomes.within(horizon, WON)[watched].mean()) < 0.01
         assert abs(curves.by(horizon, LOST)[watched].mean() - rows.outcomes.within(horizon, LOST)[watched].mean()) < 0.01
+
+
+def test_before_any_tree_each_bucket_has_its_level_though_large_deals_are_slow() -> None:
+    rng = np.random.default_rng(9)
+    n = 8000
+    large = rng.random(n) < 0.5
+    days = rng.exponential(np.where(large, 90.0, 15.0))
+    as_of = np.sort(rng.integers(0, 200, n)) * clock.MICROS_PER_DAY
+    follow_up = 260.0 - as_of / clock.MICROS_PER_DAY
+    seen = days < follow_up
+    signals = pd.DataFrame({"stage": "A", "amount": np.where(large, 90.0, 10.0)}, index=[f"D{i}" for i in range(n)])
+    rows = Examples(signals, as_of, Outcomes(np.where(seen, days, np.inf), seen.astype(np.int64), follow_up))
+    start = replace(fit_hazard(rows, SLICES, DEALS.spec, FiscalCalendar(), QUICK), booster=None, gained=())
+    periods = person_periods(rows.outcomes, start.edges, 3)
+    hazards = start.started(rows.signals, rows.as_of)[periods.row, periods.bucket, WON]
+    for bucket in range(np.searchsorted(start.edges, 90.0)):
+        here = periods.bucket == bucket
+        assert hazards[here].sum() == pytest.approx((periods.ended[here] == WON).sum(), rel=0.05)
 
 
 def test_the_same_seed_gives_the_same_model_to_the_letter() -> None:

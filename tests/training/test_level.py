@@ -1,10 +1,11 @@
 """Level and ranking apart."""
 
 import numpy as np
+import pytest
 from scipy.special import expit, logit
 
 from training.curves import softmax
-from training.level import level_gained, level_overshot, weekly_levels
+from training.level import level_gained, level_overshot, months_overshot, weekly_levels
 
 
 def test_each_week_ends_as_often_as_it_did() -> None:
@@ -49,6 +50,17 @@ def test_a_level_overshot_is_found_for_each_bucket_and_cause() -> None:
     p = softmax(logits - np.c_[np.zeros(40_000), over[bucket]])
     ended = (rng.random((40_000, 1)) > np.cumsum(p, axis=1)[:, :2]).sum(axis=1)
     np.testing.assert_allclose(level_overshot(logits, ended, bucket, 2, 1.0), over, atol=0.08)
+
+
+def test_each_month_has_the_level_at_which_as_many_ended() -> None:
+    rng = np.random.default_rng(5)
+    days = rng.uniform(19_000, 19_120, 30_000)
+    luck = np.where(days > 19_060, 0.6, 0.0)
+    logits = np.c_[np.zeros(30_000), rng.normal(-2.5, 0.5, 30_000)]
+    ended = (rng.random(30_000) < softmax(logits + np.c_[np.zeros(30_000), luck])[:, 1]).astype(np.int64)
+    over = months_overshot(logits, ended, days, 1.0)
+    early, late = over[days < 19_050, 0].mean(), over[days > 19_070, 0].mean()
+    assert late - early == pytest.approx(-0.6, abs=0.1)
 
 
 def test_a_bucket_without_an_end_does_not_fall_for_ever() -> None:

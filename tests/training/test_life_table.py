@@ -76,3 +76,15 @@ def test_folds_depend_on_the_unit_alone() -> None:
     folds = fold_of(ids, 5)
     assert (fold_of(ids[::-1], 5)[::-1] == folds).all()
     assert np.bincount(folds).min() > 140
+
+
+def test_each_cause_is_counted_in_its_own_time() -> None:
+    signals = pd.DataFrame({"stage": ["A"] * 4000, "age_days": np.arange(4000.0)}, index=[f"D{i}" for i in range(4000)])
+    ended = np.array([1] * 1000 + [2] * 400 + [0] * 2600)
+    first, second = (
+        person_periods(Outcomes(np.where(ended > 0, days, np.inf), ended, np.full(4000, 40.0)), EDGES, 3) for days in (5.0, 15.0)
+    )
+    hazards = fit_life_table(learn_cells(signals, "stage", None), signals, [first, second], EDGES, 3).hazards(signals)[0]
+    # Won in the first ten days of its own time: 1,000 of 4,000; lost in the second ten: 400 of the 4,000 at risk then.
+    np.testing.assert_allclose(hazards[:2, 1:], [[0.25, 0.0], [0.0, 0.1]], atol=0.003)
+    np.testing.assert_allclose(hazards.sum(axis=-1), 1.0)

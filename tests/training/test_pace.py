@@ -11,7 +11,17 @@ from features.history import Rows
 from training.curves import Curves
 from training.examples import Examples
 from training.labels import Outcomes
-from training.pace import MIN_QUARTER_DAYS, N_COLUMNS, WEEKS, Pace, PacedTime, fit_pace, fit_pace_of_rows
+from training.pace import (
+    MIN_QUARTER_DAYS,
+    N_COLUMNS,
+    N_CYCLES,
+    WEEKS,
+    Pace,
+    PacedTime,
+    fit_pace,
+    fit_pace_of_rows,
+    in_ordinary_days,
+)
 
 DAY = clock.MICROS_PER_DAY
 START = clock.micros(pd.Timestamp("2024-01-01", tz="UTC"))
@@ -19,13 +29,16 @@ CALENDAR = FiscalCalendar()
 EDGES = np.array([0.0, 7.0, 30.0, 90.0])
 
 
-def spans(n_days: int, rush: float, weekend: float, n: int = 6000, seed: int = 1) -> tuple[Micros, Micros, Rows]:
+def spans(
+    n_days: int, rush: float, weekend: float, n: int = 6000, seed: int = 1, summer: float = 1.0
+) -> tuple[Micros, Micros, Rows]:
     """Deals that begin evenly and end with 1 % on an ordinary day, times the pace of the day; the data ends unfinished ones."""
     rng = np.random.default_rng(seed)
     days = START // DAY + np.arange(n_days + 1)
     dates = pd.DatetimeIndex(days.astype("datetime64[D]"))
     last_fortnight = (dates + pd.offsets.QuarterBegin(startingMonth=1) - dates).days <= 14
     pace = np.where(dates.day_of_week >= 5, weekend, 1.0) * np.where(last_fortnight, rush, 1.0)
+    pace = pace * np.where(dates.month.isin([7, 8]), summer, 1.0)
     passed = np.concatenate([[0.0], np.cumsum(pace)])
     begun = rng.uniform(0, n_days, n)
     until = np.interp(begun, np.arange(n_days + 2), passed) + rng.exponential(100.0, n)
@@ -93,14 +106,48 @@ def test_paced_hazards_are_probabilities_and_more_pace_is_more_of_each_cause(day
     np.testing.assert_allclose(paced.sum(axis=-1), 1.0)
     assert (paced > 0).all()
     faster = Pace(CALENDAR, pace.weights + 0.5).paced(hazards, as_of, EDGES)
-    assert (faster[..., 0] < paced[..., 0]).all()
+    assert (np.cumprod(faster[..., 0], axis=1) < np.cumprod(paced[..., 0], axis=1)).all()
 
 
-def test_the_pace_of_adjoining_buckets_is_that_of_the_whole() -> None:
+def test_a_slow_week_puts_off_all_that_would_have_come_later() -> None:
+    weights = np.zeros((2, N_COLUMNS))
+    weights[:, 7] = np.log(0.5)  # the first week of a quarter
+    hazards = np.array([[[0.9, 0.06, 0.04], [0.5, 0.3, 0.2], [0.8, 0.1, 0.1]]])
+    paced = Pace(CALENDAR, weights).paced(hazards, np.array([START]), EDGES)
+    passed = -np.log(np.cumprod(hazards[0, :, 0]))
+    for day, ordinary in ((7.0, 3.5), (30.0, 26.5)):
+        still = np.exp(-np.interp(ordinary, EDGES, np.r_[0.0, passed]))
+        assert np.prod(paced[0, : int(np.searchsorted(EDGES, day)), 0]) == pytest.approx(still)
+
+
+def test_outcomes_in_ordinary_days_hold_what_the_pace_says() -> None:
+    weights = np.random.default_rng(6).normal(0, 0.5, (2, N_COLUMNS))
+    pace = Pace(CALENDAR, weights)
+    outcomes = Outcomes(np.array([4.0, np.inf]), np.array([2, 0]), np.array([20.0, 9.0]))
+    rows = Examples(pd.DataFrame(index=["a", "b"]), np.array([START, START + DAY]), outcomes)
+    daily = pace.factors(START // DAY + np.arange(30))
+    for cause, own in enumerate(in_ordinary_days(rows, pace)):
+        assert own.days == pytest.approx([daily[:4, cause].sum(), np.inf])
+        assert own.follow_up == pytest.approx([daily[:20, cause].sum(), daily[1:10, cause].sum()])
+
+
+def test_a_slow_summer_is_found_that_came_each_year() -> None:
+    begun, over, cause = spans(1500, 1.0, 1.0, n=12000, summer=0.5)
+    factors = np.exp(fit_pace(begun, over, cause, START + 1500 * DAY, CALENDAR, 1).weights[0, N_CYCLES:])
+    others = np.delete(factors, [6, 7])
+    assert factors[[6, 7]] / others.mean() == pytest.approx(0.5, rel=0.2)
+    assert others / others.mean() == pytest.approx(1.0, abs=0.15)
+
+
+def test_hazards_of_adjoining_buckets_are_those_of_the_whole() -> None:
     pace = Pace(CALENDAR, np.random.default_rng(3).normal(0, 0.5, (2, N_COLUMNS)))
     as_of = np.array([START + 61 * DAY + DAY // 3, START + 5 * DAY])
-    fine, coarse = pace.of_buckets(as_of, EDGES), pace.of_buckets(as_of, EDGES[[0, 3]])
-    np.testing.assert_allclose((fine * np.diff(EDGES)[:, None]).sum(axis=1), coarse[:, 0] * 90.0)
+    even = np.exp(-np.diff(EDGES) / 100.0)[:, None]
+    hazards = np.tile(np.concatenate([even, (1 - even) * 0.4, (1 - even) * 0.6], axis=1), (2, 1, 1))
+    stay = np.exp(-0.9)
+    whole = np.tile([stay, (1 - stay) * 0.4, (1 - stay) * 0.6], (2, 1, 1))
+    fine, coarse = pace.paced(hazards, as_of, EDGES), pace.paced(whole, as_of, EDGES[[0, 3]])
+    np.testing.assert_allclose(np.prod(fine[..., 0], axis=1), coarse[:, 0, 0])
 
 
 def test_an_even_pace_changes_nothing_to_the_bit() -> None:

@@ -1,6 +1,7 @@
 """Factors of plain signals on the hazards."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -73,3 +74,13 @@ def test_factors_survive_json() -> None:
     risk = learned(signals, np.where(signals["amount"].to_numpy() > 50, 1.4, 0.6))
     again = RelativeRisk.from_json(json.loads(json.dumps(risk.to_json())))
     np.testing.assert_array_equal(again.factors(signals), risk.factors(signals))
+    again = RelativeRisk.from_json(json.loads(json.dumps(replace(risk, usual=np.array([[1.5], [0.5]])).to_json())))
+    assert again.usual.tolist() == [[1.5], [0.5]]
+
+
+def test_factors_count_relative_to_those_who_are_left_in_a_bucket() -> None:
+    signals = rows(2000)
+    risk = replace(learned(signals, np.where(signals["amount"].to_numpy() > 50, 1.4, 0.6)), usual=np.array([[1.0], [0.8]]))
+    hazards = np.tile([0.9, 0.1], (len(signals), 2, 1))
+    found = -np.log(risk.on(hazards, signals)[..., 0]) / -np.log(0.9)
+    np.testing.assert_allclose(found, risk.factors(signals) / [1.0, 0.8])
