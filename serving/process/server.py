@@ -33,8 +33,8 @@ from serving.settings import Settings
 
 GRACE_SECONDS: Final = 20
 SWITCH_SECONDS: Final = 0.0005
-"""How long the thread that scores may keep the interpreter while the loop waits for it. Python's own 5 ms, for each turn of the loop,
-are longer than a small pass: a posted deal at 100 a second took 40 ms at the median in place of 57 to 85 (decision 20)."""
+"""How long a thread that scores may keep the interpreter while the event loop waits for it: Python's own 5 ms, for each turn of
+the loop, are more than a small pass takes (decision 20)."""
 
 log = logging.getLogger("dealcast")
 
