@@ -99,10 +99,12 @@ class Draws:
 def draw(deals: OpenDeals, births: Births, shock: Shock, n_cells: int, *, n_draws: int, seed: int, threads: int = 2) -> Draws:
     """Simulate the period `n_draws` times; the same arguments give the same draws for any number of threads."""
     luck = _Luck.of(shock, n_draws, int(deals.team.max(initial=0)) + 1, np.random.default_rng([seed, 0]))
-    blocks = list(_blocks(len(deals), n_draws))
+    blocks, limits = list(_blocks(len(deals), n_draws)), _Limits.of(deals)
     total = np.zeros((n_draws, n_cells))
     with ThreadPoolExecutor(threads) as pool:
-        n_won = np.concatenate(list(pool.map(lambda each: _open_block(deals, luck, total, seed, *each), enumerate(blocks))))
+        n_won = np.concatenate(
+            list(pool.map(lambda each: _open_block(deals, limits, luck, total, seed, *each), enumerate(blocks)))
+        )
     opened = total.sum(axis=1)
     _add_births(births, luck, total, np.random.default_rng([seed, NEW_PART]))
     return Draws(total, opened, total.sum(axis=1) - opened, n_won)
@@ -124,16 +126,32 @@ class _Luck:
         return cls(company, teams, 1.0 - rho - tau)
 
 
+@dataclass(frozen=True)
+class _Limits:
+    """(deals,) what each deal's luck must stay below to be won before the period ends, and before it opens (None: it is open).
+
+    Found once for all blocks: of 100,000 deals a block has four draws, and the probit would take longer than these.
+    """
+
+    by_end: Singles
+    by_start: Singles | None
+
+    @classmethod
+    def of(cls, deals: OpenDeals) -> "_Limits":
+        ahead = probit(deals.by_start).astype(np.float32) if deals.by_start.any() else None
+        return cls(probit(deals.by_end).astype(np.float32), ahead)
+
+
 def _blocks(n_deals: int, n_draws: int) -> Iterator[slice]:
     size = int(np.clip(BLOCK_NUMBERS // max(n_deals, 1), 1, MAX_BLOCK))
     return (slice(start, min(start + size, n_draws)) for start in range(0, n_draws, size))
 
 
-def _open_block(deals: OpenDeals, luck: _Luck, total: Floats, seed: int, number: int, block: slice) -> Floats:
+def _open_block(deals: OpenDeals, limits: _Limits, luck: _Luck, total: Floats, seed: int, number: int, block: slice) -> Floats:
     """Add the won deals of a block of draws to `total`, and count them."""
     rng = np.random.default_rng([seed, OPEN_PART, number])
     n_draws, n_cells = block.stop - block.start, total.shape[1]
-    won = np.flatnonzero(_won(deals, luck, block, rng))
+    won = np.flatnonzero(_won(deals, limits, luck, block, rng))
     draw_of, deal = np.divmod(won, len(deals)) if len(deals) else (won, won)
     level = _levels(seed, block.start + draw_of, deal, len(deals))
     cents = np.rint(deals.amount[deal] * _ratio(deals.ratios, deal, level) * CENTS)
@@ -142,21 +160,20 @@ def _open_block(deals: OpenDeals, luck: _Luck, total: Floats, seed: int, number:
     return np.bincount(draw_of, minlength=n_draws).astype(np.float64)
 
 
-def _won(deals: OpenDeals, luck: _Luck, block: slice, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+def _won(deals: OpenDeals, limits: _Limits, luck: _Luck, block: slice, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
     """(draws, deals) whether each deal is won inside the period."""
     own: Singles = rng.standard_normal((block.stop - block.start, len(deals)), dtype=np.float32)
     shared = luck.company[block, None] + luck.teams[block]
     spread = np.sqrt(luck.own[block])[:, None]
-    won = own < _thresholds(deals.by_end, shared, spread, deals.team)
-    if deals.by_start.any():
-        won &= own >= _thresholds(deals.by_start, shared, spread, deals.team)
+    won = own < _thresholds(limits.by_end, shared, spread, deals.team)
+    if limits.by_start is not None:
+        won &= own >= _thresholds(limits.by_start, shared, spread, deals.team)
     return np.asarray(won)
 
 
-def _thresholds(p: Floats, shared: Floats, spread: Floats, team: Rows) -> Singles:
+def _thresholds(limits: Singles, shared: Floats, spread: Floats, team: Rows) -> Singles:
     """What each deal's own luck must stay below to be won by then, given the shared luck of each draw."""
-    limits = probit(p).astype(np.float32) * (1.0 / spread).astype(np.float32)
-    return np.asarray(limits - (shared / spread).astype(np.float32)[:, team])
+    return np.asarray(limits * (1.0 / spread).astype(np.float32) - (shared / spread).astype(np.float32)[:, team])
 
 
 def _levels(seed: int, draw_of: Rows, deal: Rows, n_deals: int) -> Floats:
