@@ -70,7 +70,8 @@ class Pace:
 
     def factors(self, days: Rows) -> Floats:
         """(days, causes) pace of each day, counted since 1970."""
-        return np.asarray(np.exp(day_columns(days, self.calendar) @ self.weights.T))
+        # Column by column and no product of matrices, whose last digits depend on how many days are asked for.
+        return np.asarray(np.exp((day_columns(days, self.calendar)[:, :, None] * self.weights.T).sum(axis=1)))
 
     @cached_property
     def _memory(self) -> dict[tuple[int, int], Floats]:
@@ -148,9 +149,10 @@ class PacedTime:
         if len(days) == 1:
             return self.pace.by_day(int(days[0]), n_days)[None]
         first = int(days.min())
-        whole = self.pace.by_day(first, int(days.max()) - first + n_days)
-        place = (days - first)[:, None] + np.arange(n_days + 1)
-        return np.asarray(whole[place] - whole[place[:, :1]])
+        daily = self.pace.factors(first + np.arange(int(days.max()) - first + n_days))
+        # Added up from each moment's own day on, as for a moment alone: differences of one long sum would have other last digits.
+        own = np.cumsum(daily[(days - first)[:, None] + np.arange(n_days)], axis=1)
+        return np.concatenate([np.zeros_like(own[:, :1]), own], axis=1)
 
     @cached_property
     def _moments(self) -> tuple[Micros, Rows]:

@@ -43,18 +43,14 @@ def from_journal(database: Database, snapshot: Snapshot) -> Recorded:
     """What was issued of the open deals before a moment. Raises UsageError where that is not all of them."""
     ids = snapshot.dataset.deal_rows[snapshot.open_deals]
     rows = _last_rows(database, snapshot.at)
-    lacking = [str(each) for each in ids if each not in rows]
+    lacking = sum(each not in rows for each in ids)
     if lacking or not len(ids):
+        # No ids: whoever asks may not see these deals.
         raise UsageError(
-            f"the journal holds no score of {len(lacking):,} of the {len(ids):,} deals that were open as of "
-            f"{snapshot.as_of:%Y-%m-%d}{_such_as(lacking)}"
+            f"the journal holds no score of {lacking:,} of the {len(ids):,} deals that were open as of {snapshot.as_of:%Y-%m-%d}"
         )
     found = [rows[each] for each in ids]
     return Recorded(_curves(found, snapshot.at), tuple(sorted({str(each["model_version"]) for each in found})))
-
-
-def _such_as(lacking: Sequence[str]) -> str:
-    return f", such as {', '.join(lacking[:3])}" if lacking else ""
 
 
 def _last_rows(database: Database, at: int) -> dict[str, Mapping[str, Any]]:

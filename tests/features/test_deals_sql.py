@@ -34,4 +34,4 @@ def test_sql_finds_the_same_values(source: Workload, months: int) -> None:
     numbers = ours.select_dtypes("float64").columns
     np.testing.assert_allclose(theirs[numbers].to_numpy(dtype=np.float64), ours[numbers], rtol=1e-9, atol=1e-9)
     for name in set(ours) - set(numbers):
-        pd.testing.assert_series_equal(theirs[name].astype("str"), ours[name], check_dtype=False)
+        pd.testing.assert_series_equal(theirs[name].astype("str"), ours[name].astype("str"))
