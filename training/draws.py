@@ -191,10 +191,13 @@ def _levels(seed: int, draw_of: Rows, deal: Rows, n_deals: int) -> Floats:
 
 def _ratio(ratios: Floats, deal: Rows, level: Floats) -> Floats:
     """The ratio of each won deal at a random level of its quantiles, linear in between."""
-    place = level * (ratios.shape[1] - 1)
-    low = np.minimum(place.astype(np.int64), ratios.shape[1] - 2)
-    start = ratios[deal, low]
-    return np.asarray(start + (place - low) * (ratios[deal, low + 1] - start))
+    n_levels = ratios.shape[1]
+    place = level * (n_levels - 1)
+    low = np.minimum(place.astype(np.int64), n_levels - 2)
+    # Counted through all entries: two indices at a time take three times as long.
+    flat, at = ratios.ravel(), deal * n_levels + low
+    start = flat.take(at)
+    return np.asarray(start + (place - low) * (flat.take(at + 1) - start))
 
 
 def _add_births(births: Births, luck: _Luck, total: Floats, rng: np.random.Generator) -> None:
