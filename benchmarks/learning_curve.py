@@ -30,7 +30,7 @@ from training.hazard import HazardModel
 from training.life_table import Cells, fit_life_table
 from training.person_periods import person_periods
 from training.run import fit
-from training.splits import plan
+from training.splits import MIN_SPAN_DAYS, plan
 from training.targets import WON
 
 CLOSED: Final = (0, 10, 30, 100, 300, 1000)
@@ -76,10 +76,12 @@ def _measured(seed: int, closed: int, threads: int) -> Measured:
 
 
 def _after(dataset: Dataset, closed: int) -> pd.Timestamp:
-    """The midnight after that many deals had closed; for none, the midnight before the first did."""
+    """The midnight after that many deals had closed. For none the midnight before the first did, with the history that a training
+    needs: a company whose first deal closes on its second day has one by then."""
     times = dataset.deals["closed_at"].dropna().sort_values()
     if closed == 0:
-        return pd.Timestamp(times.iloc[0]).floor("D")
+        first = pd.Timestamp(dataset.deals["created_at"].min())
+        return max(pd.Timestamp(times.iloc[0]).floor("D"), (first + pd.Timedelta(days=MIN_SPAN_DAYS)).ceil("D"))
     return pd.Timestamp(times.iloc[closed - 1]).ceil("D")
 
 
