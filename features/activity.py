@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from features.clock import Mask, Micros
 from features.flat import Texts
@@ -14,7 +13,7 @@ from features.sheet import Sheet
 from features.tables import TABLES
 
 KINDS: Final = TABLES["activities"].column("kind").values
-_KINDS: Final = pd.Index(KINDS, dtype=object)
+_KINDS: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def activity_log(sheet: Sheet, deal: Rows, known: Micros) -> ActivityLog:
         done=sheet.times("done_at")[order],
         user=_numbers(*sheet.codes("user_id"))[order],
         contact=_numbers(*sheet.codes("contact_id"))[order],
-        kind=np.append(_KINDS.get_indexer(pd.Index(kinds, dtype=object)), -1).astype(np.int32)[kind][order],
+        kind=np.array([*(_KINDS.get(each, -1) for each in kinds), -1], dtype=np.int32)[kind][order],
         inbound=np.append(directions == "in", False)[direction][order],
         outbound=np.append(directions == "out", False)[direction][order],
         columns=frozenset(sheet.columns),

@@ -169,6 +169,9 @@ def earliest_later_in_group(group: npt.NDArray[np.int64], times: Micros) -> Micr
 
 def local_days(times: Micros, zone: str) -> npt.NDArray[np.int64]:
     """The calendar day that each time falls on in a zone, counted since 1970."""
+    begins = _midnights(zone)
+    if ((times >= begins[0]) & (times < begins[-1])).all():
+        return np.searchsorted(begins, times, side="right") - 1 + _FIRST_DAY.astype(np.int64)
     local = pd.DatetimeIndex(times.view("datetime64[us]"), tz="UTC").tz_convert(zone).tz_localize(None)
     return np.asarray(local.to_numpy().astype("datetime64[D]").astype(np.int64))
 

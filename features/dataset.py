@@ -21,9 +21,10 @@ from features.client_history import CLIENT_TABLES, ClientLogs, ContractLog, Orde
 from features.clock import Floats, Micros
 from features.completion import Told, completed
 from features.errors import DataError
-from features.flat import Texts
+from features.flat import Texts, factored
 from features.groups import starts_of
 from features.history import FieldHistory, Rows, Transitions
+from features.lookup import places
 from features.organisation import Organisation
 from features.sheet import Sheet
 from features.stages import states_of
@@ -135,7 +136,7 @@ class Dataset:
 
     def row_of(self, table: str, key: str, ids: Texts) -> Rows:
         """The row of each id in a table that is keyed by it, -1 where there is none."""
-        return np.asarray(self._index(table, key).get_indexer(pd.Index(ids, dtype=object)), dtype=np.int64)
+        return places(self._index(table, key), ids)
 
     def _index(self, table: str, key: str) -> "pd.Index[Any]":
         index: pd.Index[Any] = self.remembered(("index", table), lambda: pd.Index(self.arrays.get(table, key), dtype=object))
@@ -162,12 +163,11 @@ class Dataset:
         return self.arrays.rows_in(self._index("accounts", "account_id"), "deals", "account_id")
 
     @cached_property
-    def deal_currencies(self) -> tuple[Rows, "pd.Index[Any]"]:
-        """For each deal the place of its currency in the index beside; -1 where it has none."""
+    def deal_currencies(self) -> tuple[Rows, Texts]:
+        """For each deal the place of its currency among the names beside; -1 where it has none."""
         if not self.arrays.has("deals", "currency"):
-            return np.full(self.n_deals, -1, dtype=np.int64), pd.Index([], dtype=object)
-        codes, names = pd.factorize(self.arrays.get("deals", "currency"), sort=True)
-        return np.asarray(codes, dtype=np.int64), pd.Index(names, dtype=object)
+            return np.full(self.n_deals, -1, dtype=np.int64), np.empty(0, dtype=object)
+        return factored(self.arrays.get("deals", "currency"))
 
     @cached_property
     def rate_table(self) -> money.RateTable:

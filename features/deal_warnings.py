@@ -14,6 +14,7 @@ import pandas as pd
 
 from features.clock import Floats
 from features.history import Rows
+from features.lookup import places
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def named_bits(bits: int) -> list[str]:
 
 def raised(signals: pd.DataFrame) -> tuple[Rows, Rows, Floats]:
     """The same as arrays: the row of each warning in the signals, its place in `WARNINGS`, and its value."""
-    there = signals.columns.get_indexer(pd.Index(_READ, dtype=object))
+    there = places(signals.columns, _READ)
     numbers = signals.take(there[there >= 0], axis=1).to_numpy(dtype=np.float64)
     read = dict(zip((name for name, at in zip(_READ, there, strict=True) if at >= 0), numbers.T, strict=True))
     found = [_raised(read, each) for each in WARNINGS]

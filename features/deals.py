@@ -5,6 +5,7 @@ first record of its table the count is unknown, not 0. What belongs to other acc
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -94,8 +95,16 @@ def _matrix(groups: Iterable[Columns], signals: Sequence[Signal], index: "pd.Ind
     if missing:
         raise KeyError(f"no group gives {', '.join(sorted(missing))}")
     blocks = [
-        pd.DataFrame(block.T, index, own, copy=False, dtype=block.dtype)
+        pd.DataFrame(block.T, index, _named(tuple(own)), copy=False, dtype=block.dtype)
         for block, own in zip((numbers, texts), names, strict=True)
         if own
     ]
-    return pd.concat(blocks, axis=1)
+    matrix = pd.concat(blocks, axis=1)
+    matrix.columns = _named((*names[0], *names[1]))
+    return matrix
+
+
+@lru_cache(maxsize=32)
+def _named(names: tuple[str, ...]) -> "pd.Index[Any]":
+    """One index for all matrices of the same columns: it hashes its names once, and not again for each posted deal."""
+    return pd.Index(names)

@@ -24,6 +24,7 @@ from features.dataset import Dataset
 from features.flat import Flat, Texts, picked
 from features.grouped import Grouped
 from features.history import FieldHistory, Rows
+from features.lookup import places
 from features.sent import Sent
 from features.sheet import Sheet
 from features.splice import Cut, OfDeals, cut_out, nothing_of, spliced
@@ -89,7 +90,7 @@ class _Joined:
         sent = {name: self.sent.history(name) for name in self.dataset.tracked}
         ready: dict[Hashable, Any] = {("history", name): self._history(name, past) for name, past in sent.items()}
         ready |= {key: found for key in SHARED if (found := self.dataset.known_by(key)) is not None}
-        small = replace(self.dataset, tables=_Tables(self), openings=self.dataset.openings.iloc[:0], _cache=ready)
+        small = replace(self.dataset, tables=_Tables(self), openings=_no_openings(self.dataset), _cache=ready)
         # The same names as the properties of Dataset, which compute only what is not there yet.
         accounts = pd.Index(self.accounts, dtype=object)
         vars(small).update(arrays=_Arrays(self), client_ids=accounts, rate_table=self.dataset.rate_table)
@@ -107,13 +108,13 @@ class _Joined:
     @cached_property
     def clients(self) -> Cut:
         """These accounts among the company's; one that the company does not know is not among them."""
-        numbers = np.asarray(self.dataset.client_ids.get_indexer(pd.Index(self.accounts, dtype=object)), dtype=np.int64)
+        numbers = places(self.dataset.client_ids, self.accounts)
         return Cut(numbers[numbers >= 0], np.flatnonzero(numbers >= 0))
 
     @cached_property
     def replaced(self) -> Rows:
         """Stored deals that were sent anew."""
-        found = np.asarray(self.dataset.deal_rows.get_indexer(pd.Index(self.sent.ids, dtype=object)), dtype=np.int64)
+        found = places(self.dataset.deal_rows, self.sent.ids)
         return found[found >= 0]
 
     @cached_property
@@ -181,8 +182,8 @@ class _Joined:
         kept, sent_rows = self.numbers
         if self.activities is None:
             return spliced(stored, Cut(self.kept, kept), nothing_of(stored), sent_rows)
-        deal = small.deal_rows.get_indexer(pd.Index(self.activities.texts("deal_id"), dtype=object))
-        sent = activity_log(self.activities, np.asarray(deal, dtype=np.int64), self.activities.recorded())
+        deal = places(small.deal_rows, self.activities.texts("deal_id"))
+        sent = activity_log(self.activities, deal, self.activities.recorded())
         return spliced(stored, Cut(self.kept, kept), sent, np.append(np.arange(small.n_deals), -1))
 
 
@@ -211,8 +212,7 @@ class _Arrays:
         return self._recorded[table]
 
     def rows_in(self, ids: Index, table: str, name: str) -> Rows:
-        place = {each: row for row, each in enumerate(ids.to_numpy(dtype=object))}
-        return np.array([place.get(each, -1) for each in self.get(table, name)], dtype=np.int64)
+        return places(ids, self.get(table, name))
 
     def _joined_column(self, table: str, name: str) -> Flat:
         sent = self._joined.posted(table)
@@ -282,12 +282,17 @@ def rows_of_deals(dataset: Dataset, table: str, deals: Rows) -> Rows:
     return _of_deals(dataset, table).of_groups(deals)
 
 
+def _no_openings(dataset: Dataset) -> pd.DataFrame:
+    none: pd.DataFrame = dataset.remembered("no openings", lambda: dataset.openings.iloc[:0])
+    return none
+
+
 def _leads_of(dataset: Dataset, deal_ids: Texts) -> Rows:
     """The leads that name one of these deals, whether or not the deal is stored."""
     if not dataset.arrays.has("leads", "deal_id"):
         return np.empty(0, dtype=np.int64)
     names, leads = dataset.remembered("leads by deal", lambda: _by_name(dataset.arrays.get("leads", "deal_id")))
-    found: Rows = leads.of_groups(np.asarray(names.get_indexer(pd.Index(deal_ids, dtype=object)), dtype=np.int64))
+    found: Rows = leads.of_groups(places(names, deal_ids))
     return found
 
 

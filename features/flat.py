@@ -4,7 +4,7 @@ Texts are objects with None where there is none, numbers and flags float64 with 
 and calendar dates float64 microseconds of the organisation's midnight with NaN.
 """
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from features.clock import Floats
 
 Flat: TypeAlias = npt.NDArray[Any]
 Texts: TypeAlias = npt.NDArray[np.object_]
+
+FEW: Final = 256
+"""So many values are gone through one by one sooner than pandas has begun."""
 
 
 def flat(values: pd.Series, zone: str) -> Flat:
@@ -52,6 +55,10 @@ def texts(values: pd.Series) -> Texts:
 
 def factored(values: pd.Series | Texts) -> tuple[npt.NDArray[np.int64], Texts]:
     """A column of text as codes, -1 where it is empty, and the names that they stand for, in the order of their first rows."""
+    if isinstance(values, np.ndarray) and len(values) <= FEW:
+        place: dict[Any, int] = {}
+        few = [-1 if each is None else place.setdefault(each, len(place)) for each in values.tolist()]
+        return np.array(few, dtype=np.int64), np.array(list(place), dtype=object)
     codes, names = pd.factorize(values)
     return np.asarray(codes, dtype=np.int64), np.asarray(names, dtype=object)
 

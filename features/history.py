@@ -158,6 +158,9 @@ def field_history(openings: pd.DataFrame, changes: pd.DataFrame, *, textual: boo
 def sorted_history(opening: Floats, since: Micros, changes: Changed, labels: npt.NDArray[np.object_] | None) -> FieldHistory:
     """The opening value of each deal since its time, then its changes; values are numbers or places in `labels`."""
     begun = since != clock.UNKNOWN
+    if not len(changes.deal):
+        held = since[begun]
+        return FieldHistory(np.flatnonzero(begun), held, held, opening[begun], np.ones(len(held), dtype=bool), labels)
     rows = _in_order(changes, opening, labels)
     deal = np.concatenate([np.flatnonzero(begun), changes.deal[rows]])
     time = np.concatenate([since[begun], changes.time[rows]])

@@ -8,7 +8,9 @@ import pandas as pd
 
 from features import clock
 from features.clock import Floats, Micros
+from features.flat import Texts
 from features.history import FieldHistory, Rows, last_row, value_at
+from features.lookup import places
 from features.organisation import Organisation
 from features.recorded import recorded
 
@@ -43,10 +45,11 @@ class RateTable:
         last = last_row(self.code, clock.known(self.known, as_of), len(self.currencies))
         return np.append(self.rate, np.nan)[last]
 
-    def factors(self, currencies: "pd.Index[Any]", own: str, as_of: int) -> Floats:
+    def factors(self, currencies: Texts, own: str, as_of: int) -> Floats:
         """What to multiply amounts of each currency by: 1 for one's own and where none is told (None), NaN without a rate."""
-        found = np.append(self.at(as_of), np.nan)[self.currencies.get_indexer(currencies)]
-        return np.where(pd.isna(currencies) | (currencies == own), 1.0, found)
+        found = np.append(self.at(as_of), np.nan)[places(self.currencies, currencies)]
+        needless = [each is None or each == own for each in currencies]
+        return np.where(needless, 1.0, found)
 
 
 def rate_table(rates: pd.DataFrame | None, zone: str) -> RateTable:

@@ -19,6 +19,7 @@ from features.flat import Flat, Texts, flat, midnights, picked
 from features.history import Changed, FieldHistory, Rows, Transitions, first_row
 from features.openings import SET_BY_CLOSE
 from features.sheet import Sheet
+from features.stages import kinds_of
 from features.tables import NUMERIC, TEXTUAL, Kind
 
 ISO_DATE: Final = len("2026-03-01")
@@ -55,8 +56,7 @@ class Sent:
     def outcome(self) -> Texts:
         """The outcome as sent, else that of the stage."""
         told = self.deals.texts("outcome")
-        stages = self.dataset.tables["stages"]
-        kinds = dict(zip(stages["stage"], stages["kind"], strict=True))
+        kinds: Mapping[str, str] = self.dataset.remembered("kinds of stages", lambda: kinds_of(self.dataset.tables["stages"]))
         found = [outcome or kinds.get(stage) for outcome, stage in zip(told, self.column("stage"), strict=True)]
         return np.array([outcome if outcome in history.OUTCOMES else None for outcome in found], dtype=object)
 
@@ -169,11 +169,11 @@ class _Coder:
 
 def _first_changes(changes: Changed, labels: Texts | None, n_deals: int) -> Rows:
     """For each deal its first change, -1 where it has none. Of several in one instant, the one that none of the others led to."""
+    if not len(changes.deal):
+        return np.full(n_deals, -1, dtype=np.int64)
     rows = np.lexsort((changes.time, changes.deal))
     first = first_row(changes.deal[rows], np.ones(len(rows), dtype=bool), n_deals)
     found = np.where(first >= 0, np.append(rows, -1)[first], -1)
-    if not len(rows):
-        return found
     earliest = rows[changes.time[rows] == changes.time[found][changes.deal[rows]]]
     for deal in np.flatnonzero(np.bincount(changes.deal[earliest], minlength=n_deals) > 1):
         tied = history.as_written(earliest[changes.deal[earliest] == deal], changes, labels)

@@ -10,6 +10,11 @@ from features.tables import TABLES
 KINDS: Final = {"open": history.OPEN, "won": history.WON, "lost": history.LOST}
 
 
+def kinds_of(stages: pd.DataFrame) -> dict[str, str]:
+    """The kind of each stage: open, won or lost."""
+    return dict(zip(stages["stage"], stages["kind"], strict=True))
+
+
 def states_of(stages: pd.DataFrame) -> dict[str, int]:
     """The state in which each stage leaves a deal."""
     return dict(zip(stages["stage"], stages["kind"].map(KINDS), strict=True))
@@ -31,7 +36,7 @@ def infer_stages(deals: pd.DataFrame, changes: pd.DataFrame | None = None) -> pd
 
 def with_outcome(deals: pd.DataFrame, stages: pd.DataFrame, extracted_at: pd.Timestamp) -> pd.DataFrame:
     """Fill `outcome` from the stage's kind where the source gives none; a close without a moment is known since the export."""
-    kinds = deals["stage"].map(dict(zip(stages["stage"], stages["kind"], strict=True)))
+    kinds = deals["stage"].map(kinds_of(stages))
     closed = kinds.where(kinds.isin(list(history.OUTCOMES)))
     outcome = deals["outcome"].fillna(closed) if "outcome" in deals else closed
     missing = pd.Series(pd.NaT, index=deals.index, dtype="datetime64[us, UTC]")

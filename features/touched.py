@@ -8,15 +8,15 @@ what is said of another deal of A1 would not be the same beside it.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
 from features.dataset import Dataset
 from features.flat import picked
+from features.lookup import places
 
 
 def touched(dataset: Dataset, deal_ids: Sequence[str], account_ids: Sequence[str | None]) -> list[frozenset[str]]:
     """For each posted deal the accounts whose rows it reads or replaces."""
-    rows = dataset.deal_rows.get_indexer(pd.Index(deal_ids, dtype=object))
+    rows = places(dataset.deal_rows, deal_ids)
     stored = np.append(dataset.clients_of("deals"), -1)[rows]
     elsewhere: Mapping[int, frozenset[str]] = dataset.remembered("accounts elsewhere", lambda: _elsewhere(dataset))
     names = picked(dataset.client_ids.to_numpy(dtype=object), stored)

@@ -55,7 +55,7 @@ class Encoded:
 
 def encode(model: HazardModel, signals: pd.DataFrame) -> Encoded:
     """The rows of a matrix of signals. Raises UsageError where a signal that the model was trained with is absent."""
-    kind, _ = model.life_table.cells.of(signals)
+    kind = model.life_table.cells.kind_of(signals)
     start = signals.reindex(columns=list(model.start_signals)).reset_index(drop=True)
     return Encoded(model.encoding.rows(signals), kind, start)
 

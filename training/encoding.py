@@ -29,6 +29,7 @@ from features.calendar import FiscalCalendar, bucket_calendar
 from features.clock import Floats, Micros, instant
 from features.errors import UsageError
 from features.history import Rows
+from features.lookup import places
 from training.text_codes import TextCodes
 
 BUCKET_SIGNALS: Final = ("bucket_start", "bucket_days", "bucket_workdays")
@@ -79,7 +80,7 @@ class Encoding:
     bucket: tuple[str, ...] = (*BUCKET_SIGNALS, *PERIOD_SIGNALS)
     uses: tuple[SignalUse, ...] = ()
 
-    @property
+    @cached_property
     def signal_names(self) -> list[str]:
         """The columns that come from signals, without the bucket's."""
         return [*self.numbers, *(name for name, _ in self.categories)]
@@ -88,10 +89,6 @@ class Encoding:
     def _codes(self) -> list[TextCodes]:
         """The codes of each category's texts."""
         return [TextCodes(texts) for _, texts in self.categories]
-
-    @cached_property
-    def _wanted(self) -> "pd.Index[Any]":
-        return pd.Index(self.signal_names, dtype=object)
 
     @property
     def names(self) -> list[str]:
@@ -106,13 +103,13 @@ class Encoding:
 
         Raises UsageError where a signal that the model was trained with is absent.
         """
-        places = signals.columns.get_indexer(self._wanted)
-        if (places < 0).any():
-            absent = ", ".join(self._wanted[places < 0])
+        found = places(signals.columns, self.signal_names)
+        if (found < 0).any():
+            absent = ", ".join(name for name, place in zip(self.signal_names, found, strict=True) if place < 0)
             raise UsageError(f"the model was trained with signals that are not here: {absent}")
         # One look at the whole block of numbers: a column at a time takes longer than the model itself for a single deal.
-        numbers = signals.take(places[: len(self.numbers)], axis=1).to_numpy(dtype=np.float32)
-        texts = signals.take(places[len(self.numbers) :], axis=1).to_numpy(dtype=object)
+        numbers = signals.take(found[: len(self.numbers)], axis=1).to_numpy(dtype=np.float32)
+        texts = signals.take(found[len(self.numbers) :], axis=1).to_numpy(dtype=object)
         coded = [_coded(column, codes) for column, codes in zip(texts.T, self._codes, strict=True)]
         return np.column_stack([numbers, *coded])
 

@@ -59,15 +59,17 @@ class Cells:
 
     def of(self, signals: pd.DataFrame) -> tuple[Rows, Rows]:
         """The kind and the age bin of each row."""
-        n = len(signals)
-        kind = np.full(n, len(self.kinds), dtype=np.int64)
-        age_bin = np.full(n, len(self.age_cuts) + 1, dtype=np.int64)
-        if self.kind_signal in signals:
-            kind = np.minimum(self._codes.of(signals[self.kind_signal].to_numpy(dtype=object)), self._codes.other)
+        age_bin = np.full(len(signals), len(self.age_cuts) + 1, dtype=np.int64)
         if self.age_signal in signals:
             age = signals[self.age_signal].to_numpy(dtype=np.float64)
             age_bin = np.where(np.isnan(age), age_bin, np.searchsorted(self.age_cuts, age, side="right"))
-        return kind, age_bin
+        return self.kind_of(signals), age_bin
+
+    def kind_of(self, signals: pd.DataFrame) -> Rows:
+        """The kind of each row."""
+        if self.kind_signal not in signals:
+            return np.full(len(signals), len(self.kinds), dtype=np.int64)
+        return np.minimum(self._codes.of(signals[self.kind_signal].to_numpy(dtype=object)), self._codes.other)
 
 
 def learn_cells(signals: pd.DataFrame, kind_signal: str | None, age_signal: str | None) -> Cells:

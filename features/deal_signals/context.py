@@ -23,7 +23,7 @@ def context(asked: Asked, borrowed: Rates) -> Columns:
     code, currencies = asked.snapshot.dataset.deal_currencies
     return {
         **columns,
-        "currency": picked(currencies.to_numpy(dtype=object), code[asked.rows]),
+        "currency": picked(currencies, code[asked.rows]),
         "crm_probability": probability.now,
         "crm_probability_ratio": over(probability.now, probability.opening),
         **rates,

@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from serving.calls.store import Measure, Scope
 from serving.forecast.schemas import PERIOD
-from serving.posted.deals import Day, Posted, Text
+from serving.posted.deals import Day, Text
 from serving.posted.deals import Label as Name
 from serving.schemas import Flag, Label, Request
 
 
-class CallRequest(Posted):
+class CallRequest(Request):
     """What somebody expects of a deal, or of a node of the forecast."""
 
     model_config = ConfigDict(

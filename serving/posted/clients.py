@@ -25,12 +25,12 @@ from serving.posted.deals import (
     Instant,
     Label,
     Number,
-    Posted,
     PostedActivity,
     PostedChange,
     Text,
     one_or_many,
 )
+from serving.schemas import Request
 
 MOST_CLIENTS: Final = 1000
 _ORDER: Final = PydanticCustomError("wrong_order", "It ends before it begins")
@@ -40,7 +40,7 @@ _OUTCOME: Final = PydanticCustomError("no_close", "A deal with an outcome needs 
 Known = Annotated[Instant | None, Field(default=None, description="When the row was recorded, where that was later.")]
 
 
-class PostedAccount(Posted):
+class PostedAccount(Request):
     """Who the client is; replaces the stored row of the account."""
 
     name: Text | None = Field(default=None, description="The client's name.")
@@ -54,7 +54,7 @@ class PostedAccount(Posted):
     created_at: Instant | None = Field(default=None, description="Since when the client is on record; ISO 8601 with an offset.")
 
 
-class PostedOrder(Posted):
+class PostedOrder(Request):
     """An order; a return is one with a negative amount."""
 
     order_id: Id = Field(description="The order's id.")
@@ -65,7 +65,7 @@ class PostedOrder(Posted):
     recorded_at: Known
 
 
-class PostedContract(Posted):
+class PostedContract(Request):
     """A running or past contract."""
 
     contract_id: Id = Field(description="The contract's id.")
@@ -82,7 +82,7 @@ class PostedContract(Posted):
         return self
 
 
-class PostedTicket(Posted):
+class PostedTicket(Request):
     """A question or complaint of the client."""
 
     ticket_id: Id = Field(description="The ticket's id.")
@@ -92,7 +92,7 @@ class PostedTicket(Posted):
     recorded_at: Known
 
 
-class PostedSurvey(Posted):
+class PostedSurvey(Request):
     """An answer of the client to a survey."""
 
     response_id: Id = Field(description="The answer's id.")
@@ -117,7 +117,7 @@ class PostedContact(PostedActivity):
     deal_id: Id | None = Field(default=None, description="The deal that it was about.")
 
 
-class PostedClientDeal(Posted):
+class PostedClientDeal(Request):
     """A deal of the client, open or closed."""
 
     deal_id: Id = Field(description="The deal's id.")
@@ -140,7 +140,7 @@ class PostedClientDeal(Posted):
         return self
 
 
-class PostedClient(Posted):
+class PostedClient(Request):
     """A client with its history. A table that is sent replaces the stored rows of the account in it for this request."""
 
     account_id: Id = Field(description="The CRM's id of the client.")
@@ -173,7 +173,7 @@ class PostedClient(Posted):
 ROWS: Final = ("orders", "contracts", "tickets", "surveys", "activities", "deals")
 
 
-class ScoreClientsRequest(Posted):
+class ScoreClientsRequest(Request):
     """Clients to be scored together: a list, or one client alone; as sent, each read by itself."""
 
     model_config = ConfigDict(

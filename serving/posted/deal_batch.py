@@ -25,6 +25,7 @@ from features import clock
 from features.dataset import Dataset
 from features.deals import deal_signals
 from features.excerpt import excerpt_of_sheets
+from features.lookup import places
 from features.rates import of_the_day
 from features.snapshot import Snapshot
 from features.tables import TABLES
@@ -208,8 +209,7 @@ def _curves(served: Served, deals: Sequence[PostedDeal], as_of: pd.Timestamp) ->
     dataset, bundle = served.dataset, served.bundles[DEALS]
     joined = excerpt_of_sheets(dataset, sheets_of(deals, dataset.custom, dataset.organisation.timezone), as_of)
     snapshot = Snapshot(joined, as_of)
-    asked = joined.deal_rows.get_indexer(pd.Index([deal.deal_id for deal in deals], dtype=object))
-    rows = np.intersect1d(asked, snapshot.open_deals)
+    rows = np.intersect1d(places(joined.deal_rows, [deal.deal_id for deal in deals]), snapshot.open_deals)
     return ScoredDeals.of(snapshot, bundle, deal_signals(snapshot, of_the_day(Snapshot(dataset, as_of)), rows))
 
 
@@ -225,8 +225,7 @@ def _common(scored: ScoredDeals) -> list[Row]:
 
 def _behind(scored: ScoredDeals) -> list[Behind]:
     """What the journal keeps of each scored deal; of a whole pass at once, which takes little longer than of one deal."""
-    places = scored.snapshot.dataset.deal_rows.get_indexer(scored.signals.index)
-    values = map(number, scored.snapshot.deal_amounts[places].tolist())
+    values = map(number, scored.snapshot.deal_amounts[scored.places].tolist())
     told = curves_of_deals(scored.curves, np.arange(len(scored.signals)))
     return [Behind(*each) for each in zip(hashes(scored.signals), told, values, strict=True)]
 

@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from datetime import date
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -20,13 +20,14 @@ from pydantic import (
     Field,
     StrictBool,
     StringConstraints,
-    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from features.tables import NUMERIC, TABLES, TRACKED, Kind
 from serving.schemas import PLAIN, Request
+
+When = TypeVar("When", bound=date)
 
 MOST_DEALS: Final = 1000
 MOST_EVENTS: Final = 2000
@@ -52,9 +53,16 @@ def _iso(value: Any) -> Any:
     return value
 
 
+def _sane(value: When) -> When:
+    """A date within reason; checked with the types of dates, for a check of every field costs more than all other reading."""
+    if not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
+        raise _YEARS
+    return value
+
+
 def _composed(value: str) -> str:
     """Unicode's composed form, in which stored texts are."""
-    return unicodedata.normalize("NFC", value)
+    return value if value.isascii() else unicodedata.normalize("NFC", value)
 
 
 def one_or_many(value: Any) -> Any:
@@ -68,8 +76,8 @@ Label = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000, pattern=PLAIN), AfterValidator(_composed)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e15, le=1e15)]
 _SANE: Final = {"pattern": "^(19[7-9][0-9]|2[01][0-9]{2})-"}  # EARLIEST_YEAR to LATEST_YEAR, for those who read the schema
-Instant = Annotated[AwareDatetime, BeforeValidator(_iso), Field(json_schema_extra=_SANE)]
-Day = Annotated[date, BeforeValidator(_iso), Field(json_schema_extra=_SANE)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_iso), AfterValidator(_sane), Field(json_schema_extra=_SANE)]
+Day = Annotated[date, BeforeValidator(_iso), AfterValidator(_sane), Field(json_schema_extra=_SANE)]
 Horizon = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=FARTHEST_DAYS)]
 Horizons: TypeAlias = Annotated[
     list[Horizon],
@@ -77,18 +85,7 @@ Horizons: TypeAlias = Annotated[
 ]
 
 
-class Posted(Request):
-    """Adds to a request that its dates lie within reason."""
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _sane_year(cls, value: Any) -> Any:
-        if isinstance(value, date) and not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
-            raise _YEARS
-        return value
-
-
-class PostedChange(Posted):
+class PostedChange(Request):
     """One change of a tracked field of the deal."""
 
     changed_at: Instant = Field(description="When the value came to hold; ISO 8601 with an offset.")
@@ -108,7 +105,7 @@ class PostedChange(Posted):
         return self
 
 
-class PostedActivity(Posted):
+class PostedActivity(Request):
     """A call, an e-mail, a meeting: something done or planned for the deal."""
 
     activity_id: Id | None = Field(default=None, description="The CRM's id, unique within the request.")
@@ -121,7 +118,7 @@ class PostedActivity(Posted):
     done_at: Instant | None = Field(default=None, description="When it was done.")
 
 
-class PostedDeal(Posted):
+class PostedDeal(Request):
     """A deal as the CRM holds it, with its history. For this request it replaces the stored rows of the same id."""
 
     deal_id: Id = Field(description="The CRM's id of the deal.")
@@ -156,7 +153,7 @@ class PostedDeal(Posted):
     )
 
 
-class ScoreRequest(Posted):
+class ScoreRequest(Request):
     """Deals to be scored together: a list, or one deal alone; as sent, to be read by `items`."""
 
     model_config = ConfigDict(

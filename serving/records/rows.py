@@ -9,11 +9,11 @@ from features import contracts
 from features.errors import DataError
 from features.tables import TABLES, Column
 from features.upserts import Upsert
-from serving.posted.deals import Posted
 from serving.posted.tables import column_of
+from serving.schemas import Request
 
 
-def upsert_of(table: str, rows: Sequence[Posted], custom: Sequence[Column], *, history: bool = False) -> Upsert:
+def upsert_of(table: str, rows: Sequence[Request], custom: Sequence[Column], *, history: bool = False) -> Upsert:
     """The rows of one table, and whether they are a first load of history.
 
     Raises DataError for an own column that is not declared, or a value that does not fit its kind.

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, TypeAdapter, create_model
 
 from features.tables import NUMERIC, TABLES, Column, Kind
-from serving.posted.deals import MOST_CUSTOM, Day, Id, Instant, Label, Number, Posted, Text
+from serving.posted.deals import MOST_CUSTOM, Day, Id, Instant, Label, Number, Text
 from serving.schemas import Request
 
 MOST_ROWS: Final = 5_000
@@ -105,7 +105,7 @@ def _field(column: Column, key: tuple[str, ...]) -> Any:
     return kind, Field(default=None, description=f"{text} A new row needs it; left out, it stays as it is stored.")
 
 
-def _row_model(name: str) -> type[Posted]:
+def _row_model(name: str) -> type[Request]:
     table = TABLES[name]
     fields: dict[str, Any] = {column.name: _field(column, table.key) for column in table.columns}
     if name == "deals":
@@ -114,7 +114,7 @@ def _row_model(name: str) -> type[Posted]:
         fields["custom"] = own, Field(default={}, description=about)
     title = "".join(part.capitalize() for part in name.split("_"))
     return create_model(
-        f"{title}Row", __base__=Posted, __doc__=f"A row of the table {name}. Key: {', '.join(table.key)}.", **fields
+        f"{title}Row", __base__=Request, __doc__=f"A row of the table {name}. Key: {', '.join(table.key)}.", **fields
     )
 
 
@@ -130,7 +130,7 @@ def _request_model(name: str) -> type[Request]:
     )
 
 
-MODELS: Final[Mapping[str, type[Posted]]] = {name: _row_model(name) for name in TABLES}
+MODELS: Final[Mapping[str, type[Request]]] = {name: _row_model(name) for name in TABLES}
 REQUESTS: Final[Mapping[str, TypeAdapter[Any]]] = {name: TypeAdapter(_request_model(name)) for name in TABLES}
 
 

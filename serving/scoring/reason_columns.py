@@ -61,7 +61,7 @@ def warning_column(snapshot: Snapshot, bundle: Bundle, signals: pd.DataFrame) ->
 def said_warnings(bundle: Bundle, signals: pd.DataFrame, words: Words) -> list[list[dict[str, Any]]]:
     """The warnings about each deal as plain values, as the HTTP API's `warnings`."""
     typical = bundle.typical["deals"]
-    kinds = bundle.models["deals"].life_table.cells.of(signals)[0].tolist()
+    kinds = bundle.models["deals"].life_table.cells.kind_of(signals).tolist()
     listed: list[list[dict[str, Any]]] = [[] for _ in kinds]
     for row, number, value in zip(*(each.tolist() for each in raised(signals)), strict=True):
         listed[row].append(_warning(WARNINGS[number].name, value, typical, kinds[row], words))

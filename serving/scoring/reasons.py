@@ -64,7 +64,7 @@ def reasons_of(bundle: Bundle, regime: str, signals: pd.DataFrame, as_of: pd.Tim
     """Reasons for the answer about each row of the signals, in their order."""
     explainer = bundle.explainers[regime]
     found = explainer.explain(signals, as_of, question)
-    kind, _ = explainer.model.life_table.cells.of(signals)
+    kind = explainer.model.life_table.cells.kind_of(signals)
     typical = explainer.typical
     return [
         Reasons(

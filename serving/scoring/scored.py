@@ -6,6 +6,7 @@ whole pipeline has the same ones. So curves are computed once for all who ask at
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from features.clock import Floats
 from features.errors import UsageError
 from features.flat import Texts
 from features.history import Rows
+from features.lookup import places
 from features.snapshot import Snapshot
 from training.bundle import Bundle
 from training.curves import Curves
@@ -43,6 +45,11 @@ class ScoredDeals:
     @property
     def ids(self) -> Texts:
         return self.signals.index.to_numpy(dtype=object)
+
+    @cached_property
+    def places(self) -> Rows:
+        """The row of each deal in the Dataset."""
+        return places(self.snapshot.dataset.deal_rows, self.ids)
 
     @property
     def learned(self) -> bool:
@@ -80,8 +87,7 @@ class ScoredDeals:
         return bool(max(horizons, default=0.0) > self.curves.extrapolated)
 
     def _own_probability(self) -> dict[str, Any]:
-        rows = self.snapshot.dataset.deal_rows.get_indexer(self.signals.index)
-        own, nothing = self.snapshot.values("crm_probability")[rows], np.full(len(rows), np.nan)
+        own, nothing = self.snapshot.values("crm_probability")[self.places], np.full(len(self.signals), np.nan)
         reason = np.where(np.isnan(own), "no_closed_deals", "crm_probability").astype(object)
         blank = dict.fromkeys(("p_lost", "p_won_this_quarter", "p_won_next_quarter"), nothing)
         return {"p_won": own, **blank, "predicted_close_on": nothing.astype("datetime64[us]"), "reason": reason}

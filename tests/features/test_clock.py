@@ -179,3 +179,17 @@ def test_now_is_the_wall_clock_only_while_the_data_is_fresh(age: pd.Timedelta, e
 def test_now_without_a_clock_given_reads_the_wall() -> None:
     before = pd.Timestamp.now(tz="UTC")
     assert before.floor("us") <= clock.now(before.as_unit("us")) <= pd.Timestamp.now(tz="UTC")
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_local_days_are_those_of_the_zone(zone: str) -> None:
+    hours = AT + np.arange(0, 800 * 24, 7, dtype=np.int64) * (DAY // 24) - 1
+    local = pd.DatetimeIndex(hours.view("datetime64[us]"), tz="UTC").tz_convert(zone)
+    expected = [day.toordinal() for day in local.date]
+    assert (clock.local_days(hours, zone) + pd.Timestamp("1970-01-01").toordinal()).tolist() == expected
+
+
+def test_local_days_far_from_now() -> None:
+    far = clock.micros(pd.Timestamp("2500-06-01T23:30Z"))
+    found = clock.local_days(times(far, AT), "Europe/Berlin").astype("datetime64[D]")
+    assert found.astype(str).tolist()[0] == "2500-06-02"

@@ -8,7 +8,7 @@ import pytest
 
 from features import clock
 from features.dataset import Dataset
-from features.flat import flat, picked, texts
+from features.flat import FEW, factored, flat, picked, texts
 from features.sheet import Sheet
 from features.snapshot import Snapshot
 from features.synthetic import Dirt, Settings, generate
@@ -66,3 +66,11 @@ def test_codes_are_those_of_the_texts_however_a_sheet_came() -> None:
         codes, names = sheet.codes("kind")
         assert [*picked(names, codes)] == [*sheet.texts("kind")] == ["call", None, "note", "call"]
         assert sheet.codes("direction")[0].tolist() == [-1] * 4
+
+
+@pytest.mark.parametrize("n", [0, 1, FEW, FEW + 1])
+def test_codes_of_few_texts_and_of_many(n: int) -> None:
+    values = np.array([None if place % 5 == 0 else f"T{place % 7}" for place in range(n)], dtype=object)
+    codes, names = factored(values)
+    assert picked(names, codes).tolist() == values.tolist()
+    assert names.tolist() == list(dict.fromkeys(each for each in values if each is not None))
