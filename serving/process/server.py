@@ -6,6 +6,7 @@ Ctrl+C (SIGINT) does the same without the draining. A second signal ends it at o
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -108,12 +109,21 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
+def tune() -> None:
+    """Settings of the interpreter for a process that answers while it scores."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    # What was imported stays as long as the process, and going through it for garbage stops everybody for a fifth of a second.
+    # The data is not loaded yet: what one load leaves behind is still collected.
+    gc.freeze()
+
+
 def run(held: Runtime, settings: Settings, listener: socket.socket, watch: Watch | None = None) -> None:
     """Serve until a signal ends it, or the process that watches over this one is gone; what is being answered is finished."""
     traces.configure(settings)
-    sys.setswitchinterval(SWITCH_SECONDS)
+    app = create_app(held, settings)
+    tune()
     config = uvicorn.Config(
-        create_app(held, settings),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
