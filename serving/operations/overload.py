@@ -1,9 +1,10 @@
 """What is refused so that the rest is answered in time: too many requests of one caller (429), or of all together (503).
 
-A worker answers a bounded number of requests at once. The others wait in order: up to a quarter of a second while the queue is a
-passing burst, but only for a moment once it has stood for longer than a tenth, because then waiting helps nobody (the rule of
-Nichols and Jacobson, Controlling Queue Delay, ACM Queue 2012). Who waited too long is told to come again. So what is accepted is
-answered about as fast as at full load, however much is asked, and when the load falls there is no backlog to be worked off.
+A worker answers a bounded number of requests at once. The others wait in order, up to a quarter of a second, while that is a
+passing burst. Where all turns have been taken for longer than a tenth it is none: then waiting helps nobody (the thought of
+Nichols and Jacobson, Controlling Queue Delay, ACM Queue 2012), and whoever finds no free turn is told at once to come again, until
+one stays free for a moment. So what is accepted is answered about as fast as at full load, however much is asked, and when the
+load falls there is no backlog to be worked off.
 
 There are three lanes, which do not wait for each other. Posted records have more turns at once than others: they are answered
 together, and the more of them, the less each costs. Pages have more patience: a person would rather wait than come again.
@@ -30,9 +31,10 @@ SCORING: Final = frozenset({"/v1/score", "/v1/score-clients"})
 PROGRAMS: Final = "/v1/"
 
 BURST_SECONDS: Final = 0.25
-STANDING_SECONDS: Final = 0.1
-"""A queue that was not empty for this long stands."""
-MOMENT_SECONDS: Final = 0.05
+JAM_SECONDS: Final = 0.1
+"""Turns that were all taken for this long are jammed."""
+MOMENT_SECONDS: Final = 0.02
+"""A turn that nobody takes for this long ends a jam: in a flood it is taken at once."""
 PAGE_SECONDS: Final = 2.0
 LONGEST_QUEUE: Final = 512
 RETRY_SECONDS: Final = 1
@@ -41,31 +43,33 @@ BUSY: Final = ("busy", "The server has as much to do as it can; come again in a 
 
 
 class Lane:
-    """Turns, of which there are `at_once`. Others wait for `patience` seconds in a burst, for `moment` seconds in a jam."""
+    """Turns, of which there are `at_once`. Others wait for `patience` seconds in a burst, for `in_jams` seconds in a jam."""
 
-    def __init__(self, at_once: int, patience: float = BURST_SECONDS, moment: float = MOMENT_SECONDS) -> None:
+    def __init__(self, at_once: int, patience: float = BURST_SECONDS, in_jams: float = 0.0) -> None:
         self.at_once = at_once
         self.patience = patience
-        self.moment = moment
+        self.in_jams = in_jams
         self._running = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._empty_at = 0.0
+        self._full_since: float | None = None
+        self._freed_at = 0.0
 
     async def enter(self) -> bool:
         """Take a turn, which has to be given back with `leave`; False where there is none."""
+        now = time.monotonic()
         if self._running < self.at_once:
             self._running += 1
+            if now - self._freed_at > MOMENT_SECONDS:
+                self._full_since = None
             try:
                 await asyncio.sleep(0)  # requests that arrived together are all counted before the first of them runs
             except asyncio.CancelledError:
                 self.leave()
                 raise
             return True
-        if not self._waiting:
-            self._empty_at = time.monotonic()
-        if len(self._waiting) >= LONGEST_QUEUE:
-            return False
-        return await self._wait()
+        self._full_since = now if self._full_since is None else self._full_since
+        patience = self.in_jams if now - self._full_since > JAM_SECONDS else self.patience
+        return patience > 0.0 and len(self._waiting) < LONGEST_QUEUE and await self._wait(patience)
 
     def leave(self) -> None:
         """Give the turn to who waits longest."""
@@ -74,14 +78,15 @@ class Lane:
             if not turn.done():
                 turn.set_result(None)
                 return
+        if self._running == self.at_once:
+            self._freed_at = time.monotonic()
         self._running -= 1
 
-    async def _wait(self) -> bool:
-        stands = time.monotonic() - self._empty_at > STANDING_SECONDS
+    async def _wait(self, patience: float) -> bool:
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
-            async with asyncio.timeout(self.moment if stands else self.patience):
+            async with asyncio.timeout(patience):
                 await turn
         except TimeoutError:
             return self._came(turn)

@@ -41,7 +41,7 @@ async def ask(app: Any, path: str = "/v1/deals", **headers: str) -> tuple[int, d
 
 @pytest.fixture
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BURST_SECONDS", "MOMENT_SECONDS", "STANDING_SECONDS"):
+    for name in ("BURST_SECONDS", "JAM_SECONDS"):
         monkeypatch.setattr(overload, name, 0.01)
 
 
@@ -155,6 +155,28 @@ def test_a_turn_that_comes_as_the_waiting_ends_is_neither_lost_nor_given_twice(g
         return await waiter, lane._running
 
     assert asyncio.run(scenario()) == (came, left)
+
+
+def test_in_a_jam_nobody_waits_until_a_turn_stays_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overload, "JAM_SECONDS", 0.0)
+
+    async def scenario() -> tuple[bool, bool, bool]:
+        lane = Lane(2, patience=0.2)
+        await lane.enter(), await lane.enter()
+        burst = asyncio.create_task(lane.enter())
+        await asyncio.sleep(0.01)
+        jammed = await lane.enter()
+        lane.leave(), lane.leave()
+        came = await burst, await lane.enter(), not await lane.enter()
+        lane.leave()
+        await asyncio.sleep(0.03)
+        came = *came, await lane.enter()
+        waiter = asyncio.create_task(lane.enter())
+        await asyncio.sleep(0.01)
+        lane.leave()
+        return jammed, all(came), await waiter
+
+    assert asyncio.run(scenario()) == (False, True, True)
 
 
 def test_who_leaves_as_a_turn_comes_gives_it_back() -> None:
