@@ -28,7 +28,7 @@ def made(served: Served, forecaster: Forecaster, asked: CallRequest, author: str
         raise ProblemError(
             404, f"no_such_{'deal' if asked.scope == 'deal' else 'node'}", f"There is no {asked.scope} with this id."
         )
-    label = forecaster.window(asked.period).label if asked.measure in IN_A_PERIOD else None
+    label = forecaster.ahead(asked.period).label if asked.measure in IN_A_PERIOD else None
     call = Call(at, author, asked.scope, asked.scope_id, label, asked.measure, asked.value, asked.day, asked.note)
     beside = _of_deal(served, forecaster, call) if asked.scope == "deal" else {"model_value": _of_node(forecaster, call)}
     return replace(call, **beside, model_version=served.bundles["deals"].version)

@@ -62,8 +62,8 @@ def forecast(forecaster: Forecaster, found: Outlook) -> ForecastAnswer:
 
 
 def supposed(forecaster: Forecaster, asked: WhatIfRequest, as_of: pd.Timestamp | None = None) -> WhatIfAnswer:
-    """The forecast under a change. Raises UsageError for deals, stages and people that there are not."""
-    window = forecaster.window(asked.period, as_of)
+    """The forecast under a change. Raises UsageError for a period that is over, and for what there is not."""
+    window = forecaster.ahead(asked.period, as_of)
     whole = forecaster.made_whole(window, as_of)
     snapshot, sight = whole.known.snapshot, forecaster.sight
     if sight is not None:

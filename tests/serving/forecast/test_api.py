@@ -79,7 +79,9 @@ def test_what_if_is_answered_from_the_same_draws(client: TestClient) -> None:
     assert nothing["before"] == nothing["after"]
 
 
-@pytest.mark.parametrize("asked", [{"close": ["none"]}, {"rate": {"Proposal": 200}}, {"kept": 2}, {"leave": ["U-1"]}])
+@pytest.mark.parametrize(
+    "asked", [{"close": ["none"]}, {"rate": {"Proposal": 200}}, {"kept": 2}, {"leave": ["U-1"]}, {"period": "2025Q1"}]
+)
 def test_a_change_that_cannot_be_is_refused(client: TestClient, asked: dict[str, Any]) -> None:
     assert client.post("/v1/forecast/what-if", json=asked).status_code == 422
 
