@@ -26,7 +26,8 @@ from features.snapshot import Snapshot
 from training.arrivals import fit_arrivals
 from training.curves import Curves
 from training.hazard import HazardModel
-from training.rollup import LEVELS, Note
+from training.notes import Note
+from training.rollup import LEVELS
 from training.shock import Shock, given_luck, probit
 
 PAST_MONTHS: Final = 24

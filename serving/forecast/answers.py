@@ -18,7 +18,7 @@ from serving.forecast.schemas import ForecastAnswer, ForecastQuery, WhatIfAnswer
 from serving.forecast.sight import narrowed
 from serving.language import LANGUAGES, Tongue
 from serving.lists.answers import answerers
-from training.rollup import Note
+from training.notes import Note
 from training.track_record import Record
 from training.what_if import Change, what_if
 

@@ -33,9 +33,10 @@ from serving.forecast.backtests import Kept
 from serving.forecast.forecaster import Forecaster, Made
 from training.bridge import due
 from training.draws import CENTS
+from training.notes import Note
 from training.places import DIMENSIONS
 from training.recurring import Recurring
-from training.rollup import LEVELS, Note, PeriodForecast
+from training.rollup import LEVELS, PeriodForecast
 from training.track_record import Record
 
 RULE: Final = (("commit", 0.7, 1.0), ("best_case", 0.35, 0.7), ("pipeline", 0.02, 0.35))

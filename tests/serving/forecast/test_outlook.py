@@ -14,13 +14,16 @@ from serving.forecast.outlook_words import note_text, record_rows, whose
 from serving.language import Tongue
 from serving.served.runtime import Runtime
 from tests.serving.forecast.test_backtests import made_up
-from training.rollup import Note
+from training.notes import WIDE_BY, Note
 
 NOTES = (
     "no_amounts",
     "open_deals_without_amount",
     "won_deals_without_amount",
     "no_births",
+    "period_over",
+    "stale_data",
+    *WIDE_BY,
     "few_past_periods",
     "beyond_follow_up",
     "no_new_clients",
