@@ -1,7 +1,7 @@
 """The forecast's codes in words: notes, categories, whose line it is; one language at a time."""
 
 import math
-from typing import Final
+from typing import Final, Protocol
 
 from features.kpis.value import COMPANY
 from serving.forecast.outlook import RULE, Line, RecurringOutlook
@@ -22,7 +22,18 @@ def note_text(tongue: Tongue, note: Note) -> str:
     return tongue.count(key, number) if note.code in COUNTED else tongue.text(key, n=number)
 
 
-def whose(tongue: Tongue, line: Line) -> str:
+class Titled(Protocol):
+    """A node of the forecast, as it is computed or as it was answered."""
+
+    @property
+    def dimension(self) -> str: ...
+    @property
+    def id(self) -> str | None: ...
+    @property
+    def title(self) -> str: ...
+
+
+def whose(tongue: Tongue, line: Titled) -> str:
     """The node of a line, by name."""
     if line.dimension == COMPANY:
         return tongue.text("outlook.company")

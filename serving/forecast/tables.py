@@ -60,7 +60,7 @@ def what_if_table(answer: WhatIfAnswer, tongue: Tongue) -> Table:
         changed = after.get(each.id, each)
         figures = (each.mean, changed.mean, changed.mean - each.mean)
         chance = text(f"outlook.{each.no_plan}") if each.no_plan else tongue.percent(changed.p_plan)
-        table.add_row(each.title, *(tongue.money(value, answer.currency) for value in figures), chance)
+        table.add_row(words.whose(tongue, each), *(tongue.money(value, answer.currency) for value in figures), chance)
     if answer.kept is not None:
         table.caption = text("outlook.kept_share", share=tongue.percent(answer.kept))
     return table

@@ -45,15 +45,15 @@ def test_data_that_end_before_the_as_of_are_said_to() -> None:
 
 def test_the_largest_source_of_a_wide_interval_is_named() -> None:
     few, many, none = deals(4, 1000.0), deals(4000, 1.0), np.zeros(2000)
-    by_chance = 100_000.0 * RNG.binomial(4, 0.3, 2000)
-    by_luck = 120_000.0 * RNG.choice([0.5, 1.5], 2000)
+    by_chance = (100_000.0 * RNG.binomial(4, 0.3, 2000)).astype(np.float64)
+    by_luck = (120_000.0 * RNG.choice([0.5, 1.5], 2000)).astype(np.float64)
     assert [note.code for note in width(np.zeros(1), few, drawn(by_chance, none))] == ["wide_by_open_deals"]
     assert [note.code for note in width(np.zeros(1), many, drawn(by_luck, none))] == ["wide_by_shared_luck"]
     assert [note.code for note in width(np.zeros(1), many, drawn(none, by_chance))] == ["wide_by_new_deals"]
 
 
 def test_an_interval_that_is_narrow_beside_what_is_expected_needs_no_reason() -> None:
-    by_chance = 100_000.0 * RNG.binomial(4, 0.3, 2000)
+    by_chance = (100_000.0 * RNG.binomial(4, 0.3, 2000)).astype(np.float64)
     assert width(np.array([1e7]), deals(4, 1000.0), drawn(by_chance, np.zeros(2000))) == ()
 
 

@@ -63,6 +63,15 @@ def test_the_chance_to_reach_the_plan_is_the_share_of_draws_that_do(forecaster: 
         assert line.p_plan == np.count_nonzero(drawn >= round(line.plan * 100)) / len(drawn)
 
 
+def test_a_plan_of_nothing_is_no_plan(forecaster: Forecaster, company: Dataset) -> None:
+    nothing = company.tables["plans"].assign(target=0.0)
+    here = Forecaster(
+        company.with_tables({**company.tables, "plans": nothing}), forecaster.bundles, forecaster.as_of, forecaster.home
+    )
+    line = outlook(here, here.window(None)).company
+    assert (line.plan, line.p_plan, line.no_plan) == (None, None, "zero_plan")
+
+
 @pytest.mark.parametrize(("by", "why"), [("product", "no_plans_by_this"), ("team", "no_plans")])
 def test_a_missing_plan_says_why(forecaster: Forecaster, company: Dataset, by: str, why: str) -> None:
     here = forecaster
