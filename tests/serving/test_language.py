@@ -15,7 +15,7 @@ EN, RU = Tongue("en"), Tongue("ru", "Europe/Berlin")
 BUILT = re.compile(
     r"reason\..*|error\..*|missing\.(starting|no_data|no_champion|damaged_champion)|filter\.(owner|team|stage)|clients\.(contracts|orders)|answers\..*|"
     r"(reference|peers|phrase)\..*|words\.(won|lost|no)|why\.(quarter|ever)|"
-    r"(figure|funnel|team|goals)\..*|calls\.(p_won|amount|close_on|commit|best_case|third_[123])|kpis\.(plan|previous|last_year|predicted|p_plan|span)|scorecard\.(team|owner|no_model)|note\..*|"
+    r"(figure|funnel|team|goals)\..*|calls\.(p_won|amount|close_on|commit|best_case|third_[123])|kpis\.(plan|previous|last_year|predicted|p_plan|span)|scorecard\.(team|owner|no_model)|note\..*|bridge\..*|"
     r"trend\.no_.*|grade\.[abcd]|"
     r"outlook\.(best_case|by_crm|by_model|churn|commit|contraction|crm|difference|end|expansion|last_year|manager|median|"
     r"model_is_later|narrowed|new_clients|no_(backtest|contracts|model|period_over|plan|plans|plans_by_this)|owner|pipeline|zero_plan|product|region|"
