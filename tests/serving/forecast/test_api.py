@@ -114,14 +114,14 @@ def test_a_bridge_is_told_in_both_languages(company: Dataset, earlier: Bundle, t
     first = (company.ends_at - pd.Timedelta(days=5)).isoformat()
     answer = change(forecaster, BridgeQuery.model_validate({"from": first, "by": "team"}))
     recorded = answer.model_copy(update={"by_record": ["7"]})
-    for language, company_said, lost, model in (
-        ("en", "Company", "lost", "model 7"),
-        ("ru", "Компания", "проиграно", "модели 7"),
+    for tongue, company_said, lost, model in (
+        (Tongue("en"), "Company", "lost", "model 7"),
+        (Tongue("ru"), "Компания", "проиграно", "модели 7"),
     ):
-        table = bridge_table(recorded, Tongue(language))
+        table = bridge_table(recorded, tongue)
         columns = {str(column.header): list(column.cells) for column in table.columns}
         assert columns[""][0] == company_said
-        assert columns[lost][0] == Tongue(language).number(float(answer.lines[0].steps["lost"]), 2)
+        assert columns[lost][0] == tongue.number(float(answer.lines[0].steps["lost"]), 2)
         assert model in str(table.caption)
 
 
