@@ -230,7 +230,7 @@ class Forecasts:
 
 def is_over(window: Window, as_of: pd.Timestamp) -> bool:
     """Whether nothing of a period is still to come."""
-    return bool(clock.micros(window.end) <= clock.micros(as_of))
+    return not clock.is_known(clock.micros(as_of), clock.micros(window.end))
 
 
 def refuse_hindsight(champion: Bundle, as_of: pd.Timestamp) -> None:

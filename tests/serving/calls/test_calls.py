@@ -152,6 +152,7 @@ def test_a_commit_stands_beside_the_models_median(client: TestClient) -> None:
         ({"scope": "company", "measure": "commit", "value": -1.0}, 422, "schema"),
         ({"scope": "company", "measure": "commit", "value": 1.0, "period": "soon"}, 422, "not a window"),
         ({"scope": "company", "measure": "commit", "value": 1.0, "period": "2025Q1"}, 422, "was over"),
+        ({"scope": "deal", "scope_id": "D", "measure": "close_on", "day": "2025-01-01"}, 422, "a day to come"),
     ],
 )
 def test_a_call_that_means_nothing_is_refused(client: TestClient, body: dict[str, Any], status: int, said: str) -> None:
