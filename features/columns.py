@@ -34,7 +34,10 @@ TEXTUAL: Final = frozenset({Kind.ID, Kind.TEXT, Kind.CATEGORY})
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table; `values` lists the only ones allowed, `minimum` the smallest number allowed."""
+    """One column of a table; `values` lists the only ones allowed, `minimum` the smallest number allowed.
+
+    beyond  the minimum itself is not allowed either
+    """
 
     name: str
     kind: Kind
@@ -42,6 +45,7 @@ class Column:
     required: bool = False
     values: tuple[str, ...] = ()
     minimum: float | None = None
+    beyond: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,12 @@ class Table:
 
 
 def columns(time: str, text: str) -> tuple[Column, ...]:
-    """Read `name* kind [revealed_by] [=a|b|c] [>=n]`, one column a line; `*` marks an optional one."""
+    """Read `name* kind [revealed_by] [=a|b|c] [>=n] [>n]`, one column a line; `*` marks an optional one."""
     columns = []
     for line in filter(None, map(str.strip, text.splitlines())):
         name, kind, *rest = line.split()
         allowed = tuple(part[1:].split("|") for part in rest if part.startswith("="))
-        floors = [float(part[2:]) for part in rest if part.startswith(">=")]
+        floors = [part for part in rest if part.startswith(">")]
         revealed = [part for part in rest if part[0] not in "=>"]
         default = name.rstrip("*") if kind == Kind.INSTANT else time
         columns.append(
@@ -81,7 +85,8 @@ def columns(time: str, text: str) -> tuple[Column, ...]:
                 revealed_by=revealed[0] if revealed else default,
                 required=not name.endswith("*"),
                 values=tuple(allowed[0]) if allowed else (),
-                minimum=floors[0] if floors else None,
+                minimum=float(floors[0].lstrip(">=")) if floors else None,
+                beyond=bool(floors) and not floors[0].startswith(">="),
             )
         )
     return (*columns, Column("recorded_at", Kind.INSTANT, "recorded_at"))

@@ -194,7 +194,9 @@ def _schema(table: Table, present: tuple[str, ...]) -> pa.DataFrameSchema:
 
 def _value_checks(column: Column) -> list[pa.Check]:
     checks = [pa.Check.isin(column.values, error=f"the value is not one of {', '.join(column.values)}")] if column.values else []
-    if column.minimum is not None:
+    if column.minimum is not None and column.beyond:
+        checks.append(pa.Check.gt(column.minimum, error=f"the number is not above {column.minimum:g}"))
+    elif column.minimum is not None:
         checks.append(pa.Check.ge(column.minimum, error=f"the number is below {column.minimum:g}"))
     if column.kind is Kind.PROBABILITY:
         checks.append(pa.Check.in_range(0, 1, error="the probability is outside 0 to 1"))

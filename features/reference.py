@@ -166,7 +166,9 @@ def _of_table(table: Table) -> list[str]:
 
 
 def _column_row(column: Column) -> tuple[str, ...]:
-    least = [] if column.minimum is None else [f"{column.minimum:g} or more"]
+    least = (
+        [] if column.minimum is None else [f"more than {column.minimum:g}" if column.beyond else f"{column.minimum:g} or more"]
+    )
     allowed = "; ".join([*filter(None, [_codes(column.values)]), *least])
     return (f"`{column.name}`", column.kind, "yes" if column.required else "", f"`{column.revealed_by}`", allowed)
 

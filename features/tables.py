@@ -195,7 +195,7 @@ _ALL = (
         """
         currency category
         date date
-        rate number >=0
+        rate number >0
         """,
     ),
     table(

@@ -73,7 +73,9 @@ class Tongue:
         symbol, amount = SYMBOLS.get(currency, currency), self.number(round(value))
         if self.language == "ru":
             return f"{amount}{SPACE}{symbol}"
-        return f"{symbol}{amount}" if len(symbol) == 1 else f"{symbol}{SPACE}{amount}"
+        if len(symbol) > 1:
+            return f"{symbol}{SPACE}{amount}"
+        return f"−{symbol}{amount[1:]}" if amount.startswith("−") else f"{symbol}{amount}"
 
     def percent(self, probability: float | None, digits: int = 0) -> str:
         """A probability in [0, 1] as a percentage, with at least so many digits."""

@@ -1,5 +1,6 @@
 """A track record as a table on the terminal."""
 
+import math
 from collections.abc import Sequence
 
 from rich.table import Table
@@ -21,13 +22,20 @@ def record_table(records: Sequence[Record], title: str) -> Table:
         table.add_column(column, justify="right")
     for record in records:
         gains = {gain.rival: _gain(gain) for gain in record.gains}
-        errors = (f"{record.wape:.1%}", f"{record.bias:+.1%}", f"{record.pinball:.3f}")
+        errors = (_figure(record.wape, ".1%"), _figure(record.bias, "+.1%"), _figure(record.pinball, ".3f"))
         held = (f"{share:.0%}" for share in record.coverage.values())
         table.add_row(f"{record.lead:g}", str(record.n), *errors, *held, *(gains.get(name, "no forecast") for name in rivals))
     return table
 
 
+def _figure(value: float, how: str) -> str:
+    """A share of what came; unknown where nothing did."""
+    return "nothing came" if math.isnan(value) else format(value, how)
+
+
 def _gain(gain: Gain) -> str:
+    if math.isnan(gain.gain):
+        return "nothing came"
     return f"{100 * gain.gain:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
 
 

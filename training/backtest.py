@@ -12,6 +12,7 @@ shows the one, the next forecast learns from the other.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -183,13 +184,15 @@ def backtest(
     """Replay the whole periods between `first` and `until` (the end of the data, where not given).
 
     `first` defaults to the first moment with enough behind it: 60 days of history and 10 won deals; `last` leaves no more than so
-    many periods, the newest. Raises NotReadyError where no whole period is left.
+    many periods, the newest; those by whose start nobody knew what won deals had brought are left out. Raises NotReadyError
+    where no period is left.
     """
     end = min(until or dataset.ends_at, dataset.ends_at)
     begin = first or _enough_history(dataset)
     periods = past_periods(kind, begin, end, dataset.organisation.calendar)[-(last or 0) :]
     if not periods:
         raise NotReadyError(f"there is no whole {kind} between {begin:%Y-%m-%d} and {end:%Y-%m-%d} to replay")
+    periods = _with_amounts(dataset, periods)
     known_since = clock.instant(int(dataset.deal_known.min()))
     earlier = past_periods(kind, known_since, periods[0].start, dataset.organisation.calendar)
     walk = _Walk(dataset, fit, n_draws, seed, refit_days)
@@ -207,6 +210,21 @@ def _enough_history(dataset: Dataset) -> pd.Timestamp:
         raise NotReadyError(f"there are {len(won)} won deals in the data; a backtest needs {MIN_WON} before its first period")
     since = clock.after_days(int(dataset.deal_known.min()), MIN_HISTORY_DAYS)
     return clock.instant(max(int(won[MIN_WON - 1]) + 1, since))
+
+
+def _with_amounts(dataset: Dataset, periods: list[Window]) -> list[Window]:
+    """The periods, oldest first, from the first one on by whose start an amount of a won deal was known. Raises NotReadyError."""
+    found = list(dropwhile(lambda window: not _knows_amounts(Snapshot(dataset, window.start)), periods))
+    if not found:
+        raise NotReadyError(
+            f"by {periods[-1].start:%Y-%m-%d} no amount of a won deal was on record, so no money could have been forecast. "
+            'Where amounts do not change, declare it in the mapping: static = ["amount"] under [tables.deals]'
+        )
+    return found
+
+
+def _knows_amounts(then: Snapshot) -> bool:
+    return not bool(np.isnan(then.deal_amounts[then.state == WON]).all())
 
 
 def _replay(walk: _Walk, window: Window, past: Sequence[Window], known: Backtest) -> list[Replayed]:

@@ -21,6 +21,7 @@ from training.answered import TOO_SMALL, Answered, Months, answer, too_small
 from training.contests import Contest, contests
 from training.metrics import Flags
 from training.resampling import Interval, intervals
+from training.slices import in_order
 from training.trial import BASE_RATE, MODEL, Trial
 
 NOTHING: Final = Interval(float("nan"))
@@ -114,7 +115,7 @@ def _slices(trial: Trial, key: str, seed: int) -> pd.DataFrame:
     if not rows.any() or trial.sliced.empty:
         return pd.DataFrame()
     happened, sliced = question.happened(trial.rows.outcomes)[rows], trial.sliced[rows].reset_index(drop=True)
-    named = [(name, value) for name in sliced for value in sorted(sliced[name].unique())]
+    named = [(name, value) for name in sliced for value in in_order(sliced[name].unique())]
     inside = np.column_stack([(sliced[name] == value).to_numpy() for name, value in named])
     said, base = (trial.contestants[name].of[key][rows] for name in (MODEL, BASE_RATE))
     loss, base_loss = (metrics.surprise(np.where(happened, each, 1.0 - each)) for each in (said, base))

@@ -26,7 +26,8 @@ from features.snapshot import Snapshot
 from training.arrivals import fit_arrivals
 from training.curves import Curves
 from training.hazard import HazardModel
-from training.rollup import LEVELS, Note
+from training.notes import Note
+from training.rollup import LEVELS
 from training.shock import Shock, given_luck, probit
 
 PAST_MONTHS: Final = 24
@@ -115,8 +116,11 @@ class _Ahead:
 def forecast_recurring(
     snapshot: Snapshot, model: HazardModel, window: Window, shock: Shock, *, n_draws: int = N_DRAWS, seed: int = 7
 ) -> Recurring:
-    """Recurring revenue of a period, from what was known at the Snapshot's moment. `model` is that of clients under contract."""
-    now = monthly_at(snapshot, snapshot.at)
+    """Recurring revenue of a period, from what was known at the Snapshot's moment. `model` is that of clients under contract.
+
+    A period that is over ends at what was paid at its end; nothing is expected of it and nothing lacks.
+    """
+    now = monthly_at(snapshot, min(clock.micros(window.end), snapshot.at))
     opened = monthly_at(snapshot, min(clock.micros(window.start), snapshot.at))
     past = _Past.between(opened, now)
     ahead = _ahead(snapshot, model, window, now)
@@ -128,7 +132,7 @@ def forecast_recurring(
     drawn = _drawn(ahead, float(now.sum()), shock, n_draws, seed)
     parts = to_come + np.array(happened)
     new, expansion, contraction, churn = map(float, parts)
-    return Recurring(window, start, new, expansion, contraction, churn, drawn, _notes(ahead))
+    return Recurring(window, start, new, expansion, contraction, churn, drawn, _notes(ahead) if ahead.days[1] else ())
 
 
 def _ahead(snapshot: Snapshot, model: HazardModel, window: Window, now: Floats) -> _Ahead:

@@ -7,7 +7,7 @@
       bookings                       981,500      830,000 to 1,140,000
 
 A part's interval comes from its own draws; the sum's from the sums of the draws, which share one shock: intervals do not add up.
- What the answer lacks is said by name in `notes`, each with what it does to the interval.
+What the answer lacks, and why its interval is wide, is said by name in `notes` (`training.notes`).
 """
 
 from collections.abc import Sequence
@@ -30,21 +30,13 @@ from training.births import Births, expected_births, fit_births
 from training.curves import Curves
 from training.draws import CENTS, Draws, OpenDeals
 from training.hazard import HazardModel
+from training.notes import Note, lacks, width
 from training.places import Places, places
 from training.shock import Shock
 from training.targets import WON as WON_CAUSE
 
 LEVELS: Final = (50, 80, 95)
 N_DRAWS: Final = 5000
-FEW_PERIODS: Final = 4.0
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something that the forecast lacks or leans on, and how much of it: a code, and a number for its text."""
-
-    code: str
-    number: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -164,7 +156,8 @@ def forecast_period(
     coming = births_ahead(snapshot, window, where, known)
     drawn = simulation.draw(opened, coming, shock, len(where), n_draws=n_draws, seed=seed, threads=threads)
     won = won_money(snapshot, window, where)
-    notes = _notes(snapshot, window, known, shock, foretold.curves.extrapolated)
+    lacking = lacks(snapshot, window, won_within(snapshot, window), known, shock, foretold.curves.extrapolated)
+    notes = (*lacking, *width(won, opened, drawn))
     return PeriodForecast(window, snapshot.as_of, where, won, snapshot.open_deals, opened, coming, drawn, shock, notes)
 
 
@@ -215,18 +208,3 @@ def won_within(snapshot: Snapshot, window: Window) -> Mask:
     """(deals of the Dataset,) which were known to be won, and became so inside the window."""
     inside = clock.within(snapshot.state_since, clock.micros(window.start), clock.micros(window.end))
     return np.asarray(inside & (snapshot.state == WON) & snapshot.exists)
-
-
-def _notes(snapshot: Snapshot, window: Window, births: Births, shock: Shock, watched_days: float) -> tuple[Note, ...]:
-    days = float(clock.days_between(snapshot.at, clock.micros(window.end)))
-    bare = np.isnan(snapshot.deal_amounts)
-    unknown = bool(bare[(snapshot.state == WON) & snapshot.exists].all())
-    found = {
-        "no_amounts": float(unknown),
-        "open_deals_without_amount": 0.0 if unknown else float(bare[snapshot.open_deals].sum()),
-        "won_deals_without_amount": 0.0 if unknown else float((bare & won_within(snapshot, window)).sum()),
-        "no_births": float(not births.n_won),
-        "few_past_periods": max(0.0, FEW_PERIODS - shock.n_periods),
-        "beyond_follow_up": max(0.0, days - watched_days),
-    }
-    return tuple(Note(code, number) for code, number in found.items() if number)

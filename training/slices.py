@@ -5,7 +5,8 @@ it at its as_of, by the Snapshot; bands of numbers are quarters of the rows that
 their own borders. Beyond the most frequent values of a slice the rest is "others"; a row without a value is "not known".
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Final
 
@@ -40,6 +41,7 @@ REGIONS: Final = ("region", "country")
 MOST_VALUES: Final = 12
 OTHERS: Final = "others"
 UNKNOWN: Final = "not known"
+_BAND: Final = re.compile(r"(-?[\d,]+) (?:to -?[\d,]+|and more)")
 QUARTERS: Final = np.array([0.25, 0.5, 0.75])
 
 
@@ -70,6 +72,19 @@ def _bands(values: np.ndarray, taught: np.ndarray) -> pd.Series:
     cuts = np.unique(np.quantile(known, QUARTERS))
     names = _band_names(cuts)
     return pd.Series(np.where(np.isnan(values), UNKNOWN, names[np.searchsorted(cuts, values, side="right")]))
+
+
+def in_order(values: Iterable[str]) -> list[str]:
+    """The values of a slice as a table lists them: bands by their numbers, others by their letters, the rest last."""
+    return sorted(values, key=lambda value: (value in (OTHERS, UNKNOWN), _place(value), value))
+
+
+def _place(value: str) -> float:
+    """Where a band begins; 0 for what is none."""
+    if value.startswith("below "):
+        return float("-inf")
+    first = _BAND.fullmatch(value)
+    return float(first[1].replace(",", "")) if first else 0.0
 
 
 def _band_names(cuts: np.ndarray) -> np.ndarray:

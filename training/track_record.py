@@ -109,5 +109,7 @@ def _gain(name: str, rows: pd.DataFrame, seed: int) -> Gain:
     totals = np.maximum(np.abs(actual)[chosen].sum(axis=1), 1e-9)
     gains = (errors[:, 0] - errors[:, 1])[chosen].sum(axis=1) / totals
     low, high = np.quantile(gains, [0.025, 0.975])
+    if not np.abs(actual).sum():
+        low = high = float("nan")
     both_wape = [wape(actual, both[column].to_numpy(dtype=np.float64)) for column in (name, "mean")]
     return Gain(name, len(both), both_wape[0], both_wape[1], float(low), float(high))

@@ -51,7 +51,10 @@ KINDS: Final[Mapping[str, tuple[str, Text]]] = {
     ),
     "unknown_scope": (
         ERROR,
-        Text("There is no {scope} '{scope_id}'", "В данных нет {scope} «{scope_id}»"),
+        Text(
+            "There is no {scope} '{scope_id}' today: take the goal out, or give it to somebody who is there",
+            "Сейчас нет {scope} «{scope_id}»: уберите цель или передайте её тому, кто есть",
+        ),
     ),
     "two_targets": (
         ERROR,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ import pandas as pd
 
 from features.clock import Floats
 from features.errors import UsageError
-from features.kpis.value import COMPANY, Node
+from features.kpis import windows
+from features.kpis.value import COMPANY, Node, Window
 from serving.calls.record import judged
 from serving.calls.schemas import CallAnswer, CallRecord, CallRequest
 from serving.calls.store import IN_A_PERIOD, OF_DEALS, OF_NODES, Call, Calls, Scope, standing
 from serving.errors import ProblemError
-from serving.forecast.forecaster import Forecaster, Made
+from serving.forecast.forecaster import Forecaster, Made, is_over
 from serving.served.state import Loaded, Served
 from training.draws import CENTS, mean_ratio
 
@@ -28,7 +29,9 @@ def made(served: Served, forecaster: Forecaster, asked: CallRequest, author: str
         raise ProblemError(
             404, f"no_such_{'deal' if asked.scope == 'deal' else 'node'}", f"There is no {asked.scope} with this id."
         )
-    label = forecaster.window(asked.period).label if asked.measure in IN_A_PERIOD else None
+    if asked.day is not None and is_over(_whole(asked.day, forecaster), forecaster.as_of):
+        raise UsageError(f"the deal is still open, so it cannot have been won on {asked.day}; name a day to come")
+    label = forecaster.ahead(asked.period).label if asked.measure in IN_A_PERIOD else None
     call = Call(at, author, asked.scope, asked.scope_id, label, asked.measure, asked.value, asked.day, asked.note)
     beside = _of_deal(served, forecaster, call) if asked.scope == "deal" else {"model_value": _of_node(forecaster, call)}
     return replace(call, **beside, model_version=served.bundles["deals"].version)
@@ -60,6 +63,10 @@ def of_period(calls: Calls, period: str) -> list[Call]:
     """The calls on nodes for a period that stand, the company's first."""
     found = [call for call in standing(calls.history(period=period)) if call.measure in OF_NODES]
     return sorted(found, key=lambda call: (call.scope != COMPANY, call.scope, call.scope_id, call.measure))
+
+
+def _whole(day: date, forecaster: Forecaster) -> Window:
+    return windows.parse(f"{day}..{day + timedelta(days=1)}", forecaster.dataset.organisation.calendar)
 
 
 def _check(asked: CallRequest) -> None:

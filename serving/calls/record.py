@@ -1,9 +1,9 @@
 """How good people's calls were, judged like any forecast: against what came, beside the model's answer of the same moment.
 
 A call counts once its outcome is known: when its period is over, or, for amount and day, when its deal is won. Of one author's
-calls on one subject the last in each third of the period counts, because a call on the eve of quarter end is no feat. Example: on
-2 October Ann commits 400,000 for 2026Q4, the model's median is 350,000, and 360,000 come in: her error is 40,000, the model's
-10,000, and the row "commit, first third" has n = 1.
+calls on one subject the last in each third of the period counts, because a call on the eve of quarter end is no feat; what was
+said or taken back after it counts for nothing. Example: on 2 October Ann commits 400,000 for 2026Q4, the model's median is
+350,000, and 360,000 come in: her error is 40,000, the model's 10,000, and the row "commit, first third" has n = 1.
 
 The interval of the difference is from resampling subjects with replacement: two calls on one deal are no independent evidence.
 """
@@ -111,6 +111,8 @@ class _Outcomes:
     def row(self, call: Call) -> dict[str, Any] | None:
         """The call beside its outcome; None while that is not known."""
         window = self._window(call)
+        if window is not None and not clock.is_known(clock.micros(call.made_at), clock.micros(window.end)):
+            return None
         came = self._of_node(call, window) if call.measure in OF_NODES else self._of_deal(call, window)
         if came is None:
             return None

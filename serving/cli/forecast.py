@@ -71,6 +71,7 @@ Written = Annotated[Format, typer.Option("--format", help="How to write the answ
 Fitted = Annotated[
     bool, typer.Option("--fit", help="Learn a model of that date for this answer, instead of asking the champion.")
 ]
+Language = Annotated[Spoken, typer.Option(help="Of tables.")]
 AsOf = Annotated[str | None, typer.Option(help="Use what was recorded before this date. Default: now.")]
 
 app = typer.Typer()
@@ -122,7 +123,7 @@ def forecast(
     leaves: Annotated[str | None, typer.Option(help="What if these people leave: ids, with commas.")] = None,
     kept: Annotated[float, typer.Option(min=0, max=1, help="Share of a leaver's business that remains.")] = 0.5,
     fit: Fitted = False,
-    language: Annotated[Spoken, typer.Option(help="Of tables.")] = Spoken.EN,
+    language: Language = Spoken.EN,
     written: Written = Format.TABLE,
 ) -> None:
     """The bookings of a period as a distribution: parts, intervals, plan, categories, track record; and what if."""
@@ -164,18 +165,20 @@ def bridge(
     by: Split = By.COMPANY,
     mode: Annotated[Mode, typer.Option(help="end: compare the two dates; path: walk through the dates between.")] = Mode.END,
     fit: Fitted = False,
+    language: Language = Spoken.EN,
     written: Written = Format.TABLE,
 ) -> None:
     """What changed the expected bookings of a period between two dates, deal by deal and to the cent."""
     from serving.forecast import bridge_answers
     from serving.forecast import tables as tables
     from serving.forecast.schemas import BridgeQuery
+    from serving.language import Tongue
 
     here = _opened()
     query = _checked(BridgeQuery, {"from": first, "to": last, "period": period, "by": by.value, "mode": mode.value})
     forecaster = _forecaster(here, here.instant(None), here.instant(first), fit=fit)
     answer = bridge_answers.change(forecaster, query)
-    _write(answer, written, lambda: tables.bridge_table(answer), lambda: tables.frame_of_bridge(answer))
+    _write(answer, written, lambda: tables.bridge_table(answer, Tongue(language.value)), lambda: tables.frame_of_bridge(answer))
 
 
 def _opened() -> "Opened":

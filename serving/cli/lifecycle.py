@@ -28,7 +28,7 @@ from training.run import TrainedRun
 from training.run import evaluate as judge
 from training.run import train as fit
 
-SHOWN: Final = ("gap_to_base_rate", "gap_to_base_rate_low", "gap_to_base_rate_high", "auc")
+SHOWN: Final = ("gap_to_base_rate", "gap_to_base_rate_low", "gap_to_base_rate_high", "auc", "gap_to_life_table")
 
 Say = Callable[[str], None]
 
@@ -119,14 +119,22 @@ def _cells(target: str, version: Version) -> list[str]:
 
 
 def _metrics(target: str, version: Version) -> list[str]:
-    """Of the target's first regime that was judged, the usual question, else the longest that could be judged."""
+    """Of the target's first regime that was judged, the usual question, else the longest that could be judged.
+
+    A run's metrics are of the model that was to answer. Where a simpler one answers in its place, the difference is that one's.
+    """
     usually = {"deals_won": 30} if target == "deals" else {"contracts_left": 90, "orders_silent": 90}
     for event, usual in usually.items():
         asked = re.compile(rf"{event}_(\d+)d_{SHOWN[0]}")
         judged = [int(found[1]) for name in version.metrics if (found := asked.fullmatch(name))]
         if judged:
             days = usual if usual in judged else max(judged)
-            gap, low, high, auc = (version.metrics.get(f"{event}_{days}d_{name}", math.nan) for name in SHOWN)
+            gap, low, high, auc, beyond = (version.metrics.get(f"{event}_{days}d_{name}", math.nan) for name in SHOWN)
+            answers = version.tags.get(f"answers_{event.partition('_')[0]}")
+            if answers == "base_rate":
+                return ["it is the base rate", ""]
+            if answers == "life_table" and abs(beyond) > 0:
+                return [f"{gap - beyond:+.4f}, {days} days", ""]
             interval = "" if math.isnan(low) else f" [{low:+.4f}, {high:+.4f}]"
             return [f"{gap:+.4f}{interval}, {days} days", "" if math.isnan(auc) else f"{auc:.3f}"]
     return ["not judged", ""]

@@ -218,6 +218,8 @@ def score(
         say("The registry does not answer; scoring with the last good champion.")
     champion = Champions(settings.home).champion(target)
     instant = _instant(as_of, dataset)
+    if silent := _silent_days(dataset, instant):
+        say(f"Nothing is on record of the last {silent:.0f} days before {instant:%Y-%m-%d}: what happened then is not known.")
     if target is Target.DEALS:
         frame = scoring.score_deals(dataset, champion, instant, days or [7, 14, 30])
     else:
@@ -268,6 +270,14 @@ def _instant(text: str | None, dataset: "Dataset") -> "pd.Timestamp":
     from features import clock
 
     return clock.parse_as_of(text, dataset.organisation.timezone) if text else clock.now(dataset.ends_at)
+
+
+def _silent_days(dataset: "Dataset", instant: "pd.Timestamp") -> float:
+    """How long before a moment the data end; 0 where they are fresh."""
+    from features import clock
+
+    days = float(clock.days_between(clock.micros(dataset.ends_at), clock.micros(instant)))
+    return days if days >= clock.STALE_AFTER_DAYS else 0.0
 
 
 def _horizons(text: str | None) -> Sequence[float]:

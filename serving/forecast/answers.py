@@ -18,7 +18,7 @@ from serving.forecast.schemas import ForecastAnswer, ForecastQuery, WhatIfAnswer
 from serving.forecast.sight import narrowed
 from serving.language import LANGUAGES, Tongue
 from serving.lists.answers import answerers
-from training.rollup import Note
+from training.notes import Note
 from training.track_record import Record
 from training.what_if import Change, what_if
 
@@ -62,8 +62,8 @@ def forecast(forecaster: Forecaster, found: Outlook) -> ForecastAnswer:
 
 
 def supposed(forecaster: Forecaster, asked: WhatIfRequest, as_of: pd.Timestamp | None = None) -> WhatIfAnswer:
-    """The forecast under a change. Raises UsageError for deals, stages and people that there are not."""
-    window = forecaster.window(asked.period, as_of)
+    """The forecast under a change. Raises UsageError for a period that is over, and for what there is not."""
+    window = forecaster.ahead(asked.period, as_of)
     whole = forecaster.made_whole(window, as_of)
     snapshot, sight = whole.known.snapshot, forecaster.sight
     if sight is not None:

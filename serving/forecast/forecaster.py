@@ -122,6 +122,13 @@ class Forecaster:
             return windows.quarter(at, calendar)
         return self.near(windows.parse(text, calendar), at)
 
+    def ahead(self, text: str | None, as_of: pd.Timestamp | None = None) -> Window:
+        """A period of which some is still to come, from its text. Raises UsageError for one that is over."""
+        at, window = as_of or self.as_of, self.window(text, as_of)
+        if is_over(window, at):
+            raise UsageError(f"the period {window.label} was over by {at:%Y-%m-%d}; ask for one that is not")
+        return window
+
     def known(self, as_of: pd.Timestamp | None = None) -> Known:
         """What was known at a moment. Raises UsageError for a moment before the model's own."""
         at = as_of or self.as_of
@@ -219,6 +226,11 @@ class Forecasts:
             held = (whole, forecaster)
             self._held = held
         return held[1] if served.sight is None else held[1].seen_by(served.sight)
+
+
+def is_over(window: Window, as_of: pd.Timestamp) -> bool:
+    """Whether nothing of a period is still to come."""
+    return not clock.is_known(clock.micros(as_of), clock.micros(window.end))
 
 
 def refuse_hindsight(champion: Bundle, as_of: pd.Timestamp) -> None:

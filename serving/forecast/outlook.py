@@ -33,9 +33,10 @@ from serving.forecast.backtests import Kept
 from serving.forecast.forecaster import Forecaster, Made
 from training.bridge import due
 from training.draws import CENTS
+from training.notes import Note
 from training.places import DIMENSIONS
 from training.recurring import Recurring
-from training.rollup import LEVELS, Note, PeriodForecast
+from training.rollup import LEVELS, PeriodForecast
 from training.track_record import Record
 
 RULE: Final = (("commit", 0.7, 1.0), ("best_case", 0.35, 0.7), ("pipeline", 0.02, 0.35))
@@ -57,7 +58,7 @@ class Line:
     """One node: the company, a team, a person …, money in the organisation's currency.
 
     id        None: of deals that belong to none
-    plan      None where there is none, and `no_plan` says why: no_plans, no_plan or no_plans_by_this
+    plan      None where there is none, and `no_plan` says why: no_plans, no_plan, zero_plan or no_plans_by_this
     p_plan    share of the draws that reach the plan
     """
 
@@ -163,7 +164,7 @@ def outlook(forecaster: Forecaster, window: Window, by: str = COMPANY, as_of: pd
 
 def lines(snapshot: Snapshot, made: PeriodForecast, by: str) -> tuple[Line, ...]:
     """Each node of a dimension, first the company, or who asks with everybody below; the rest is a line of its own."""
-    plans, why = _plans(snapshot, made.window, by)
+    plans, lacking = _plans(snapshot, made.window, by)
     drawn = made.node_draws(by)
     table, nodes = made.table(by), made.places.nodes(by)
     top = nodes[0]
@@ -172,7 +173,9 @@ def lines(snapshot: Snapshot, made: PeriodForecast, by: str) -> tuple[Line, ...]
         plans |= {node: plan for node, plan in own.items() if node == top.id}
     found = []
     for column, (node, row) in enumerate(zip(nodes, table.to_dict("records"), strict=True)):
-        plan = plans.get(node.id)
+        set_plan = plans.get(node.id)
+        why = lacking if set_plan is None else "zero_plan"
+        plan = set_plan or None
         line = Line(
             dimension=node.dimension,
             id=node.id,

@@ -1,27 +1,39 @@
 """The forecast's codes in words: notes, categories, whose line it is; one language at a time."""
 
 import math
-from typing import Final
+from typing import Final, Protocol
 
 from features.kpis.value import COMPANY
 from serving.forecast.outlook import RULE, Line, RecurringOutlook
 from serving.language import SPACE, Tongue, texts
-from training.rollup import Note
+from training.notes import Note
 from training.track_record import Record
 
 COUNTED: Final = frozenset(
     key.removeprefix("note.") for key, said in texts().items() if key.startswith("note.") and "|" in said["en"]
 )
-"""Notes whose number stands in their text; of the others there is one or none."""
+"""Notes whose number asks for a form of their text."""
 
 
 def note_text(tongue: Tongue, note: Note) -> str:
     """What the forecast lacks, and what that does to its interval."""
     key = f"note.{note.code}"
-    return tongue.count(key, math.ceil(note.number)) if note.code in COUNTED else tongue.text(key)
+    number = math.ceil(note.number)
+    return tongue.count(key, number) if note.code in COUNTED else tongue.text(key, n=number)
 
 
-def whose(tongue: Tongue, line: Line) -> str:
+class Titled(Protocol):
+    """A node of the forecast, as it is computed or as it was answered."""
+
+    @property
+    def dimension(self) -> str: ...
+    @property
+    def id(self) -> str | None: ...
+    @property
+    def title(self) -> str: ...
+
+
+def whose(tongue: Tongue, line: Titled) -> str:
     """The node of a line, by name."""
     if line.dimension == COMPANY:
         return tongue.text("outlook.company")

@@ -75,8 +75,9 @@ class ForecastLine(BaseModel):
     spans: list[Interval] = Field(description="Intervals of 50, 80 and 95 %.")
     plan: float | None = Field(description="The plan; null where there is none.")
     p_plan: Probability | None = Field(description="P(bookings reach the plan), 0 to 1; null without a plan.")
-    no_plan: Literal["no_plans", "no_plan", "no_plans_by_this"] | None = Field(
-        description="Why there is no plan: none are loaded, none is for this period, or plans are not made by this split."
+    no_plan: Literal["no_plans", "no_plan", "zero_plan", "no_plans_by_this"] | None = Field(
+        description="Why there is no plan: none are loaded, none is for this period, it is 0, or plans are not made "
+        "by this split."
     )
 
 

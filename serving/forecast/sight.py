@@ -19,11 +19,12 @@ from features.kpis.value import COMPANY
 from serving.access.sight import Sight
 from training.bridge import Bridge, Entries, Position
 from training.draws import Births, Draws, OpenDeals
+from training.notes import WIDE_BY
 from training.places import Places
 from training.rollup import PeriodForecast
 
-OF_EVERYBODY: Final = frozenset({"open_deals_without_amount", "won_deals_without_amount"})
-"""Notes that count deals of the whole company."""
+OF_EVERYBODY: Final = frozenset({"open_deals_without_amount", "won_deals_without_amount", *WIDE_BY})
+"""Notes on deals of the whole company."""
 
 
 def narrowed(made: PeriodForecast, sight: Sight) -> PeriodForecast:

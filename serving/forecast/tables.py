@@ -37,15 +37,21 @@ def frame_of_bridge(answer: BridgeAnswer) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"id": "str", "title": "str"})
 
 
-def bridge_table(answer: BridgeAnswer) -> Table:
+def bridge_table(answer: BridgeAnswer, tongue: Tongue) -> Table:
     """One row a node; steps that moved nothing anywhere are left out, and the caption says so."""
+    text = tongue.text
     moved = [step for step in answer.lines[0].steps if any(each.steps[step] for each in answer.lines)]
-    title = f"Expected bookings of {answer.period}, {answer.first:%Y-%m-%d} to {answer.last:%Y-%m-%d}, {answer.currency}"
-    table = Table(title=title, caption=f"from {answer.start:,} to {answer.end:,}; steps that changed nothing are not shown")
-    for column in ("", *(step.replace("_", " ") for step in moved), "change"):
+    first, last = (tongue.date(each.date()) for each in (answer.first, answer.last))
+    period = words.period(tongue, answer.period)
+    table = _table(text("bridge.title", period=period, first=first, last=last, currency=answer.currency))
+    start, end = (tongue.number(float(each), 2) for each in (answer.start, answer.end))
+    recorded = [text("bridge.by_record", versions=", ".join(answer.by_record))] if answer.by_record else []
+    table.caption = "\n".join([text("bridge.ends", start=start, end=end), *recorded])
+    for column in ("", *(text(f"bridge.{step}") for step in moved), text("bridge.change")):
         table.add_column(column, justify="left" if not column else "right")
     for each in answer.lines:
-        table.add_row(each.title or "belongs to none", *(f"{each.steps[step]:,}" for step in moved), f"{each.change:,}")
+        money = (tongue.number(float(value), 2) for value in (*(each.steps[step] for step in moved), each.change))
+        table.add_row(words.whose(tongue, each), *money)
     return table
 
 
@@ -60,7 +66,7 @@ def what_if_table(answer: WhatIfAnswer, tongue: Tongue) -> Table:
         changed = after.get(each.id, each)
         figures = (each.mean, changed.mean, changed.mean - each.mean)
         chance = text(f"outlook.{each.no_plan}") if each.no_plan else tongue.percent(changed.p_plan)
-        table.add_row(each.title, *(tongue.money(value, answer.currency) for value in figures), chance)
+        table.add_row(words.whose(tongue, each), *(tongue.money(value, answer.currency) for value in figures), chance)
     if answer.kept is not None:
         table.caption = text("outlook.kept_share", share=tongue.percent(answer.kept))
     return table

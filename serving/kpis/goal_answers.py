@@ -20,6 +20,7 @@ from features.kpis import windows
 from features.kpis.catalog import KPIS, outside
 from serving.access.sight import Sight
 from serving.kpis.answers import COMPANY, Question
+from serving.kpis.goal_chances import NO_CHANCE, why_none
 from serving.kpis.queries import GoalsQuery
 from serving.kpis.schemas import GoalFinding, GoalItem, GoalsAnswer
 
@@ -49,10 +50,11 @@ def goals(
     read = in_own_money(snapshot, read_goals(file, dataset.organisation.calendar)) if file else ()
     every = [goal for goal in (*read, *goals_of_plans(snapshot)) if asked.over or not _is_over(goal, snapshot.at)]
     every = every if sight is None else [_narrowed(goal, sight) for goal in every if _is_seen(goal, sight)]
-    stand = standing(snapshot, every, chances(every, snapshot.as_of))
+    likely = chances(every, snapshot.as_of)
+    stand = standing(snapshot, every, likely)
     found = check_goals(every, known(snapshot), stand, best_past(snapshot, every))
     items = [
-        _item(question, goal, stand[position], [each for each in found if position in each.goals[:1]])
+        _item(question, goal, stand[position], [each for each in found if position in each.goals[:1]], likely)
         for position, goal in enumerate(every)
         if _is_asked(goal, asked)
     ]
@@ -92,9 +94,10 @@ def _period(question: Question, goal: Goal) -> str | None:
     return windows.between(goal.start, goal.end, question.snapshot.dataset.organisation.calendar).label
 
 
-def _item(question: Question, goal: Goal, stands: Progress, found: Sequence[Finding]) -> GoalItem:
+def _item(question: Question, goal: Goal, stands: Progress, found: Sequence[Finding], likely: Mapping[int, float]) -> GoalItem:
     kpi = KPIS.get(goal.kpi) or outside(goal.kpi)
     told = {name: each for name, each in vars(stands).items() if name in GoalItem.model_fields}
+    unknown = why_none(goal, question.snapshot.as_of, likely) if stands.probability is None else None
     plain = ("scope", "scope_id", "owner", "source", "horizon", "start", "end", "target")
     return GoalItem.model_validate(
         {
@@ -105,6 +108,8 @@ def _item(question: Question, goal: Goal, stands: Progress, found: Sequence[Find
             "period": _period(question, goal),
             "title": question.said(kpi.title),
             "unit": kpi.unit,
+            "no_probability": unknown,
+            "no_probability_text": None if unknown is None else question.worded(NO_CHANCE, unknown),
             "reason_text": None if stands.reason is None else question.worded(texts.REASONS, stands.reason),
             "findings": [GoalFinding(kind=each.kind, severity=each.severity, text=question.said(each.text)) for each in found],
         }

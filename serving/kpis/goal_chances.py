@@ -6,7 +6,8 @@ or a target, of a period that is over (then it is known) or too far ahead have n
     standing(snapshot, goals, chances(forecaster, goals))
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import pandas as pd
 
@@ -15,10 +16,20 @@ from features.errors import UsageError
 from features.goals.goal import Goal
 from features.goals.standing import DIMENSIONS, node_of
 from features.kpis import windows
-from features.kpis.value import Window
-from serving.forecast.forecaster import Forecaster, is_later
+from features.kpis.value import Text, Window
+from serving.forecast.forecaster import FARTHEST_DAYS, Forecaster, is_later
 
-BOOKINGS = "bookings"
+BOOKINGS: Final = "bookings"
+NO_CHANCE: Final[Mapping[str, Text]] = {
+    "not_forecast": Text("only bookings are forecast", "прогнозируются только продажи"),
+    "no_target": Text("the goal has no target", "у цели нет целевого значения"),
+    "no_deadline": Text("the goal has no period", "у цели нет периода"),
+    "over": Text("the period is over", "период закончился"),
+    "too_far": Text("it ends more than three years ahead", "до конца больше трёх лет"),
+    "no_forecast": Text("no model may answer as of this date", "на эту дату нет модели, которая могла бы ответить"),
+    "nobody": Text("no deal is of theirs", "за ними нет сделок"),
+}
+"""Why a goal has no chance that can be told."""
 
 
 def chances(forecaster: Forecaster, goals: Sequence[Goal], as_of: pd.Timestamp | None = None) -> dict[int, float]:
@@ -31,6 +42,22 @@ def chances(forecaster: Forecaster, goals: Sequence[Goal], as_of: pd.Timestamp |
         return {}
     found = {position: _chance(forecaster, goal, at) for position, goal in enumerate(goals)}
     return {position: chance for position, chance in found.items() if chance is not None}
+
+
+def why_none(goal: Goal, at: pd.Timestamp, found: Mapping[int, float]) -> str:
+    """The code of why a goal has no chance; `found` are the chances of all goals at that moment."""
+    if goal.kpi != BOOKINGS:
+        return "not_forecast"
+    if goal.target is None:
+        return "no_target"
+    if goal.start is None or goal.end is None:
+        return "no_deadline"
+    days = float(clock.days_between(clock.micros(at), clock.micros(goal.end)))
+    if days <= 0:
+        return "over"
+    if days > FARTHEST_DAYS:
+        return "too_far"
+    return "nobody" if found else "no_forecast"
 
 
 def _chance(forecaster: Forecaster, goal: Goal, at: pd.Timestamp) -> float | None:

@@ -275,9 +275,11 @@ class GoalItem(BaseModel):
     projected: float | None = Field(description="Value at the deadline at the present pace: an extrapolation.")
     on_pace: bool | None = Field(description="Whether that would do.")
     met: bool | None = Field(description="Whether the target is met now.")
-    probability: Probability | None = Field(
-        description="P(reached), 0 to 1, from the forecast; null: it does not answer such a goal, or the period is over."
+    probability: Probability | None = Field(description="P(reached), 0 to 1, from the forecast; null where there is none.")
+    no_probability: Literal["not_forecast", "no_target", "no_deadline", "over", "too_far", "no_forecast", "nobody"] | None = (
+        Field(description="Why there is no probability, for programs.")
     )
+    no_probability_text: str | None = Field(description="The same for people.")
     over: bool = Field(description="Whether the period is over.")
     reason: str | None = Field(description="Why it cannot be said how the goal stands, for programs.")
     reason_text: str | None = Field(description="The same for people.")

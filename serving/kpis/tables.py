@@ -274,7 +274,7 @@ def of_goals(answer: GoalsAnswer, tongue: Tongue) -> Sheet:
             percentage(tongue, each.elapsed),
             tongue.number(each.days_left),
             tongue.text(f"goals.{pace(each.met, each.on_pace)}"),
-            tongue.percent(each.probability),
+            each.no_probability_text or tongue.percent(each.probability),
             "; ".join(finding.text for finding in each.findings),
         )
         for each in answer.items

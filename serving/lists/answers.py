@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from features.clock import Floats
 from features.deal_warnings import named_bits
 from features.errors import NotReadyError
 from features.history import OPEN
@@ -17,19 +18,21 @@ from serving.served.state import Served
 from training.bundle import Bundle
 from training.hazard import HazardModel
 
+AHEAD: Final = ("this", "next")
+
 
 @dataclass(frozen=True)
 class Totals:
     """Sums over some open deals, in the organisation's currency. Deals without an amount add nothing.
 
     value         of all of them
-    this_quarter  the expected part of it: sum of value x P(won in the running quarter)
+    this_quarter  the expected part of it: sum of value x P(won in the running quarter); None where no deal has such a chance
     next_quarter  the same for the following quarter
     """
 
     value: float
-    this_quarter: float
-    next_quarter: float
+    this_quarter: float | None
+    next_quarter: float | None
 
 
 def stamp(served: Served, target: str) -> dict[str, Any]:
@@ -111,7 +114,10 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def totals(ranking: Ranking, filters: Sequence[Filter]) -> Totals:
     """Sums over the open deals that pass the filters."""
     rows = ranking.matching(filters)
-    value, now, later = (
-        np.nan_to_num(ranking.numbers(name)[rows]) for name in ("value", "p_won_this_quarter", "p_won_next_quarter")
-    )
-    return Totals(float(value.sum()), float(value @ now), float(value @ later))
+    value = np.nan_to_num(ranking.numbers("value")[rows])
+    return Totals(float(value.sum()), *(_expected(value, ranking.numbers(f"p_won_{when}_quarter")[rows]) for when in AHEAD))
+
+
+def _expected(value: Floats, p_won: Floats) -> float | None:
+    """The expected part of some money; None where there are deals, and of none is the chance known."""
+    return None if len(p_won) and np.isnan(p_won).all() else float(value @ np.nan_to_num(p_won))

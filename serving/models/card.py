@@ -34,12 +34,15 @@ class Metric(BaseModel):
 class Against(BaseModel):
     """The same rows answered by something simpler."""
 
-    baseline: str = Field(description="base_rate, life_table, champion or crm (its own probability).", examples=["base_rate"])
+    baseline: str = Field(
+        description="base_rate, life_table, uncalibrated (the model before its calibration), champion, crm (its own).",
+        examples=["base_rate"],
+    )
     n_rows: int = Field(description="Rows that both answered, 0 or more.", examples=[5120])
     log_loss: float | None = Field(description="Its log loss there; null: it answered none.", examples=[0.604])
-    gap: float | None = Field(description="Its log loss less the model's: above 0 the model is better.", examples=[0.092])
-    low: float | None = Field(description="Lower end of the gap's 95 % interval.", examples=[0.071])
-    high: float | None = Field(description="Upper end of the gap's 95 % interval.", examples=[0.113])
+    gap: float | None = Field(description="The model's log loss less its: below 0 the model is better.", examples=[-0.092])
+    low: float | None = Field(description="Lower end of the gap's 95 % interval.", examples=[-0.113])
+    high: float | None = Field(description="Upper end of the gap's 95 % interval.", examples=[-0.071])
 
 
 class Bin(BaseModel):
@@ -79,7 +82,8 @@ class RegimeCard(BaseModel):
     calibration: str = Field(description="The correction of the hazards: none, or its method.", examples=["vector"])
     unjudged: str | None = Field(description="Why there are no figures; null where there are.")
     questions: list[JudgedQuestion] = Field(
-        description="How well a boosted model answered each question on later time; where another model answers, this is why."
+        description="How well the model that was to answer did on later time. Where the gate let a simpler one answer in its "
+        "place, these figures are why; those of the one that answers stand in `against`."
     )
 
 

@@ -63,6 +63,7 @@ class ColumnItem(BaseModel):
     )
     values: list[str] = Field(description="The only values allowed; empty: any.")
     minimum: float | None = Field(description="The smallest number allowed; null: any.", examples=[0])
+    beyond: bool = Field(description="Whether not even the minimum is allowed.", examples=[False])
 
 
 class TableItem(BaseModel):
@@ -113,6 +114,7 @@ def _table(table: Table) -> dict[str, Any]:
             "known_from": each.revealed_by,
             "values": list(each.values),
             "minimum": each.minimum,
+            "beyond": each.beyond,
         }
         for each in table.columns
     ]

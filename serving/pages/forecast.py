@@ -1,6 +1,6 @@
 """The forecast page: one period as a manager reads it, in English and Russian, without a script.
 
-An address that asks for a period or a split that there is not falls back to the running quarter and to teams.
+An address that asks for a period or a split that there is not falls back to the running quarter, which is said, and to teams.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,12 +40,14 @@ def forecast_page(view: Annotated[FullView, Depends(full_view)], forecaster: Kno
     """The forecast of the period that the address names."""
     query, tongue = view.request.query_params, view.tongue
     by = query.get("by") if query.get("by") in SPLITS else "team"
-    found = outlook(forecaster, _window(forecaster, query.get("period")), by or "team")
+    window = _window(forecaster, query.get("period"))
+    found = outlook(forecaster, window or forecaster.window(None), by or "team")
     served, currency = view.served, view.served.dataset.organisation.currency
     issue(view.request, served, found)
     return view.render(
         "forecast.html",
         found=found,
+        unread=window is None,
         money=lambda value: tongue.money(value, currency),
         period=words.period(tongue, found.window.label),
         periods=[(label, words.period(tongue, label)) for label in _offered(forecaster, found.window)],
@@ -95,11 +97,12 @@ def _bars(found: Outlook) -> dict[str, Any]:
     }
 
 
-def _window(forecaster: Forecaster, text: str | None) -> Window:
+def _window(forecaster: Forecaster, text: str | None) -> Window | None:
+    """The period that an address names; None for one that there is not."""
     try:
         return forecaster.window(text)
     except (UsageError, ValueError):
-        return forecaster.window(None)
+        return None
 
 
 def _offered(forecaster: Forecaster, shown: Window) -> list[str]:

@@ -87,7 +87,7 @@ def _annotated(column: Column) -> Any:
     if column.kind is Kind.PROBABILITY:
         return Annotated[Number, Field(ge=0, le=1)]
     if column.minimum is not None:
-        return Annotated[Number, Field(ge=column.minimum)]
+        return Annotated[Number, Field(gt=column.minimum) if column.beyond else Field(ge=column.minimum)]
     if column.required and column.kind is Kind.CATEGORY:
         return Annotated[Label, Field(min_length=1)]
     return _TYPES[column.kind]

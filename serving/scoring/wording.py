@@ -77,7 +77,7 @@ class Wording:
         known = _WARNINGS[name]
         forms = known.ru if self.tongue.language == "ru" else known.en
         beside = None if usual == value else usual
-        return self._beside(self.tongue.form(forms, int(value)), known.signal, beside, "deals", own_peers)
+        return self._beside(self.tongue.form(forms, round(value)), known.signal, beside, "deals", own_peers)
 
     def reference(self, reasons: Reasons) -> str:
         """What the reasons are given against."""

@@ -77,6 +77,7 @@ BROKEN = [
     ("accounts", {"account_id": ["A1"], "employees": ["many"]}, "employees", "text in a number column"),
     ("accounts", {"account_id": ["A1"], "employees": ["inf"]}, "employees", "an infinite number"),
     ("accounts", {"account_id": ["A1"], "employees": [-1]}, "employees", "the number is below 0"),
+    ("rates", {"currency": ["USD"], "date": ["2026-01-01"], "rate": [0]}, "rate", "the number is not above 0"),
     ("accounts", {"account_id": ["A1"], "created_at": ["soon"]}, "created_at", "not a timestamp"),
     (
         "accounts",

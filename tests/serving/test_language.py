@@ -15,10 +15,10 @@ EN, RU = Tongue("en"), Tongue("ru", "Europe/Berlin")
 BUILT = re.compile(
     r"reason\..*|error\..*|missing\.(starting|no_data|no_champion|damaged_champion)|filter\.(owner|team|stage)|clients\.(contracts|orders)|answers\..*|"
     r"(reference|peers|phrase)\..*|words\.(won|lost|no)|why\.(quarter|ever)|"
-    r"(figure|funnel|team|goals)\..*|calls\.(p_won|amount|close_on|commit|best_case|third_[123])|kpis\.(plan|previous|last_year|predicted|p_plan|span)|scorecard\.(team|owner|no_model)|note\..*|"
+    r"(figure|funnel|team|goals)\..*|calls\.(p_won|amount|close_on|commit|best_case|third_[123])|kpis\.(plan|previous|last_year|predicted|p_plan|span)|scorecard\.(team|owner|no_model)|note\..*|bridge\..*|"
     r"trend\.no_.*|grade\.[abcd]|"
     r"outlook\.(best_case|by_crm|by_model|churn|commit|contraction|crm|difference|end|expansion|last_year|manager|median|"
-    r"model_is_later|narrowed|new_clients|no_(backtest|contracts|model|period_over|plan|plans|plans_by_this)|owner|pipeline|product|region|"
+    r"model_is_later|narrowed|new_clients|no_(backtest|contracts|model|period_over|plan|plans|plans_by_this)|owner|pipeline|zero_plan|product|region|"
     r"run_rate|stage_weighted|start|team|what_if)"
 )
 
@@ -53,6 +53,7 @@ def test_numbers_and_money() -> None:
     assert (EN.number(1234567.5, 1), RU.number(1234567.5, 1)) == ("1,234,567.5", "1\u00a0234\u00a0567,5")
     assert (EN.money(1234567, "EUR"), RU.money(1234567, "EUR")) == ("€1,234,567", "1\u00a0234\u00a0567\u00a0€")
     assert (EN.money(-1234, "CHF"), RU.money(-1234, "CHF")) == ("CHF\u00a0−1,234", "−1\u00a0234\u00a0CHF")
+    assert (EN.money(-1234, "EUR"), RU.money(-1234, "EUR")) == ("−€1,234", "−1\u00a0234\u00a0€")
     assert EN.money(None, "EUR") == RU.number(None) == "–"
 
 

@@ -1,9 +1,10 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from features.errors import UsageError
-from serving.settings import as_environment, check_servable, read
+from serving.settings import Settings, as_environment, check_servable, read
 
 GOOD_KEY = "3u7Yw0Qm9sB2-kXc"
 
@@ -92,3 +93,13 @@ def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
     for name, text in as_environment(given).items():
         monkeypatch.setenv(name, text)
     assert read() == given
+
+
+def test_the_defaults_that_the_documents_name_are_the_defaults() -> None:
+    root = Path(__file__).parents[2]
+    written = "\n".join(path.read_text(encoding="utf-8") for path in (root / "README.md", *root.glob("docs/*.md")))
+    named = re.findall(r"`(?:DEALCAST_)?(\w+)`\s\((\d[\d,.]*\d|\d)\)", written)
+    fields = {name: field.default for name, field in Settings.model_fields.items()}
+    said = [(name, float(value.replace(",", ""))) for name, value in named if name in fields]
+    assert len(said) > 5
+    assert [each for each in said if each[1] != fields[each[0]]] == []

@@ -111,6 +111,14 @@ def test_too_short_a_history_is_refused_with_the_reason() -> None:
         backtest(small_company(), quick, kind="year", first=FIRST)
 
 
+def test_amounts_that_nobody_knew_then_are_refused_with_what_to_declare() -> None:
+    company = small_company()
+    changes = company.tables["deal_changes"].query("field != 'amount'")
+    untracked = Dataset.of({**company.tables, "deal_changes": changes}, company.organisation, extracted_at=company.extracted_at)
+    with pytest.raises(NotReadyError, match="static"):
+        backtest(untracked, quick, first=FIRST, n_draws=10)
+
+
 def test_the_track_record_by_hand() -> None:
     assert wape(np.array([100.0, 300.0]), np.array([150.0, 250.0])) == pytest.approx(0.25)
     perfect = np.repeat(np.array([[100.0], [300.0]]), 7, axis=1)

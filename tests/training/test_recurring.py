@@ -56,6 +56,16 @@ def test_a_period_to_come_starts_where_the_running_one_is_expected_to_end() -> N
     assert made("2026-04-01", following).start == pytest.approx(made("2026-04-01").end, rel=0.01)
 
 
+def test_a_period_that_is_over_ends_at_what_was_paid_then() -> None:
+    later = Snapshot(small_company(), day("2026-08-15"))
+    began, ended = (monthly_at(later, clock.micros(each)).sum() for each in (QUARTER.start, QUARTER.end))
+    found = made("2026-08-15")
+    assert ended != pytest.approx(monthly_at(later, later.at).sum())
+    assert (found.start, found.end) == pytest.approx((began, ended))
+    assert not found.notes
+    assert found.draws == pytest.approx(np.full_like(found.draws, ended))
+
+
 def test_the_future_changes_nothing() -> None:
     whole = small_company()
     at = day("2026-04-20")

@@ -102,6 +102,13 @@ def test_what_cannot_be_judged_yet_counts_for_nothing(snapshot: Snapshot, unknow
     assert judged([call(**unknown)], snapshot) == []
 
 
+@pytest.mark.parametrize("value", [5000.0, None])
+def test_a_call_from_after_the_period_counts_for_nothing_and_takes_nothing_back(snapshot: Snapshot, value: float | None) -> None:
+    (found,) = judged([call("2026-03-30"), call("2026-04-01", value=value)], snapshot)
+    assert (found.third, found.n) == (3, 1)
+    assert found.error == pytest.approx(0.2)
+
+
 def test_few_subjects_have_no_interval_and_many_have_one(snapshot: Snapshot) -> None:
     on: dict[str, Any] = {"scope": "deal", "measure": "p_won", "value": 0.5, "model_value": 0.5}
     few, many = (judged([call(**on, scope_id=f"D{n}") for n in range(1, last)], snapshot)[0] for last in (4, 9))
@@ -144,6 +151,8 @@ def test_a_commit_stands_beside_the_models_median(client: TestClient) -> None:
         ({"scope": "deal", "scope_id": "D", "measure": "amount", "value": 1.0, "period": "2026Q4"}, 422, "no period"),
         ({"scope": "company", "measure": "commit", "value": -1.0}, 422, "schema"),
         ({"scope": "company", "measure": "commit", "value": 1.0, "period": "soon"}, 422, "not a window"),
+        ({"scope": "company", "measure": "commit", "value": 1.0, "period": "2025Q1"}, 422, "was over"),
+        ({"scope": "deal", "scope_id": "D", "measure": "close_on", "day": "2025-01-01"}, 422, "a day to come"),
     ],
 )
 def test_a_call_that_means_nothing_is_refused(client: TestClient, body: dict[str, Any], status: int, said: str) -> None:
@@ -173,7 +182,7 @@ def test_the_pages_show_what_people_expect(client: TestClient) -> None:
 
 def test_the_command_line_lists_calls_and_their_record(home: Path) -> None:
     database = Database.open(f"sqlite:///{home / 'store.db'}")
-    Calls(database).add(call(author="=cmd", scope="company", scope_id="", period="2024Q1"))
+    Calls(database).add(call("2024-01-05", author="=cmd", scope="company", scope_id="", period="2024Q1"))
     database.close()
     assert "2024Q1" in dealcast("calls", DEALCAST_HOME=str(home), COLUMNS="300").stdout
     assert "'=cmd" in dealcast("calls", "--format", "csv", DEALCAST_HOME=str(home)).stdout

@@ -88,3 +88,20 @@ def test_a_question_that_was_too_long_to_judge_gives_way_to_the_longest_that_was
     }
     assert _metrics("deals", Version("1", False, {}, metrics)) == ["-0.0800, 14 days", "0.800"]
     assert _metrics("deals", Version("1", False, {}, {})) == ["not judged", ""]
+
+
+@pytest.mark.parametrize(
+    ("answers", "beyond_the_table", "said"),
+    [
+        ("boosted", -0.03, ["-0.0800, 30 days", "0.800"]),
+        ("life_table", -0.03, ["-0.0500, 30 days", ""]),
+        ("life_table", 0.0, ["-0.0800, 30 days", "0.800"]),
+        ("base_rate", -0.03, ["it is the base rate", ""]),
+    ],
+)
+def test_a_version_that_answers_with_something_simpler_does_not_boast_of_what_was_refused(
+    answers: str, beyond_the_table: float, said: list[str]
+) -> None:
+    figures = {"gap_to_base_rate": -0.08, "gap_to_life_table": beyond_the_table, "auc": 0.8}
+    metrics = {f"deals_won_30d_{name}": value for name, value in figures.items()}
+    assert _metrics("deals", Version("1", True, {"answers_deals": answers}, metrics)) == said

@@ -138,6 +138,13 @@ def test_a_deletion_counts_from_its_day_on(home: Path, company: Dataset) -> None
     assert (deal_id in scored("2026-10-01"), deal_id in scored("2026-10-02")) == (True, False)
 
 
+@pytest.mark.parametrize(("as_of", "said"), [("2026-10-21", True), ("2026-10-02", False)])
+def test_scores_of_a_date_long_after_the_last_record_say_so(home: Path, as_of: str, said: bool) -> None:
+    result = dealcast("score", "--output", str(home / "late.csv"), "--as-of", as_of, DEALCAST_HOME=str(home))
+    assert result.exit_code == 0, result.output
+    assert ("Nothing is on record of the last 20 days before 2026-10-21" in result.stderr) == said
+
+
 def test_the_days_over_which_clients_are_valued_can_be_chosen(home: Path) -> None:
     output = home / "worth.parquet"
     arguments = ["score", "--target", "clients", "--value-days", "180", "--discount-rate", "0.1", "--output", str(output)]

@@ -16,7 +16,8 @@ from features.dataset import Dataset
 from serving.forecast.bridge_answers import change, explained
 from serving.forecast.forecaster import Forecaster
 from serving.forecast.schemas import BridgeQuery
-from serving.language import texts
+from serving.forecast.tables import bridge_table
+from serving.language import Tongue, texts
 from serving.served.runtime import Runtime
 from tests.serving.cli.test_main import dealcast, home
 from tests.serving.pages.test_routes import Words
@@ -79,7 +80,9 @@ def test_what_if_is_answered_from_the_same_draws(client: TestClient) -> None:
     assert nothing["before"] == nothing["after"]
 
 
-@pytest.mark.parametrize("asked", [{"close": ["none"]}, {"rate": {"Proposal": 200}}, {"kept": 2}, {"leave": ["U-1"]}])
+@pytest.mark.parametrize(
+    "asked", [{"close": ["none"]}, {"rate": {"Proposal": 200}}, {"kept": 2}, {"leave": ["U-1"]}, {"period": "2025Q1"}]
+)
 def test_a_change_that_cannot_be_is_refused(client: TestClient, asked: dict[str, Any]) -> None:
     assert client.post("/v1/forecast/what-if", json=asked).status_code == 422
 
@@ -104,6 +107,22 @@ def test_a_bridge_adds_up_to_the_cent_and_its_teams_to_the_company(
     assert Decimal(found["end"]) - Decimal(found["start"]) == Decimal(lines[0]["change"]) != 0
     assert sum(Decimal(line["change"]) for line in lines[1:]) == Decimal(lines[0]["change"])
     assert all(text[-3] == "." for line in lines for text in line["steps"].values())
+
+
+def test_a_bridge_is_told_in_both_languages(company: Dataset, earlier: Bundle, tmp_path: Path) -> None:
+    forecaster = Forecaster(company, {"deals": earlier}, clock.now(company.ends_at), tmp_path)
+    first = (company.ends_at - pd.Timedelta(days=5)).isoformat()
+    answer = change(forecaster, BridgeQuery.model_validate({"from": first, "by": "team"}))
+    recorded = answer.model_copy(update={"by_record": ["7"]})
+    for tongue, company_said, lost, model in (
+        (Tongue("en"), "Company", "lost", "model 7"),
+        (Tongue("ru"), "Компания", "проиграно", "модели 7"),
+    ):
+        table = bridge_table(recorded, tongue)
+        columns = {str(column.header): list(column.cells) for column in table.columns}
+        assert columns[""][0] == company_said
+        assert columns[lost][0] == tongue.number(float(answer.lines[0].steps["lost"]), 2)
+        assert model in str(table.caption)
 
 
 def test_the_path_mode_walks_day_by_day(company: Dataset, earlier: Bundle, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Backtests are kept whole, and an earlier moment never sees a period that was not over."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,14 @@ def test_a_rival_without_a_forecast_is_no_blank_in_the_table() -> None:
     first = {str(column.header): next(iter(column.cells)) for column in table.columns}
     assert first["WAPE"] == "20.0%"
     assert first[f"gain over {RIVALS[0].replace('_', ' ')}"] == "+30.0 [+30.0, +30.0]"
+
+
+def test_where_nothing_came_the_table_says_so() -> None:
+    empty = tuple(replace(each, actual=0.0) for each in made_up().replayed)
+    table = record_table(track_record(Backtest("quarter", empty)), "Track record")
+    cells = [cell for column in table.columns for cell in column.cells]
+    assert "nothing came" in cells
+    assert not any("nan" in str(cell) for cell in cells)
 
 
 def test_the_command_replays_prints_and_keeps(home: Path) -> None:

@@ -14,13 +14,16 @@ from serving.forecast.outlook_words import note_text, record_rows, whose
 from serving.language import Tongue
 from serving.served.runtime import Runtime
 from tests.serving.forecast.test_backtests import made_up
-from training.rollup import Note
+from training.notes import WIDE_BY, Note
 
 NOTES = (
     "no_amounts",
     "open_deals_without_amount",
     "won_deals_without_amount",
     "no_births",
+    "period_over",
+    "stale_data",
+    *WIDE_BY,
     "few_past_periods",
     "beyond_follow_up",
     "no_new_clients",
@@ -58,6 +61,15 @@ def test_the_chance_to_reach_the_plan_is_the_share_of_draws_that_do(forecaster: 
         assert line.plan is not None
         drawn = made.node_draws("team")[:, column]
         assert line.p_plan == np.count_nonzero(drawn >= round(line.plan * 100)) / len(drawn)
+
+
+def test_a_plan_of_nothing_is_no_plan(forecaster: Forecaster, company: Dataset) -> None:
+    nothing = company.tables["plans"].assign(target=0.0)
+    here = Forecaster(
+        company.with_tables({**company.tables, "plans": nothing}), forecaster.bundles, forecaster.as_of, forecaster.home
+    )
+    line = outlook(here, here.window(None)).company
+    assert (line.plan, line.p_plan, line.no_plan) == (None, None, "zero_plan")
 
 
 @pytest.mark.parametrize(("by", "why"), [("product", "no_plans_by_this"), ("team", "no_plans")])

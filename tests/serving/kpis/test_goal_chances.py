@@ -12,7 +12,7 @@ from features.goals.standing import standing
 from features.kpis.value import COMPANY
 from serving.forecast.forecaster import Forecaster
 from serving.forecast.outlook import outlook
-from serving.kpis.goal_chances import chances
+from serving.kpis.goal_chances import NO_CHANCE, chances, why_none
 from serving.served.runtime import Runtime
 
 
@@ -66,6 +66,23 @@ def test_the_goals_of_the_api_have_their_chances(client: TestClient) -> None:
     assert ("bookings", True) in answered
     assert {kpi for kpi, told in answered if told} == {"bookings"}
     assert all(0 <= each["probability"] <= 1 for each in items if each["probability"] is not None)
+    assert all((each["probability"] is None) == bool(each["no_probability"] and each["no_probability_text"]) for each in items)
+
+
+def test_a_goal_without_a_chance_says_why() -> None:
+    at, end = pd.Timestamp("2026-10-01", tz="UTC").as_unit("us"), pd.Timestamp("2027-01-01", tz="UTC").as_unit("us")
+    goal = Goal("bookings", COMPANY, None, 1.0, at, end)
+    others = {
+        "not_forecast": replace(goal, kpi="win_rate"),
+        "no_target": replace(goal, target=None),
+        "no_deadline": replace(goal, end=None),
+        "over": replace(goal, end=at),
+        "too_far": replace(goal, end=end + pd.DateOffset(years=4)),
+        "no_forecast": goal,
+    }
+    assert {code: why_none(each, at, {}) for code, each in others.items()} == {code: code for code in others}
+    assert why_none(goal, at, {0: 0.5}) == "nobody"
+    assert set(NO_CHANCE) == {*others, "nobody"}
 
 
 def test_a_moment_before_the_model_has_no_chances(forecaster: Forecaster) -> None:

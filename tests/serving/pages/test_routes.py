@@ -53,6 +53,13 @@ def test_the_pipeline_shows_the_ranked_deals_and_their_sums(client: TestClient, 
     assert [word for word in words if word in set(names)] == names
 
 
+@pytest.mark.parametrize(("period", "said"), [("2026Q9", True), ("2099Q1", True), ("2026Q3", False), ("", False)])
+def test_the_forecast_page_says_when_it_shows_another_period(client: TestClient, period: str, said: bool) -> None:
+    page = client.get("/forecast", params={"period": period, "lang": "en"})
+    assert page.status_code == 200
+    assert (texts()["outlook.no_such_period"]["en"] in page.text) == said
+
+
 def test_the_russian_pages_have_no_english_left(client: TestClient, addresses: list[str]) -> None:
     english = {part for text in texts().values() if text["en"] != text["ru"] for part in text["en"].split("|") if "{" not in part}
     meanings = {signal.en for signal in SIGNALS.values()}

@@ -114,4 +114,4 @@ def test_goals_have_their_chances(client: TestClient) -> None:
     items = client.get("/v1/goals?scope=company").json()["items"]
     shown = [Tongue("en").percent(each["probability"]) for each in items if each["probability"] is not None]
     assert shown
-    assert all(f'data-label="Chance to reach it" class="number">{each}<' in page(client) for each in shown)
+    assert all(f'data-label="Chance to reach it" class="number"><div>{each}<' in page(client) for each in shown)

@@ -106,9 +106,9 @@ def test_points_carry_their_sign_and_nought_none(contribution: float, english: s
 
 def test_warnings_take_the_form_of_their_number_and_name_the_usual() -> None:
     assert EN.warning("stalled", 61.7, 14.0, own_peers=True) == (
-        f"stalled: 61 days in this stage; won deals at this stage:{SPACE}14"
+        f"stalled: 62 days in this stage; won deals at this stage:{SPACE}14"
     )
-    assert RU.warning("stalled", 61.7, None, own_peers=True) == "застой: 61 день на этом этапе"
+    assert RU.warning("stalled", 61.7, None, own_peers=True) == "застой: 62 дня на этом этапе"
     assert RU.warning("pushed", 3.0, 1.0, own_peers=False).startswith("дата закрытия перенесена на позже 3 раза; выигранные")
     assert EN.warning("no_next_step", 0.0, 0.0, own_peers=True) == "no next step is scheduled"
 
