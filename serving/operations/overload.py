@@ -2,8 +2,8 @@
 
 A worker answers a bounded number of requests at once. The others wait in order, up to a quarter of a second, while that is a
 passing burst. Where all turns have been taken for longer than a tenth it is none: then waiting helps nobody (the thought of
-Nichols and Jacobson, Controlling Queue Delay, ACM Queue 2012), and whoever finds no free turn is told at once to come again, until
-one stays free for a moment. So what is accepted is answered about as fast as at full load, however much is asked, and when the
+Nichols and Jacobson, Controlling Queue Delay, ACM Queue 2012), and whoever finds no free turn is told at once to come again,
+until one stays free for a moment. So what is accepted is answered about as fast as at full load, however much is asked, and when the
 load falls there is no backlog to be worked off.
 
 There are three lanes, which do not wait for each other. Posted records have more turns at once than others: they are answered

@@ -131,6 +131,6 @@ def run(held: Runtime, settings: Settings, listener: socket.socket, watch: Watch
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    # The loop takes one connection of each socket a turn; behind a single one new senders would wait while known ones are answered.
+    # The loop takes one connection of each socket a turn: behind a single one new senders wait while known ones are answered.
     doors = [listener, *(listener.dup() for _ in range(DOORS - 1))]
     Server(config, held, settings.drain_seconds, watch).run(sockets=doors)
