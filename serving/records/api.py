@@ -82,12 +82,12 @@ def now() -> pd.Timestamp:
 
 
 def writable(request: Request) -> Store:
-    """The store behind the runtime. Raises ProblemError 503 where the data comes from elsewhere."""
+    """The store behind the runtime. Raises ProblemError 403 where the data comes from elsewhere, which no waiting changes."""
     source = runtime_of(request).source
     if isinstance(source, LastGood):
         return source.store()
     if not isinstance(source, Store):
-        raise ProblemError(503, "read_only", "This server serves data that it cannot change.")
+        raise ProblemError(403, "read_only", "This server serves data that it cannot change.")
     return source
 
 
