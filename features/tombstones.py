@@ -46,6 +46,9 @@ _SCHEMA: Final = pa.schema(
 )
 
 
+NO_STONES: Final = _SCHEMA.empty_table()
+
+
 @dataclass(frozen=True)
 class Deleted:
     """What is deleted as of one instant.
@@ -150,16 +153,6 @@ def as_of(stones: pa.Table, at: int | None = None) -> Deleted:
         if stone["merged_into"] is not None:
             merged.setdefault(stone["table_name"], {})[stone["record_key"]] = stone["merged_into"]
     return Deleted({name: frozenset(found) for name, found in keys.items()}, {name: _followed(m) for name, m in merged.items()})
-
-
-def epoch(stones: pa.Table, at: int) -> int | None:
-    """Since when the same is deleted as of an instant (`ALWAYS`: since ever), in microseconds; None: it is what is deleted now.
-
-    All instants of one epoch are answered from the same data.
-    """
-    moments = [each for stone in stones.to_pylist() for each in (stone["deleted_at"], stone["revived_at"]) if each is not None]
-    before = [moment for moment in moments if clock.is_known(moment, at)]
-    return None if len(before) == len(moments) else max(before, default=clock.ALWAYS)
 
 
 def _holds(deleted_at: int, revived_at: int | None, at: int | None) -> bool:

@@ -258,7 +258,7 @@ def _prepared(settings: "Settings") -> "Settings":
 
 
 def _dataset(settings: "Settings", as_of: str | None = None) -> "Dataset":
-    """What is stored; as of a date with what was deleted since, which nobody knew then."""
+    """What is stored; as of a date with what was deleted since, and what was changed since as it stood."""
     from features.store import Store
 
     with closing(Store(_prepared(settings).store_url, settings.store_cache)) as store:
