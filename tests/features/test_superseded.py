@@ -18,7 +18,7 @@ from features.rates import of_the_day
 from features.snapshot import Snapshot
 from features.store import Store
 from features.superseded import SUPERSEDED
-from tests.features.puts import NOW, put
+from tests.features.puts import NOW, copied, put
 from tests.features.test_receipt import BEFORE, MAY_4, STAGES, early, seen
 from tests.features.test_renewal import ACCOUNTS, COMPANY, DEAL, LATER, LOST, OTHER, WRITES, opened_store, warm
 from tests.features.test_store import MAY_1, assert_same, change, deal, source
@@ -39,14 +39,32 @@ CORRECTED: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def early_store() -> Iterator[Store]:
+    opened = filled("sqlite://")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def before(early_store: Store) -> dict[str, Any]:
+    return seen(early_store.load(), BEFORE)
+
+
 @pytest.fixture
-def store(url: str) -> Iterator[Store]:
+def store(early_store: Store) -> Iterator[Store]:
+    opened = copied(early_store)
+    yield opened
+    opened.close()
+
+
+def filled(url: str) -> Store:
+    """A store in which every table has a row."""
     opened = Store(url)
     first = {name: [early(name)] for name in CORRECTED if name != "deals"}
     first["deal_changes"] = [change("7", "2026-04-12T00:00Z", "5", "amount")]
     opened.merge(source(MAY_1, deals=[deal("D1", account_id="A1", amount=7)], stages=STAGES, **first))
-    yield opened
-    opened.close()
+    return opened
 
 
 def correction(table: str) -> dict[str, Any]:
@@ -59,20 +77,29 @@ def kept(store: Store) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("table", sorted(CORRECTED))
-def test_a_replay_sees_the_row_as_it_was_before_it_was_changed(store: Store, table: str) -> None:
-    before = seen(store.load(BEFORE), BEFORE)
+def test_a_replay_sees_the_row_as_it_was_before_it_was_changed(store: Store, before: dict[str, Any], table: str) -> None:
     assert put(store, table, correction(table)).changed == 1
-    np.testing.assert_equal(seen(store.load(BEFORE), BEFORE), before)
-    np.testing.assert_equal(seen(store.load(NOW), BEFORE), before)  # at the instant of the change itself it is not known yet
-    after = NOW + pd.Timedelta(microseconds=1)
-    assert str(seen(store.load(after), after)) != str(seen(store.load(NOW), after))
+    then, after = store.load(NOW), NOW + pd.Timedelta(microseconds=1)  # at the instant of the change it is not known yet
+    np.testing.assert_equal(seen(then, BEFORE), before)
+    now = store.load(after)
+    assert str(Snapshot(now, after).frame(table).to_dict()) != str(Snapshot(then, after).frame(table).to_dict())
+    assert store.epoch(BEFORE) == store.epoch(NOW) is not None
     assert store.epoch(after) is None
-    assert_same(store.load(after), store.load())
+    assert_same(now, store.load())
+
+
+def test_a_replay_sees_all_rows_as_they_were_in_each_database(url: str, before: dict[str, Any]) -> None:
+    store = filled(url)
+    for day, table in enumerate(sorted(CORRECTED)):
+        put(store, table, correction(table), at=NOW + day * DAY)
+    np.testing.assert_equal(seen(store.load(BEFORE), BEFORE), before)
+    np.testing.assert_equal(seen(store.load(NOW), BEFORE), before)
+    assert store.epoch(NOW + len(CORRECTED) * DAY) is None
+    store.close()
 
 
 @pytest.mark.parametrize("table", sorted(CORRECTED))
-def test_an_export_that_corrects_a_row_keeps_it_too(store: Store, table: str) -> None:
-    before = seen(store.load(BEFORE), BEFORE)
+def test_an_export_that_corrects_a_row_keeps_it_too(store: Store, before: dict[str, Any], table: str) -> None:
     store.merge(
         source(NOW, **{"deals": [deal("D1", account_id="A1", amount=7)], "stages": STAGES} | {table: [correction(table)]})
     )
