@@ -39,6 +39,7 @@ from features.dataset import Dataset
 from features.deletions import Deletion, DeletionReport
 from features.engine import connect
 from features.errors import NotReadyError
+from features.lives import Lives
 from features.sources.result import IngestReport, SourceData
 from features.sqltables import OPENINGS
 from features.store_copy import dataset_of, load_copy, save_copy
@@ -199,6 +200,17 @@ class Store:
         part, closed = found
         dataset = renewal.renewed(before, part, closed, stages_told="stages" in state.columns)
         return None if dataset is None else Renewal(dataset, state.revision, part, closed)
+
+    def lives(self, at: pd.Timestamp | None = None) -> Lives | None:
+        """What a training as of an instant (None: now) sees of earlier dates; None where nothing was ever deleted or changed."""
+        with self._transaction(snapshot=True) as connection:
+            if not len(superseded.marks(connection).ends):
+                return None
+            gone = tombstones.since(tombstones.read(connection), "deals", None if at is None else clock.micros(at))
+            state = read_state(connection)
+            stored = self._stored(connection, state)
+        now, whole = dataset_of(state, stored), dataset_of(state, stored, at, undeleted="deals")
+        return Lives(whole, gone, lambda date: now if self.epoch(date) is None else self.rewound(now, date) or self.load(date))
 
     def _stored(self, connection: sa.Connection, state: StoreState) -> dict[str, pa.Table]:
         copied = load_copy(self._cache, state) if self._cache else None

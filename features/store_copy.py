@@ -80,12 +80,19 @@ def epoch(folder: Path, url: str, at: pd.Timestamp) -> int | None:
     return None if tables is None else Marks.of(tables[TOMBSTONES.name], tables[SUPERSEDED.name]).epoch(clock.micros(at))
 
 
-def dataset_of(state: StoreState, stored: Mapping[str, pa.Table], at: pd.Timestamp | None = None) -> Dataset:
-    """Tables as they are stored, as a dataset of the rows that were there at an instant, each as it stood then; None: now."""
+def dataset_of(
+    state: StoreState, stored: Mapping[str, pa.Table], at: pd.Timestamp | None = None, *, undeleted: str = ""
+) -> Dataset:
+    """Tables as they are stored, as a dataset of the rows that were there at an instant, each as it stood then; None: now.
+
+    Of the table `undeleted` all rows are there that were stored ever.
+    """
     moment = None if at is None else clock.micros(at)
     deleted, rows = tombstones.as_of(stored[TOMBSTONES.name], moment), superseded.as_of(stored[SUPERSEDED.name], moment)
     then = {name: rows.applied(name, stored[name]) for name in state.columns}
-    tables = deleted.applied({name: sqltables.decode(name, then[name], state.custom) for name in state.columns})
+    tables = deleted.but_for(undeleted).applied(
+        {name: sqltables.decode(name, then[name], state.custom) for name in state.columns}
+    )
     return Dataset.of(
         tables,
         state.organisation,
