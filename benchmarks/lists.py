@@ -67,7 +67,7 @@ class Nowhere:
     def epoch(self, at: Any) -> None:
         raise NotImplementedError
 
-    def load_at(self, at: Any) -> Any:
+    def load_at(self, at: Any, now: Any) -> Any:
         raise NotImplementedError
 
 

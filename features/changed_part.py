@@ -19,6 +19,7 @@ from features.recorded import first_changes
 from features.renewal import BELONGS, FOR_ALL, KEYS
 from features.sqltables import CUSTOM, OPENINGS, sql_tables
 from features.store_state import StoreState
+from features.superseded import NONE, Rows
 from features.tombstones import Deleted
 from features.touches import Touched
 
@@ -29,15 +30,19 @@ _LINKING: Final = ("deals", "activities", "leads")
 
 
 def part_of(
-    connection: sa.Connection, state: StoreState, before: Dataset, touched: Touched, deleted: Deleted
+    connection: sa.Connection, state: StoreState, before: Dataset, touched: Touched, deleted: Deleted, then: Rows = NONE
 ) -> tuple[Dataset, Touched] | None:
-    """The rows of what was touched as a Dataset, and what they make of `touched` when it is closed; None: it is too much."""
+    """The rows of what was touched as a Dataset, and what they make of `touched` when it is closed; None: it is too much.
+
+    `deleted` and `then` say which rows are not there, and which stand otherwise than they are stored, as of one moment.
+    """
     if FOR_ALL & touched.tables or not _same_beginning(state, before):
         return None
     closed = _closed(connection, state, before, touched)
     if closed is None:
         return None
-    stored = {name: _read(connection, state, name, closed) for name in state.columns if name in BELONGS or name in closed.tables}
+    names = [name for name in state.columns if name in BELONGS or name in closed.tables]
+    stored = {name: then.applied(name, _read(connection, state, name, closed)) for name in names}
     openings = sqltables.read_of(connection, sql_tables()[OPENINGS], _columns(state, OPENINGS), "deal_id", sorted(closed.deals))
     read = deleted.applied({name: sqltables.decode(name, rows, state.custom) for name, rows in stored.items()})
     tables = {**before.tables, **read}

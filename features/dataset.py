@@ -278,6 +278,11 @@ class Dataset:
             self._cache[key] = compute()
         return self._cache[key]
 
+    def forget(self, kind: str) -> None:
+        """Forget what was computed of a kind for several moments, or names."""
+        for key in [key for key in self._cache if isinstance(key, tuple) and key[0] == kind]:
+            del self._cache[key]
+
     def remembered_lately(self, kind: str, at: int, compute: Callable[[], Any]) -> Any:
         """As `remembered`, for what belongs to a moment: of each kind the MOST_MOMENTS that were asked for last are kept.
 

@@ -54,7 +54,7 @@ def delete(
     name, asked = deletion.table, dict.fromkeys(deletion.keys)
     if deletion.table not in state.columns:
         return state, DeletionReport(name, state.revision, unknown=len(asked))
-    rows = _stored(connection, state, name, list(asked))
+    rows = stored_rows(connection, state, name, list(asked))
     found, gone = tombstones.keys_of(name, rows), tombstones.as_of(tombstones.read(connection)).keys.get(name, frozenset())
     fresh = [key for key in found if key not in gone]
     _check_merge(connection, state, deletion, fresh, gone)
@@ -75,7 +75,7 @@ def follow(connection: sa.Connection, state: StoreState, source: SourceData, at:
     stones = tombstones.as_of(tombstones.read(connection)).keys
     found = {}
     for name in sorted(source.marked & state.columns.keys()):
-        stored = tombstones.keys_of(name, _stored(connection, state, name, sorted(source.deleted.get(name, ()))))
+        stored = tombstones.keys_of(name, stored_rows(connection, state, name, sorted(source.deleted.get(name, ()))))
         gone = [key for key in stored if key not in stones.get(name, frozenset())]
         if gone:
             tombstones.delete(connection, name, gone, at, BY_EXPORT)
@@ -92,7 +92,7 @@ def _touched(name: str, rows: pa.Table, into: str | None) -> Touched:
     return found | (Touched(accounts=frozenset({into})) if name == "accounts" else Touched(deals=frozenset({into})))
 
 
-def _stored(connection: sa.Connection, state: StoreState, name: str, keys: Sequence[str]) -> pa.Table:
+def stored_rows(connection: sa.Connection, state: StoreState, name: str, keys: Sequence[str]) -> pa.Table:
     """The rows that have these keys."""
     firsts = list(dict.fromkeys(tombstones.parts_of(name, key)[0] for key in keys))
     rows = sqltables.read_of(connection, sql_tables()[name], list(state.columns[name]), TABLES[name].key[0], firsts)
@@ -110,7 +110,7 @@ def _check_merge(
         raise UsageError(f"rows of {name} cannot be merged; {' and '.join(tombstones.MERGEABLE)} can")
     if into in deletion.keys:
         raise UsageError("a record cannot be merged into itself")
-    if into in gone or not _stored(connection, state, name, [into]).num_rows:
+    if into in gone or not stored_rows(connection, state, name, [into]).num_rows:
         raise UsageError("the record to merge into is not stored, or is deleted; put it first")
     if not fresh:
         raise UsageError("the record to be merged is not stored, or is deleted already")

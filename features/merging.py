@@ -6,21 +6,28 @@ statement updates the rows that are there, one inserts the rest. What a later ex
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Protocol
 
 import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 
-from features import clock, contracts, growth, sqltables
+from features import clock, contracts, growth, sqltables, superseded
 from features.dataset import Dataset
 from features.errors import UsageError
 from features.organisation import Organisation
 from features.sources.result import SourceData
 from features.sqltables import CUSTOM, OPENINGS, sql_tables
 from features.store_state import StoreState
+from features.superseded import SUPERSEDED
 from features.tables import TABLES, TRACKED, Column, Kind
 from features.tombstones import TOMBSTONES
+
+
+class Keep(Protocol):
+    def __call__(self, before: pa.Table, after: pa.Table) -> None: ...
+
 
 _FEW_DEALS: Final = 5_000
 """Up to so many deals are looked up by id; beyond, reading all of them is faster."""
@@ -28,7 +35,7 @@ _FEW_DEALS: Final = 5_000
 
 def fill(connection: sa.Connection, state: StoreState, source: SourceData, dataset: Dataset) -> StoreState:
     """Empty all tables and write the source; the state afterwards."""
-    for table in (*sql_tables().values(), TOMBSTONES):
+    for table in (*sql_tables().values(), TOMBSTONES, SUPERSEDED):
         connection.execute(sa.delete(table))
     for name, frame in source.tables.items():
         sqltables.write(connection, sql_tables()[name], sqltables.encode(name, frame))
@@ -52,7 +59,8 @@ def grow(connection: sa.Connection, state: StoreState, source: SourceData, datas
     if "deals" in tables:
         keep_openings(connection, state, grown, dataset.openings)
     for name, frame in tables.items():
-        changed |= upsert(connection, name, sqltables.encode(name, frame), unchanging(name, state, grown.static))
+        keep = partial(superseded.note, connection, name, at=at, custom=grown.custom if name == "deals" else ())
+        changed |= upsert(connection, name, sqltables.encode(name, frame), unchanging(name, state, grown.static), keep)
     contracts.check_together(_currencies(connection, grown), grown.organisation or Organisation())
     return grown, {place: n for place, n in changed.items() if n}
 
@@ -79,10 +87,13 @@ def unchanging(name: str, before: StoreState, static: frozenset[str]) -> list[st
     return [column for column in before.columns.get(name, ()) if f"{name}.{column}" in static and column not in tracked]
 
 
-def upsert(connection: sa.Connection, name: str, rows: pa.Table, unchanging: Sequence[str] = ()) -> dict[str, int]:
+def upsert(
+    connection: sa.Connection, name: str, rows: pa.Table, unchanging: Sequence[str] = (), keep: Keep | None = None
+) -> dict[str, int]:
     """Update the rows whose key is there, insert the others. Columns that `rows` lacks, and unchanging ones, are left alone.
 
-    For each unchanging column, as "table.column", in how many rows it differs.
+    For each unchanging column, as "table.column", in how many rows it differs. `keep` is handed the rows that change, as they are
+    stored and as they will be.
     """
     table = sql_tables()[name]
     columns = [sa.Column(column, table.c[column].type) for column in rows.column_names]
@@ -97,6 +108,9 @@ def upsert(connection: sa.Connection, name: str, rows: pa.Table, unchanging: Seq
     if values:
         # Most rows of a repeated export are as they were, and writing costs far more than comparing.
         differs = sa.or_(*(table.c[column].is_distinct_from(value) for column, value in values.items()))
+        if keep is not None and (seen := [column.name for column in superseded.shown(name) if column.name in values]):
+            visibly = sa.or_(*(table.c[column].is_distinct_from(values[column]) for column in seen))
+            keep(*sqltables.read_changes(connection, table, values, sa.and_(same, visibly)))
         connection.execute(sa.update(table).values(values).where(same, differs))
     new = sa.select(*incoming.c).where(~sa.exists(sa.select(sa.literal(1)).select_from(table).where(same).correlate(incoming)))
     connection.execute(sa.insert(table).from_select(rows.column_names, new))

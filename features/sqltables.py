@@ -214,6 +214,18 @@ def read_of(connection: sa.Connection, table: sa.Table, columns: Sequence[str], 
     return pa.Table.from_batches(batches, schema)
 
 
+def read_changes(
+    connection: sa.Connection, table: sa.Table, values: "Mapping[str, sa.ColumnElement[Any]]", where: "sa.ColumnElement[bool]"
+) -> tuple[pa.Table, pa.Table]:
+    """Rows as they are, and the same rows with other values in some columns, in stored form."""
+    before, schema = _asked(table, [column.name for column in table.columns])
+    after = [values.get(column.name, column).label(f"new_{column.name}") for column in before]
+    twice = pa.schema([*schema, *(pa.field(f"new_{part.name}", part.type) for part in schema)])
+    both = pa.Table.from_batches(_batches(connection, sa.select(*before, *after).where(where), twice), twice)
+    old, new = both.column_names[: len(schema)], both.column_names[len(schema) :]
+    return both.select(old), both.select(new).rename_columns(old)
+
+
 def _asked(table: sa.Table, columns: Sequence[str]) -> tuple[list["sa.Column[Any]"], pa.Schema]:
     wanted = [table.c[name] for name in columns]
     return wanted, pa.schema([(column.name, _arrow_type(column)) for column in wanted])

@@ -22,15 +22,29 @@ import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 
-from features import changed_part, clock, deletions, merging, renewal, store_format, tombstones, touches, upserts
+from features import (
+    changed_part,
+    clock,
+    deletions,
+    merging,
+    renewal,
+    rewinding,
+    store_format,
+    superseded,
+    tombstones,
+    touches,
+    upserts,
+)
 from features.dataset import Dataset
 from features.deletions import Deletion, DeletionReport
 from features.engine import connect
 from features.errors import NotReadyError
+from features.lives import Lives
 from features.sources.result import IngestReport, SourceData
 from features.sqltables import OPENINGS
 from features.store_copy import dataset_of, load_copy, save_copy
 from features.store_state import STATE, StoreState, read_state
+from features.superseded import SUPERSEDED, Marks
 from features.tables import Column
 from features.touches import Touched
 from features.upserts import Upsert, UpsertReport
@@ -59,6 +73,7 @@ class Store:
     def __init__(self, url: str, cache: Path | None = None) -> None:
         self.engine = connect(url)
         self._cache = cache
+        self._marks: tuple[int, Marks] | None = None
         try:
             self._bring_up_to_date()
         except NotReadyError:
@@ -137,7 +152,10 @@ class Store:
             return report
 
     def load(self, at: pd.Timestamp | None = None) -> Dataset:
-        """Everything that is stored but for what was deleted before an instant, None: by now. Raises NotReadyError when empty."""
+        """Everything that is stored, as it was known at an instant, None: now. Raises NotReadyError when empty.
+
+        As of an instant what was deleted since is there, and what was changed since stands as it did.
+        """
         with self._transaction(snapshot=True) as connection:
             state = read_state(connection)
             if state.extracted_at is None:
@@ -146,9 +164,25 @@ class Store:
         return dataset_of(state, stored, at)
 
     def epoch(self, at: pd.Timestamp) -> int | None:
-        """Since when the same is deleted as of an instant; None where `load` gives what it gives as of now."""
-        with self._transaction() as connection:
-            return tombstones.epoch(tombstones.read(connection), clock.micros(at))
+        """What tells the data as of an instant from that of others; None where `load` gives what it gives as of now."""
+        with self._transaction(snapshot=True) as connection:
+            revision = int(connection.execute(sa.select(STATE.c.revision)).scalar_one())
+            if self._marks is None or self._marks[0] != revision:
+                self._marks = revision, superseded.marks(connection)
+        return self._marks[1].epoch(clock.micros(at))
+
+    def rewound(self, now: Dataset, at: pd.Timestamp) -> Dataset | None:
+        """What `load` as of an instant gives, made of the data of now and the rows that were otherwise; None: load everything."""
+        with self._transaction(snapshot=True) as connection:
+            state = read_state(connection)
+            otherwise = rewinding.otherwise(connection, state, superseded.marks(connection), clock.micros(at))
+            found = changed_part.part_of(connection, state, now, *otherwise)
+        if found is None:
+            return None
+        past = renewal.renewed(now, *found, stages_told="stages" in state.columns)
+        if past is not None:
+            past.forget("rates")  # those of the days are learned from what was there
+        return past
 
     def renew(self, before: Dataset, revision: int) -> Renewal | None:
         """What was loaded at a revision, brought to the current one by reading what changed alone; None: load everything.
@@ -167,12 +201,23 @@ class Store:
         dataset = renewal.renewed(before, part, closed, stages_told="stages" in state.columns)
         return None if dataset is None else Renewal(dataset, state.revision, part, closed)
 
+    def lives(self, at: pd.Timestamp | None = None) -> Lives | None:
+        """What a training as of an instant (None: now) sees of earlier dates; None where nothing was ever deleted or changed."""
+        with self._transaction(snapshot=True) as connection:
+            if not len(superseded.marks(connection).ends):
+                return None
+            gone = tombstones.since(tombstones.read(connection), "deals", None if at is None else clock.micros(at))
+            state = read_state(connection)
+            stored = self._stored(connection, state)
+        now, whole = dataset_of(state, stored), dataset_of(state, stored, at, undeleted="deals")
+        return Lives(whole, gone, lambda date: now if self.epoch(date) is None else self.rewound(now, date) or self.load(date))
+
     def _stored(self, connection: sa.Connection, state: StoreState) -> dict[str, pa.Table]:
         copied = load_copy(self._cache, state) if self._cache else None
         if copied is not None:
             return copied
         stored = {name: merging.stored(connection, state, name) for name in (*state.columns, OPENINGS)}
-        stored[tombstones.TOMBSTONES.name] = tombstones.read(connection)
+        stored |= {tombstones.TOMBSTONES.name: tombstones.read(connection), SUPERSEDED.name: superseded.read(connection)}
         if self._cache:
             save_copy(self._cache, self.engine.url.render_as_string(), state, stored)
         return stored

@@ -15,7 +15,7 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,10 +24,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import sqlalchemy as sa
 
-from features import clock, sqltables, tombstones
+from features import clock, sqltables, superseded, tombstones
 from features.dataset import Dataset
 from features.sqltables import OPENINGS
 from features.store_state import FORMAT, StoreState, state_of
+from features.superseded import SUPERSEDED, Marks
 from features.tombstones import TOMBSTONES
 
 FACTS: Final = "copy.json"
@@ -60,7 +61,7 @@ def newest_revision(folder: Path, url: str) -> int | None:
 
 
 def newest(folder: Path, url: str, at: pd.Timestamp | None = None) -> Dataset | None:
-    """What the store at this URL held when it was last copied, but for what was deleted before an instant, None: by now.
+    """What the store at this URL held when it was last copied, as it was known at an instant, None: now.
 
     None where there is no good copy.
     """
@@ -73,16 +74,25 @@ def newest(folder: Path, url: str, at: pd.Timestamp | None = None) -> Dataset | 
 
 
 def epoch(folder: Path, url: str, at: pd.Timestamp) -> int | None:
-    """As `tombstones.epoch`, of the newest copy; None where there is none."""
+    """As `Marks.epoch`, of the newest copy; None where there is none."""
     found = _newest(folder, url)
-    tables = None if found is None else _tables(found[0])
-    return None if tables is None else tombstones.epoch(tables[TOMBSTONES.name], clock.micros(at))
+    tables = None if found is None else _tables(found[0], (TOMBSTONES.name, SUPERSEDED.name))
+    return None if tables is None else Marks.of(tables[TOMBSTONES.name], tables[SUPERSEDED.name]).epoch(clock.micros(at))
 
 
-def dataset_of(state: StoreState, stored: Mapping[str, pa.Table], at: pd.Timestamp | None = None) -> Dataset:
-    """Tables as they are stored, as a dataset without what was deleted before an instant, None: by now."""
-    deleted = tombstones.as_of(stored[TOMBSTONES.name], None if at is None else clock.micros(at))
-    tables = deleted.applied({name: sqltables.decode(name, stored[name], state.custom) for name in state.columns})
+def dataset_of(
+    state: StoreState, stored: Mapping[str, pa.Table], at: pd.Timestamp | None = None, *, undeleted: str = ""
+) -> Dataset:
+    """Tables as they are stored, as a dataset of the rows that were there at an instant, each as it stood then; None: now.
+
+    Of the table `undeleted` all rows are there that were stored ever.
+    """
+    moment = None if at is None else clock.micros(at)
+    deleted, rows = tombstones.as_of(stored[TOMBSTONES.name], moment), superseded.as_of(stored[SUPERSEDED.name], moment)
+    then = {name: rows.applied(name, stored[name]) for name in state.columns}
+    tables = deleted.but_for(undeleted).applied(
+        {name: sqltables.decode(name, then[name], state.custom) for name in state.columns}
+    )
     return Dataset.of(
         tables,
         state.organisation,
@@ -161,13 +171,14 @@ def _made_at(place: Path) -> int:
         return 0
 
 
-def _tables(place: Path) -> dict[str, pa.Table] | None:
-    """The tables of a copy, if each file is as it was written."""
+def _tables(place: Path, only: Collection[str] | None = None) -> dict[str, pa.Table] | None:
+    """The tables of a copy, or some of them, if each file is as it was written."""
     facts = facts_of(place)
     if facts is None:
         return None
+    files = [name for name in facts["files"] if only is None or Path(name).stem in only]
     try:
-        contents = {name: (place / name).read_bytes() for name in facts["files"]}
+        contents = {name: (place / name).read_bytes() for name in files}
     except OSError:
         return None
     if any(hashlib.sha256(content).hexdigest() != facts["files"][name] for name, content in contents.items()):

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from features.errors import NotReadyError
 from features.sqltables import sql_tables
 from features.store_state import FORMAT, STATE, fresh_state
+from features.superseded import SUPERSEDED
 from features.tombstones import TOMBSTONES
 from features.touches import TOUCHED
 
@@ -33,7 +34,7 @@ def bring_up_to_date(connection: sa.Connection) -> None:
     STATE.create(connection, checkfirst=True)
     form = connection.scalar(sa.select(STATE.c.format))
     if form is None:
-        for table in (*sql_tables().values(), TOUCHED, TOMBSTONES):
+        for table in (*sql_tables().values(), TOUCHED, TOMBSTONES, SUPERSEDED):
             table.create(connection, checkfirst=True)
         connection.execute(sa.insert(STATE).values(fresh_state()))
         return
@@ -60,7 +61,12 @@ def _from_2(connection: sa.Connection) -> None:
         table.create(connection, checkfirst=True)
 
 
-_STEPS: Final[Mapping[int, Callable[[sa.Connection], None]]] = {2: _from_2}
+def _from_3(connection: sa.Connection) -> None:
+    """Rows that are changed are kept as they were. What was changed before is not known any more."""
+    SUPERSEDED.create(connection, checkfirst=True)
+
+
+_STEPS: Final[Mapping[int, Callable[[sa.Connection], None]]] = {2: _from_2, 3: _from_3}
 
 
 def _be_alone(connection: sa.Connection) -> None:

@@ -17,7 +17,7 @@ from features.sources.result import SourceData
 from features.tables import EXPORT, TABLES, Column, Kind
 from features.tracking import tracked_kinds
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Of the SQL tables; see features.store_format for what older ones become."""
 
 STATE: Final = sa.Table(

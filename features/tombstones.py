@@ -2,8 +2,8 @@
 
 Whoever asks for the data *as of* an instant gets it without what was deleted before that instant, and with what was deleted at it
 or later: at that time nobody knew. So a training run as of 1 May, repeated in June, still sees the deal that was deleted on
-8 May, and one as of 1 June does not, not even in its snapshots of April: a record that should never have been there teaches
-nothing. A record that was merged into another vanishes likewise, and what names it names the other from then on.
+8 May. One as of 1 June sees it in its snapshots of April, and that it was deleted while it was open (features.lives). A record
+that was merged into another vanishes likewise, and what names it names the other from then on.
 
 So is every answer as of a past date: it is given from the data of that date.
 
@@ -46,6 +46,9 @@ _SCHEMA: Final = pa.schema(
 )
 
 
+NO_STONES: Final = _SCHEMA.empty_table()
+
+
 @dataclass(frozen=True)
 class Deleted:
     """What is deleted as of one instant.
@@ -59,6 +62,11 @@ class Deleted:
 
     def __bool__(self) -> bool:
         return bool(self.keys)
+
+    def but_for(self, table: str) -> "Deleted":
+        """The same with the rows of one table there."""
+        keys, merged = ({name: found for name, found in each.items() if name != table} for each in (self.keys, self.merged))
+        return Deleted(keys, merged)  # type: ignore[arg-type]
 
     def applied(self, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """The tables without the deleted rows and the changes of deleted deals; what names a merged record names the other."""
@@ -152,14 +160,10 @@ def as_of(stones: pa.Table, at: int | None = None) -> Deleted:
     return Deleted({name: frozenset(found) for name, found in keys.items()}, {name: _followed(m) for name, m in merged.items()})
 
 
-def epoch(stones: pa.Table, at: int) -> int | None:
-    """Since when the same is deleted as of an instant (`ALWAYS`: since ever), in microseconds; None: it is what is deleted now.
-
-    All instants of one epoch are answered from the same data.
-    """
-    moments = [each for stone in stones.to_pylist() for each in (stone["deleted_at"], stone["revived_at"]) if each is not None]
-    before = [moment for moment in moments if clock.is_known(moment, at)]
-    return None if len(before) == len(moments) else max(before, default=clock.ALWAYS)
+def since(stones: pa.Table, table: str, at: int | None) -> dict[str, int]:
+    """The records of a table that are deleted as of an instant, None: by now, and since when."""
+    own = [stone for stone in stones.to_pylist() if stone["table_name"] == table]
+    return {stone["record_key"]: stone["deleted_at"] for stone in own if _holds(stone["deleted_at"], stone["revived_at"], at)}
 
 
 def _holds(deleted_at: int, revived_at: int | None, at: int | None) -> bool:

@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 
-from features import contracts, first_load, merging, receipt, sqltables, tombstones, touches
+from features import contracts, first_load, merging, receipt, sqltables, superseded, tombstones, touches
 from features.clock import Mask
 from features.errors import DataErrors, NotReadyError
 from features.history import Rows
@@ -152,11 +152,22 @@ def _written(
     written = laid.rows if name == "deal_changes" else laid.rows[change.differs].reset_index(drop=True)
     grown, n_changes = _laid_down(connection, state, name, written, at, history=report.history)
     reaches_back = report.history and name == "deal_changes" and first_load.deepened(connection, grown, written, first, at)
+    if not report.history:
+        _keep_superseded(connection, state, name, laid, change.differs, at)
     after = sqltables.encode(name, laid.rows[concerned])
     before = sqltables.encode(name, laid.before.iloc[laid.stored[concerned & (laid.stored >= 0)]])
     reaches = Touched.of_rows(name, after) | Touched.of_rows(name, before)
     touches.note(connection, revision, reaches if _alike(state, grown) and not reaches_back else None)
     return replace(grown, revision=revision), replace(report, revision=revision, changes=n_changes)
+
+
+def _keep_superseded(
+    connection: sa.Connection, state: StoreState, name: str, laid: _Laid, differs: Mask, at: pd.Timestamp
+) -> None:
+    """What is stored of the rows that change stays known to who asks as of an earlier moment."""
+    rows = np.flatnonzero(differs & (laid.stored >= 0))
+    before, after = sqltables.encode(name, laid.before.iloc[laid.stored[rows]]), sqltables.encode(name, laid.rows.iloc[rows])
+    superseded.note(connection, name, before, after, at, state.custom if name == "deals" else ())
 
 
 def _alike(before: StoreState, after: StoreState) -> bool:

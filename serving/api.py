@@ -131,6 +131,7 @@ def create_app(held: Runtime, settings: Settings, *, watching: bool = True) -> F
     issued = partial(from_journal, app.state.database)
     app.state.forecasts = Forecasts(settings.home, settings.threads, held.earlier.known_at, issued)
     app.state.answers = Answers()
+    app.state.promoting = promotions_api.in_a_process
     for router in ROUTERS:
         app.include_router(guarded(router))
     pages.install(app)

@@ -29,11 +29,14 @@ MEDIA_TYPE: Final = "application/problem+json"
 FREE_NAMES: Final = frozenset({"custom", "rate"})
 """Fields of requests whose inner names the sender chooses."""
 
-WAITING: Final = frozenset({429, 503})
-"""Statuses that say when to come again."""
+RETRY_SECONDS: Final[Mapping[int, int]] = {429: 1, 503: 5}
+"""The statuses that say when to come again: after so many seconds unless whoever answers knows better.
+
+What no waiting mends has another status.
+"""
 WAIT: Final[dict[str, Any]] = {
     "Retry-After": {
-        "description": "After how many seconds to come again. A 503 that no waiting mends has none.",
+        "description": "After how many seconds to come again.",
         "schema": {"type": "integer", "minimum": 1},
     }
 }
@@ -106,7 +109,15 @@ def problem(status: int, code: str | None = None, detail: str | None = None, err
 
 
 def respond(answer: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse(answer.model_dump(), answer.status, headers, media_type=MEDIA_TYPE)
+    """A problem as a response; a 429 or 503 always says when to come again."""
+    return JSONResponse(
+        answer.model_dump(), answer.status, {**retry_after(answer.status), **(headers or {})}, media_type=MEDIA_TYPE
+    )
+
+
+def retry_after(status: int) -> dict[str, str]:
+    """The header that says when to come again; nothing for a status that waiting does not mend."""
+    return {"Retry-After": str(RETRY_SECONDS[status])} if status in RETRY_SECONDS else {}
 
 
 def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -114,7 +125,7 @@ def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     usual = {"content": {MEDIA_TYPE: schema}}
     return {
-        status: {"description": HTTPStatus(status).phrase, **usual, **({"headers": WAIT} if status in WAITING else {})}
+        status: {"description": HTTPStatus(status).phrase, **usual, **({"headers": WAIT} if status in RETRY_SECONDS else {})}
         for status in statuses
     }
 
@@ -163,7 +174,7 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
 
 async def _on_dealcast(_: Request, error: Exception) -> Response:
     if isinstance(error, NotReadyError):
-        return respond(problem(503, error.code, str(error)), {"Retry-After": "5"})
+        return respond(problem(503, error.code, str(error)))
     if isinstance(error, DataError):
         place = f"{error.table}.{error.column}" if error.column else error.table
         return respond(problem(422, "invalid_data", f"{place}: {error.rule}; {error.advice}"))

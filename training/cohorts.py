@@ -10,11 +10,12 @@ import pandas as pd
 from features import clients, clock
 from features.dataset import Dataset
 from features.errors import NotReadyError
+from features.lives import Lives
 from training import record
 from training.amounts import AmountModel, fit_amounts
 from training.boosting import Parameters
 from training.bundle import Bundle
-from training.examples import Examples, examples
+from training.examples import Examples, examples, lived_cohort
 from training.fitting import fit_hazard
 from training.folds import Fold
 from training.hazard import HazardModel
@@ -56,16 +57,23 @@ class Cohorts:
         return self.fit_one(regime, taught, plan(self.first_fact, fold.starts_at, zone, seed))
 
 
-def gather(dataset: Dataset, target: str, as_of: pd.Timestamp, parameters: Parameters, progress: Say) -> Cohorts:
+def gather(
+    dataset: Dataset, target: str, as_of: pd.Timestamp, parameters: Parameters, progress: Say, lives: Lives | None = None
+) -> Cohorts:
     """List the cohorts of a target at each date of the plan. Raises NotReadyError and UsageError; see `run.train`."""
+    lives = lives if target == DEALS.name else None
+    dataset = dataset if lives is None else lives.whole
     first_fact = first_fact_of(dataset, target)
     schedule = plan(first_fact, as_of, dataset.organisation.timezone, parameters.seed)
     watched_until = min(as_of, dataset.ends_at)
     rows: dict[str, Examples] = {}
     for regime in regimes(target):
-        found = examples(dataset, schedule.dates, watched_until, regime.cohort_at)
+        cohort_at = regime.cohort_at if lives is None else lived_cohort(lives)
+        found = examples(dataset, schedule.dates, watched_until, cohort_at)
         if not len(found):
             continue
+        if lives is not None:
+            found = found.cut(lives.there_until(found.signals.index.to_numpy(dtype=object), watched_until))
         rows[regime.name] = found
         progress(f"{regime.name}: {len(found):,} examples of {found.signals.index.nunique():,} at {len(schedule.dates)} dates")
     if not rows:

@@ -10,6 +10,7 @@ from features import clock
 from features.clock import Mask, Micros
 from features.dataset import Dataset
 from features.deals import deal_signals
+from features.lives import Lives
 from features.snapshot import Snapshot
 from training.labels import Outcomes, deal_outcomes
 
@@ -40,8 +41,9 @@ class Examples:
         earlier = clock.known(self.as_of, boundary)
         return self.take(earlier).cut(boundary), self.take(~earlier)
 
-    def cut(self, watched_until: int) -> "Examples":
-        """The same rows as if watching had stopped earlier: what happened afterwards is unknown again."""
+    def cut(self, watched_until: int | Micros) -> "Examples":
+        """The same rows as if watching had stopped earlier, all at once or each at its own moment: what happened afterwards is
+        unknown again."""
         follow_up = np.minimum(self.outcomes.follow_up, (watched_until - self.as_of) / clock.MICROS_PER_DAY)
         seen = self.outcomes.days < follow_up
         outcomes = Outcomes(np.where(seen, self.outcomes.days, np.inf), np.where(seen, self.outcomes.cause, 0), follow_up)
@@ -56,6 +58,18 @@ def deal_cohort(dataset: Dataset, as_of: pd.Timestamp, watched_until: pd.Timesta
     snapshot = Snapshot(dataset, as_of)
     signals = deal_signals(snapshot)
     return signals, deal_outcomes(dataset, snapshot.open_deals, as_of, watched_until)
+
+
+def lived_cohort(lives: Lives) -> CohortAt:
+    """As `deal_cohort`, by the data as it was at as_of: with the deals that were there then and have been deleted since."""
+
+    def cohort(_: Dataset, as_of: pd.Timestamp, watched_until: pd.Timestamp) -> tuple[pd.DataFrame, Outcomes]:
+        snapshot = Snapshot(lives.known_at(as_of), as_of)
+        signals = deal_signals(snapshot)
+        rows = lives.whole.deal_rows.get_indexer(signals.index)
+        return signals, deal_outcomes(lives.whole, np.asarray(rows, dtype=np.int64), as_of, watched_until)
+
+    return cohort
 
 
 def examples(

@@ -5,9 +5,11 @@ and frequency are brought up to date, and BG/NBD says when the next one comes, o
 what the gamma-gamma model says (`training.spending`). **Clients under contract** are worth their monthly amount for as long as
 they stay, which needs no simulation. Neither changes of price nor what comes after they have left are in it.
 
-Value at risk is P(leaves within the horizon) x what the client is worth over the days asked for if it does not leave within the
-horizon. Example: a contract of 1,000 a month, P(leaves within 90 days) = 0.2, and if it stays so long, 11.2 months of the next 12
-are expected: 2,240 are at risk.
+Value at risk is the expected loss, as credit risk has it (probability x exposure x the part of it that is lost): what the client
+is worth over the days asked for if it does not leave within the horizon, less what it is worth as likely as it is to leave. So it
+is never more than what would be kept, and what a leaving client still brings is not counted as lost. Example: a contract of 1,000
+a month, P(leaves within 90 days) = 0.2. If it stays so long, 11.2 months of the next 12 are expected; if not, 1.5 months are paid
+before: 0.8 x 11,200 + 0.2 x 1,500 = 9,260 are expected, and 1,940 of 11,200 are at risk.
 
 Only draws in which an order comes at all are simulated, and the others are counted in afterwards by their exact probability. So a
 client of whom one draw in fifty would order is estimated as well as a busy one.
@@ -66,13 +68,18 @@ class Lifetimes:
 
     value      expected value of the days asked for
     low, high  ends of the interval
-    if_kept    expected value given that the client does not leave within the horizon
+    if_kept    expected value given that the client does not leave within the horizon; no less than `value`
     """
 
     value: Floats
     low: Floats
     high: Floats
     if_kept: Floats
+
+    @property
+    def at_risk(self) -> Floats:
+        """The expected loss: from 0, where nobody leaves, to `if_kept`, where all do and bring nothing before."""
+        return self.if_kept - self.value
 
 
 def contract_lifetimes(curves: Curves, monthly: Floats, horizon: float, terms: Terms) -> Lifetimes:
@@ -142,10 +149,12 @@ def _simulated(clients: Ordering, model: BgNbd, spending: GammaGamma, horizon: f
     )
     # Drawn amounts have heavy tails; their mean is known, and so is used where a mean is asked for.
     mean = worth * spending.expected(clients.spent)[:, None]
-    kept = first < min(horizon, terms.days)
-    if_kept = (mean * kept).sum(axis=1) / np.maximum(kept.sum(axis=1), 1)
+    expected = orders_at_all * mean.mean(axis=1)
+    # Where hardly anybody orders in time, the earliest of all draws stands for who does.
+    kept = first <= np.maximum(min(horizon, terms.days), first.min(axis=1))[:, None]
+    if_kept = (mean * kept).sum(axis=1) / kept.sum(axis=1)
     low, high = (_quantile(value, orders_at_all, tail) for tail in terms.tails)
-    return Lifetimes(orders_at_all * mean.mean(axis=1), low, high, if_kept)
+    return Lifetimes(expected, low, high, np.maximum(if_kept, expected))
 
 
 def simulate_orders(

@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.dataset import Dataset
+from features.lives import Lives
 from training import bundle as bundles
 from training import record
 from training.baselines import base_rate_of, life_table_of
@@ -70,13 +71,15 @@ def train(
     threads: int = 2,
     reports: Path | None = None,
     progress: Say = lambda _: None,
+    lives: Lives | None = None,
 ) -> TrainedRun:
     """Fit the target's regimes, judge them, log the run and register what may answer.
 
+    `lives` is what earlier dates held that is deleted by now; None: nothing.
     `reports` is the folder for the HTML page. Raises NotReadyError when there is nothing to learn from before as_of, and
     UsageError for an unknown target.
     """
-    cohorts = gather(dataset, target, as_of, Parameters(seed=seed, threads=threads), progress)
+    cohorts = gather(dataset, target, as_of, Parameters(seed=seed, threads=threads), progress, lives)
     fitted = fit_all(cohorts, progress)
     facts = record.facts(fitted, asdict(cohorts.parameters))
     report = _assess(cohorts, _champion(registry, target, progress), facts, 1, progress)
@@ -95,13 +98,14 @@ def evaluate(
     threads: int = 2,
     n_folds: int = 1,
     progress: Say = lambda _: None,
+    lives: Lives | None = None,
 ) -> tuple[Report, Verdict]:
     """Judge what a training as of this date would give, without training it: nothing is logged or registered.
 
     With several folds the test time is scored by as many models, each fitted up to its part. The registry's champion, if any, is
     compared on the rows since its own training. Raises NotReadyError and UsageError as `train` does.
     """
-    cohorts = gather(dataset, target, as_of, Parameters(seed=seed, threads=threads), progress)
+    cohorts = gather(dataset, target, as_of, Parameters(seed=seed, threads=threads), progress, lives)
     facts = {
         "as_of": as_of.isoformat(),
         "data fingerprint": fingerprint(dataset, as_of),

@@ -40,7 +40,7 @@ class KeyGate:
                 return
             except NotReadyError as error:
                 answer = errors.problem(503, "not_ready", str(error))
-                await errors.respond(answer, {"Retry-After": "5", **CLOSE})(scope, receive, send)
+                await errors.respond(answer, CLOSE)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 

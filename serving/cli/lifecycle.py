@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from features.dataset import Dataset
+from features.lives import Lives
 from serving.access.audit_log import at_the_shell
 from serving.database import Database
 from serving.registry.champions import cache_below, quiet_environment
@@ -44,7 +45,15 @@ def promotions_of(settings: Settings) -> Promotions:
     return Promotions(Database.open(settings.store_url), registry_of(settings))
 
 
-def train(dataset: Dataset, targets: Sequence[str], as_of: pd.Timestamp, settings: Settings, seed: int, say: Say) -> None:
+def train(
+    dataset: Dataset,
+    targets: Sequence[str],
+    as_of: pd.Timestamp,
+    settings: Settings,
+    seed: int,
+    say: Say,
+    lives: Lives | None = None,
+) -> None:
     """Train each target, print what the report and the gate say, and cache the champion."""
     registry = PromotedRegistry(registry_of(settings), Database.open(settings.store_url), at_the_shell())
     for target in targets:
@@ -57,6 +66,7 @@ def train(dataset: Dataset, targets: Sequence[str], as_of: pd.Timestamp, setting
             threads=settings.threads,
             reports=reports_below(settings.home),
             progress=say,
+            lives=lives,
         )
         for line in told(run):
             typer.echo(line)
@@ -73,11 +83,27 @@ def told(run: TrainedRun) -> list[str]:
 
 
 def evaluate(
-    dataset: Dataset, target: str, as_of: pd.Timestamp, settings: Settings, folds: int, seed: int, output: Path, say: Say
+    dataset: Dataset,
+    target: str,
+    as_of: pd.Timestamp,
+    settings: Settings,
+    folds: int,
+    seed: int,
+    output: Path,
+    say: Say,
+    lives: Lives | None = None,
 ) -> None:
     """Judge what a training would give, write the page, and print the headline."""
     report, verdict = judge(
-        dataset, target, as_of, registry_of(settings), seed=seed, threads=settings.threads, n_folds=folds, progress=say
+        dataset,
+        target,
+        as_of,
+        registry_of(settings),
+        seed=seed,
+        threads=settings.threads,
+        n_folds=folds,
+        progress=say,
+        lives=lives,
     )
     page = write(report, verdict, output)
     for line in (*map(headline, report.regimes), *verdict.reasons):

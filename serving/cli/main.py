@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from features.dataset import Dataset
+    from features.lives import Lives
     from serving.settings import Settings
 
 
@@ -133,7 +134,8 @@ def train(
 
     settings = _read()
     dataset = _dataset(settings, as_of)
-    lifecycle.train(dataset, target or [Target.DEALS], _instant(as_of, dataset), settings, seed, say)
+    at = _instant(as_of, dataset)
+    lifecycle.train(dataset, target or [Target.DEALS], at, settings, seed, say, _lives(settings, at))
 
 
 @app.command()
@@ -149,7 +151,8 @@ def evaluate(
 
     settings = _read()
     dataset = _dataset(settings, as_of)
-    lifecycle.evaluate(dataset, target, _instant(as_of, dataset), settings, folds, seed, output, say)
+    at = _instant(as_of, dataset)
+    lifecycle.evaluate(dataset, target, at, settings, folds, seed, output, say, _lives(settings, at))
 
 
 @app.command()
@@ -258,12 +261,20 @@ def _prepared(settings: "Settings") -> "Settings":
 
 
 def _dataset(settings: "Settings", as_of: str | None = None) -> "Dataset":
-    """What is stored; as of a date with what was deleted since, which nobody knew then."""
+    """What is stored; as of a date with what was deleted since, and what was changed since as it stood."""
     from features.store import Store
 
     with closing(Store(_prepared(settings).store_url, settings.store_cache)) as store:
         dataset = store.load()
         return store.load(at) if as_of and store.epoch(at := _instant(as_of, dataset)) is not None else dataset
+
+
+def _lives(settings: "Settings", at: "pd.Timestamp") -> "Lives | None":
+    """The deals that were there at earlier dates and had been deleted by this one."""
+    from features.store import Store
+
+    with closing(Store(settings.store_url, settings.store_cache)) as store:
+        return store.lives(at)
 
 
 def _instant(text: str | None, dataset: "Dataset") -> "pd.Timestamp":

@@ -29,9 +29,9 @@ class Opened:
         return clock.parse_as_of(text, self.dataset.organisation.timezone) if text else clock.now(self.dataset.ends_at)
 
     def known_at(self, _: Dataset, at: pd.Timestamp) -> Dataset:
-        """The data as of a moment, with what was deleted since, which nobody knew then."""
+        """The data as of a moment, with what was deleted since, and what was changed since as it stood."""
         with closing(Store(self.settings.store_url, self.settings.store_cache)) as store:
-            return self.dataset if store.epoch(at) is None else store.load(at)
+            return self.dataset if store.epoch(at) is None else store.rewound(self.dataset, at) or store.load(at)
 
     def as_of(self, text: str | None) -> Dataset:
         """The data as of a date; that of now where none is given. Raises UsageError."""

@@ -8,19 +8,10 @@ On a refusal: {"code": "promotion_conflict", "detail": "…"}, and exit code 1. 
 
 import json
 import sys
-from typing import Any, Final
+from typing import Any
 
-from features.errors import DealcastError, NotReadyError
-from serving.access.audit_log import Origin
-from serving.registry.promotions import GateRefusedError, PromotionConflictError, Wish
+from serving.registry.promotions import carry_out
 from serving.settings import read
-
-CODES: Final[tuple[tuple[type[DealcastError], str], ...]] = (
-    (PromotionConflictError, "promotion_conflict"),
-    (GateRefusedError, "gate_refused"),
-    (NotReadyError, "not_ready"),
-    (DealcastError, "unusable_request"),
-)
 
 
 def answer(text: str) -> dict[str, Any]:
@@ -29,14 +20,12 @@ def answer(text: str) -> dict[str, Any]:
     from serving.registry.champions import cache_below
     from training.fetch import fetch
 
-    asked, settings = json.loads(text), read()
+    settings = read()
     promotions = lifecycle.promotions_of(settings)
     try:
-        made = promotions.make(Wish(**asked["wish"]), Origin(**asked["origin"]))
-        fetch(promotions.registry, made.target, cache_below(settings.home))
-        return vars(made)
-    except DealcastError as error:
-        return {"code": next(code for kind, code in CODES if isinstance(error, kind)), "detail": str(error)}
+        return carry_out(
+            promotions, json.loads(text), lambda target: fetch(promotions.registry, target, cache_below(settings.home))
+        )
     finally:
         promotions.database.close()
 

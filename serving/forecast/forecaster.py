@@ -79,7 +79,7 @@ class Forecaster:
     bundles  `deals`, and `clients` where there is one
     as_of    the moment that is meant where none is named
     home     below which backtests are kept
-    earlier  the data of past dates, with what was deleted since; that of now where none is given
+    earlier  the data of past dates, as it was then; that of now where none is given
     record   the scores of past dates as they were issued; None where no journal is at hand
     """
 
@@ -132,7 +132,8 @@ class Forecaster:
     def known(self, as_of: pd.Timestamp | None = None) -> Known:
         """What was known at a moment. Raises UsageError for a moment before the model's own."""
         at = as_of or self.as_of
-        found: Known = self._moments.get(at, lambda: self._known(at))
+        refuse_hindsight(self.bundles["deals"], at)
+        found: Known = self._of_moment(at, at, self._known)
         return found
 
     def known_or_recorded(self, as_of: pd.Timestamp) -> Known:
@@ -140,8 +141,13 @@ class Forecaster:
         if self.record is None or not is_later(self.bundles["deals"], as_of):
             return self.known(as_of)
         record = self.record
-        found: Known = self._moments.get(("recorded", as_of), lambda: self._recorded(as_of, record))
+        found: Known = self._of_moment(("recorded", as_of), as_of, lambda at: self._recorded(at, record))
         return found
+
+    def _of_moment(self, key: Hashable, at: pd.Timestamp, compute: Callable[[pd.Timestamp], Known]) -> Any:
+        if not self._moments.holds(key) and at != self.as_of:
+            self.earlier(self.dataset, at)  # who waits for the data of a past date holds up nobody else
+        return self._moments.get(key, lambda: compute(at))
 
     def _recorded(self, at: pd.Timestamp, record: ByRecord) -> Known:
         snapshot = self._snapshot(at)
@@ -169,9 +175,7 @@ class Forecaster:
         return found
 
     def _known(self, at: pd.Timestamp) -> Known:
-        champion = self.bundles["deals"]
-        refuse_hindsight(champion, at)
-        snapshot = self._snapshot(at)
+        champion, snapshot = self.bundles["deals"], self._snapshot(at)
         where = places(snapshot)
         foretold = foretell(snapshot, champion.models[DEALS.name], champion.amounts)
         return Known(snapshot, where, fit_births(snapshot, where.of_deal), foretold)

@@ -45,7 +45,8 @@ class Issued(BaseModel):
         description="Of a deal its amount, of a client its expected value, in the organisation's currency."
     )
     expected_value: float | None = Field(
-        description="Of a deal value x p_won_this_quarter, of a client the value at risk, in the organisation's currency."
+        description="Of a deal value x p_won_this_quarter; of a client the value at risk, which is the expected loss. In the "
+        "organisation's currency."
     )
     reason: str | None = Field(description="Why there was no score, null where there was one.")
     signals_sha256: str | None = Field(description="SHA-256 of the signals that the model saw; equal signals, equal answers.")

@@ -8,7 +8,7 @@
                the reasons; empty in the pipeline
     owner_id   who owned the record then: who may read the row
     value      of a deal its amount, of a client its expected value, in the organisation's currency
-    expected_value  of a deal value x p_won_this_quarter, of a client the value at risk
+    expected_value  of a deal value x p_won_this_quarter, of a client the expected loss
     answer     JSON with whatever else was answered: curve, horizons, reasons
 
 The columns that make a row unique (`scores_once`, `forecasts_once`) let a replay, or another worker, write it again in vain.

@@ -64,7 +64,7 @@ class Desk:
         return self.loaded.dataset
 
     def known_at(self, asked: Asked) -> Dataset:
-        """The data that a question is answered from: as of a past date with what was deleted since. Raises UsageError."""
+        """The data that a question is answered from, as it was at its date. Raises UsageError, and NotReadyError as `Earlier`."""
         if asked.as_of is None or asked.as_of == self.loaded.as_of.isoformat():
             return self.dataset
         return self.earlier(self.dataset, clock.parse_as_of(asked.as_of, self.dataset.organisation.timezone))
@@ -72,12 +72,18 @@ class Desk:
     def answer(self, query: Question, compute: Callable[[Question], Answer]) -> Answer:
         """The answer to a query, computed once; a query that names no moment is about that of the scores."""
         asked = query if query.as_of else query.model_copy(update={"as_of": self.loaded.as_of.isoformat()})
-        return self.remembered((type(asked).__name__, asked.model_dump_json()), lambda: compute(asked))
+        key = type(asked).__name__, asked.model_dump_json()
+        if not self.kept.holds(self._whole(key)):
+            self.known_at(asked)  # who waits for a past date holds up nobody who waits for an answer
+        return self.remembered(key, lambda: compute(asked))
 
     def remembered(self, key: Hashable, compute: Callable[[], Answer]) -> Answer:
         """What was computed from this state, and from the files that stand beside it: the backtests, and the goals."""
-        found: Answer = self.kept.get((key, *map(_changed, (*self.foresight.files, self.goals_file))), compute)
+        found: Answer = self.kept.get(self._whole(key), compute)
         return found
+
+    def _whole(self, key: Hashable) -> Hashable:
+        return key, *map(_changed, (*self.foresight.files, self.goals_file))
 
 
 def desk_of(request: Request, loaded: Loaded) -> Desk:

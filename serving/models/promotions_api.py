@@ -6,9 +6,10 @@ A promotion runs in a child process (`serving.cli.promoting`): it takes some sec
 import asyncio
 import json
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
@@ -23,12 +24,14 @@ from serving.registry.champions import quiet_environment
 from serving.registry.promotions import Wish
 from serving.schemas import Label
 from serving.schemas import Request as Strict
-from serving.settings import as_environment
+from serving.settings import Settings, as_environment
 from serving.strict import StrictRoute
 
 PROMOTING_SECONDS: Final = 60.0
 STATUSES: Final = {"promotion_conflict": 409, "gate_refused": 409, "unusable_request": 422}
 Target = Literal["deals", "clients"]
+Promoting: TypeAlias = Callable[[Settings, dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Carries a wish out, as `serving.registry.promotions.carry_out` does."""
 
 
 class RollbackRequest(Strict):
@@ -103,7 +106,8 @@ def _row(found: dict[str, Any]) -> PromotionRow:
 
 async def _made(request: Request, wish: Wish) -> PromotionRow:
     """Raises ProblemError 409 and 422, NotReadyError where the registry or the database does not answer in time."""
-    found = await _asked(request, {"wish": asdict(wish), "origin": asdict(asked_by(request))})
+    promoting: Promoting = request.app.state.promoting
+    found = await promoting(settings_of(request), {"wish": asdict(wish), "origin": asdict(asked_by(request))})
     code = found.get("code")
     if code == "not_ready":
         raise NotReadyError(found["detail"])
@@ -112,8 +116,9 @@ async def _made(request: Request, wish: Wish) -> PromotionRow:
     return _row(found)
 
 
-async def _asked(request: Request, wish: dict[str, Any]) -> dict[str, Any]:
-    environment = quiet_environment() | as_environment(settings_of(request))
+async def in_a_process(settings: Settings, wish: dict[str, Any]) -> dict[str, Any]:
+    """Carry a wish out in a child process. Raises NotReadyError where that fails, or takes too long."""
+    environment = quiet_environment() | as_environment(settings)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -18,6 +18,7 @@ from features import clock
 from features.errors import UsageError
 from serving.access.auth import LoginNeededError, Scope, guarded, needs_login, settings_of
 from serving.calls.api import Kept
+from serving.errors import retry_after
 from serving.journal.issued import asker_of, issued_of
 from serving.language import Tongue
 from serving.lists.answers import answerers, curve_of, totals
@@ -153,7 +154,9 @@ def install(app: FastAPI) -> None:
 async def _nothing_yet(request: Request, _: Exception) -> Response:
     view, held = bare_view(request), request.app.state.runtime
     text = view.tongue.text
-    return view.render("message.html", status=503, title=text("missing.title"), body=text(f"missing.{held.lacks}"))
+    answer = view.render("message.html", status=503, title=text("missing.title"), body=text(f"missing.{held.lacks}"))
+    answer.headers.update(retry_after(503))
+    return answer
 
 
 def _not_found(view: View) -> Response:

@@ -50,7 +50,7 @@ CLIENTS: Final = items.Kind("clients", "account_id", PostedClient, own_ids, lamb
 async def deals(
     served: Served, asked: ScoreRequest, body: bytes, batcher: Batcher, journal: Journal, asked_by: str | None
 ) -> Response:
-    """One result for each posted deal, given once it is in the journal.
+    """One result for each posted deal, given once it is in the journal; `served` is of their as_of (`serving.posted.past`).
 
     Raises ProblemError where too much work waits, UsageError for an as_of before training, SpoolFullError where the journal can
     keep nothing.
@@ -58,7 +58,7 @@ async def deals(
     kind = _kind_of_deals(served)
     read = await _read(body, lambda: items.read(kind, asked.deals))
     fit = tuple(item.posted for item in read if item.posted is not None)
-    job = DealJob(served, fit, tuple(asked.horizons), _moment(asked.as_of), asked.wants_reasons, body)
+    job = DealJob(served, fit, tuple(asked.horizons), moment(asked.as_of), asked.wants_reasons, body)
     answered: Answered = await _answer(batcher, job)
     persisted = await journal.append(await _read(body, lambda: deal_rows(job, answered, asked_by)))
     results = _in_place(kind, read, answered, _BLANK_DEAL)
@@ -73,7 +73,7 @@ async def clients(
     clients_of(served)
     read = await _read(body, lambda: items.read(CLIENTS, asked.clients))
     fit = tuple(item.posted for item in read if item.posted is not None)
-    job = ClientJob(served, fit, tuple(asked.horizons), _moment(asked.as_of), asked.wants_reasons)
+    job = ClientJob(served, fit, tuple(asked.horizons), moment(asked.as_of), asked.wants_reasons)
     answered: Answered = await _answer(batcher, job)
     persisted = await journal.append(await _read(body, lambda: client_rows(job, answered, body, asked_by)))
     own = {"horizon_days": served.dataset.organisation.client_horizon_days, "value_days": int(YEAR.days)}
@@ -87,7 +87,8 @@ def kept(persisted: bool) -> dict[str, Any]:
     return {"persisted": persisted, "not_persisted": None if persisted else NOT_PERSISTED}
 
 
-def _moment(as_of: datetime | None) -> pd.Timestamp | None:
+def moment(as_of: datetime | None) -> pd.Timestamp | None:
+    """The as_of of a request, None for now."""
     return None if as_of is None else pd.Timestamp(as_of).tz_convert("UTC").as_unit("us")
 
 

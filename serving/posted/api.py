@@ -7,7 +7,8 @@ from serving.access.auth import Scope, needs
 from serving.errors import declared
 from serving.journal.issued import asker_of
 from serving.posted import answers, clients, deals, schemas
-from serving.served.current import Current
+from serving.posted.past import CLIENTS, DEALS, as_it_was
+from serving.served.current import Current, Held
 from serving.strict import StrictRoute
 
 router = APIRouter(
@@ -25,14 +26,15 @@ router = APIRouter(
     response_model=schemas.ScoreAnswer,
     responses=declared(400, 408, 413, 415),
 )
-async def score_deals(served: Current, asked: deals.ScoreRequest, request: Request) -> Response:
+async def score_deals(served: Current, held: Held, asked: deals.ScoreRequest, request: Request) -> Response:
     """Score deals that the CRM posts with their history; their scores go to the journal, their records are not kept.
 
     Each deal is checked by itself: one that cannot be read has its errors in the place of its score. Deals that several requests
     post at the same time are scored together, and each request gets the answer that it would have got alone.
     """
     state, body = request.app.state, await request.body()
-    return await answers.deals(served, asked, body, state.deal_scores, state.journal, asker_of(request))
+    then = await as_it_was(served, DEALS, answers.moment(asked.as_of), held.earlier)
+    return await answers.deals(then, asked, body, state.deal_scores, state.journal, asker_of(request))
 
 
 @router.post(
@@ -42,11 +44,12 @@ async def score_deals(served: Current, asked: deals.ScoreRequest, request: Reque
     response_model=schemas.ScoreClientsAnswer,
     responses=declared(400, 408, 413, 415),
 )
-async def score_clients(served: Current, asked: clients.ScoreClientsRequest, request: Request) -> Response:
+async def score_clients(served: Current, held: Held, asked: clients.ScoreClientsRequest, request: Request) -> Response:
     """Score clients that the CRM posts with their history; their scores go to the journal, their records are not kept.
 
     A table that is sent replaces the account's stored rows of that table for this request; one that is not sent stays as stored.
     Each client is checked by itself: one that cannot be read has its errors in the place of its score.
     """
     state, body = request.app.state, await request.body()
-    return await answers.clients(served, asked, body, state.client_scores, state.journal, asker_of(request))
+    then = await as_it_was(served, CLIENTS, answers.moment(asked.as_of), held.earlier)
+    return await answers.clients(then, asked, body, state.client_scores, state.journal, asker_of(request))

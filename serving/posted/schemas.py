@@ -71,7 +71,11 @@ class ScoredClient(BaseModel):
     p_leaves: Probability | None = Field(description="P(the client leaves within the organisation's `horizon_days`), 0 to 1.")
     horizons: list[LeavingAtHorizon] = Field(description="P(leaves) at the horizons asked for; empty where there is no score.")
     value_at_risk: float | None = Field(
-        description="p_leaves x expected value of the next `value_days` if the client does not leave, in money."
+        description="Expected loss: value_if_stays - ltv, from 0 to value_if_stays, in the organisation's currency."
+    )
+    value_if_stays: float | None = Field(
+        description="Expected value of the next `value_days` if the client does not leave within `horizon_days`: ltv + "
+        "value_at_risk."
     )
     ltv: float | None = Field(description="Expected value of the next `value_days`, in the organisation's currency.")
     ltv_low: float | None = Field(description="Lower end of its interval: one chance in ten of less.")

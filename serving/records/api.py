@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError, WithJsonSchema
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
 from features.deletions import Deletion, DeletionReport
@@ -43,6 +44,21 @@ from serving.records.schemas import (
 from serving.registry.last_good import LastGood
 from serving.served.runtime import Runtime
 from serving.strict import StrictRoute, read_json
+
+
+class RecordKey(Convertor[str]):
+    """A key in an address: any text, slashes included, but for the names of the operations on a table."""
+
+    regex = "(?!(?:delete|merge)$).*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("record", RecordKey())
 
 router = APIRouter(
     prefix="/v1/records",
@@ -82,12 +98,12 @@ def now() -> pd.Timestamp:
 
 
 def writable(request: Request) -> Store:
-    """The store behind the runtime. Raises ProblemError 503 where the data comes from elsewhere."""
+    """The store behind the runtime. Raises ProblemError 403 where the data comes from elsewhere, which no waiting changes."""
     source = runtime_of(request).source
     if isinstance(source, LastGood):
         return source.store()
     if not isinstance(source, Store):
-        raise ProblemError(503, "read_only", "This server serves data that it cannot change.")
+        raise ProblemError(403, "read_only", "This server serves data that it cannot change.")
     return source
 
 
@@ -123,7 +139,7 @@ def put_records(
     return once(request, idempotency_key, body, work)
 
 
-@router.delete("/{table}/{key:path}", operation_id="delete_record", response_model=DeleteAnswer, responses=declared(404))
+@router.delete("/{table}/{key:record}", operation_id="delete_record", response_model=DeleteAnswer, responses=declared(404))
 def delete_record(
     request: Request,
     table: Annotated[DeletableName, Path(description="The table of the record.")],
@@ -132,6 +148,7 @@ def delete_record(
 ) -> Response:
     """Delete one record: a fact of this moment. What is asked as of an earlier one still has it.
 
+    The addresses of the keys `delete` and `merge` are those of other operations: POST to the former deletes such records too.
     A row that is put again with this key is there again. 404 where no record has the key; one that is deleted already is counted.
     """
 

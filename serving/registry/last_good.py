@@ -71,19 +71,19 @@ class LastGood:
         return copied
 
     def epoch(self, at: pd.Timestamp) -> int | None:
-        """Since when the same is deleted as of an instant, by the store or the copy; None where it is what is deleted now."""
+        """What tells the data as of an instant from that of others, by the store or the copy; None where it is that of now."""
         if self.state != "stale":
             try:
                 return self._opened().epoch(at)
             except NotReadyError as error:
-                log.warning("deletions are read from the copy of the store", extra={"why": str(error)})
+                log.warning("what was deleted and changed is read from the copy of the store", extra={"why": str(error)})
         return store_copy.epoch(self.copies, self.url, at)
 
-    def load_at(self, at: pd.Timestamp) -> Dataset:
-        """What the store, or the copy, holds but for what was deleted before an instant. Raises NotReadyError."""
+    def load_at(self, at: pd.Timestamp, now: Dataset) -> Dataset:
+        """What the store, or the copy, held as of an instant, made of the data of now where that does. Raises NotReadyError."""
         if self.state != "stale":
             try:
-                return self._opened().load(at)
+                return self._opened().rewound(now, at) or self._opened().load(at)
             except NotReadyError as error:
                 log.warning("the past is read from the copy of the store", extra={"why": str(error)})
         copied = store_copy.newest(self.copies, self.url, at)

@@ -14,14 +14,14 @@ alias by hand, or a process died between setting it and writing the row, the nex
 of its own, so that what MLflow says and what is written here come together again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
-from features.errors import DealcastError, UsageError
+from features.errors import DealcastError, NotReadyError, UsageError
 from serving import moments
 from serving.access import audit_log
 from serving.access.audit_log import Event, Origin
@@ -206,3 +206,24 @@ def _write(connection: sa.Connection, made: Promotion, origin: Origin) -> None:
     connection.execute(sa.insert(PROMOTIONS).values(vars(made)))
     told: dict[str, str | int | None] = {"version": made.version, "revision": made.revision, "note": made.note, "gate": made.gate}
     audit_log.append(connection, origin, Event(f"model.{made.kind}", made.target, told))
+
+
+CODES: Final[tuple[tuple[type[DealcastError], str], ...]] = (
+    (PromotionConflictError, "promotion_conflict"),
+    (GateRefusedError, "gate_refused"),
+    (NotReadyError, "not_ready"),
+    (DealcastError, "unusable_request"),
+)
+
+
+def carry_out(promotions: Promotions, asked: Mapping[str, Any], fetched: Callable[[str], object]) -> dict[str, Any]:
+    """What comes of a wish that was written down as `wish` and `origin`: the promotion, or `code` and `detail` of a refusal.
+
+    `fetched` is called with the target of a promotion that was made.
+    """
+    try:
+        made = promotions.make(Wish(**asked["wish"]), Origin(**asked["origin"]))
+        fetched(made.target)
+        return vars(made)
+    except DealcastError as error:
+        return {"code": next(code for kind, code in CODES if isinstance(error, kind)), "detail": str(error)}

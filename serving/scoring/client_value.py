@@ -1,4 +1,6 @@
-"""What clients are worth, as columns of the scores: value at risk and lifetime value, off the curves that p_leaves is read off.
+"""What clients are worth, as columns of the scores: lifetime value and how much of it is at risk, off the curves of p_leaves.
+
+They add up: ltv + value_at_risk = value_if_stays.
 
 Amounts of the regime `orders` lean on those of all clients scored (`training.spending`), as they were known at as_of.
 """
@@ -17,7 +19,7 @@ from training.hazard import HazardModel
 from training.lifetime import Lifetimes, Ordering, Terms, contract_lifetimes, order_lifetimes
 from training.spending import GammaGamma, Spent, fit_gamma_gamma
 
-COLUMNS: Final = ("value_at_risk", "ltv", "ltv_low", "ltv_high")
+COLUMNS: Final = ("value_at_risk", "value_if_stays", "ltv", "ltv_low", "ltv_high")
 
 
 def value_columns(
@@ -25,19 +27,19 @@ def value_columns(
     model: HazardModel,
     curves: Curves,
     signals: pd.DataFrame,
-    p_leaves: Floats,
     horizon: float,
     terms: Terms,
     spending: GammaGamma | None = None,
 ) -> dict[str, Floats]:
-    """The four columns, in money; `p_leaves` is that of the horizon. Null for orders of a model without BG/NBD.
+    """The five columns, in money. Null for orders of a model without BG/NBD.
 
     `spending` is how amounts vary among all who order; None: as it is seen in these signals.
     """
     worth = _lifetimes(regime, model, curves, signals, horizon, terms, spending)
     if worth is None:
         return dict.fromkeys(COLUMNS, np.full(len(signals), np.nan))
-    return {"value_at_risk": p_leaves * worth.if_kept, "ltv": worth.value, "ltv_low": worth.low, "ltv_high": worth.high}
+    told = (worth.at_risk, worth.if_kept, worth.value, worth.low, worth.high)
+    return dict(zip(COLUMNS, told, strict=True))
 
 
 def _lifetimes(

@@ -115,9 +115,10 @@ def score_clients(
 ) -> pd.DataFrame:
     """One row for each active client, ordered by account_id; `spending` as in `serving.scoring.client_value.value_columns`.
 
-    Columns: account_id, as_of, regime, p_leaves_{h}d, ltv_days (the days over which the next four count, `terms.days`), ltv
-    (expected value), ltv_low and ltv_high (ends of its interval), value_at_risk (p_leaves at the organisation's client horizon x
-    the value if the client does not leave until then), life_table_weight, reason (why there is no score); with `reasons` also
+    Columns: account_id, as_of, regime, p_leaves_{h}d, ltv_days (the days over which the next five count, `terms.days`), ltv
+    (expected value), ltv_low and ltv_high (ends of its interval), value_if_stays (expected value if the client does not leave
+    within the organisation's client horizon), value_at_risk (the expected loss: value_if_stays - ltv, from 0 to value_if_stays),
+    life_table_weight, reason (why there is no score); with `reasons` also
     those of `serving.scoring.reason_columns`, for p_leaves at the organisation's client horizon. Under contract p_leaves is
     P(cancelled or not renewed by then), which rises with the horizon; for clients who order it is P(no order until then), which
     falls.
@@ -200,8 +201,7 @@ def _scored_clients(
     table |= {f"p_leaves_{horizon:g}d": leaves[horizon] for horizon in leaves}
     table |= {"ltv_days": terms.days, **dict.fromkeys(VALUES, np.nan)}
     if model is not None and curves is not None:
-        leaving_then = leaving(regime, own_horizon).answer(curves)
-        table |= value_columns(regime, model, curves, signals, leaving_then, own_horizon, terms, spending)
+        table |= value_columns(regime, model, curves, signals, own_horizon, terms, spending)
     table["life_table_weight"] = np.nan if model is None else model.life_table_weight
     if reasons and curves is not None:
         table |= reason_columns(snapshot, bundle, regime, signals, leaving(regime, own_horizon))

@@ -24,6 +24,10 @@ class Newest:
     held: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
     one_at_a_time: threading.RLock = field(default_factory=threading.RLock)
 
+    def holds(self, key: Hashable) -> bool:
+        """Whether an answer is kept."""
+        return key in self.held
+
     def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
         """What is kept under a key, computed where nothing is. An error is not kept."""
         with self.one_at_a_time:

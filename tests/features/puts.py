@@ -40,3 +40,12 @@ def held(store: Store, *, facts: bool = True) -> dict[str, list[tuple[Any, ...]]
         rows = {name: connection.execute(sa.select(table)).all() for name, table in sql_tables().items()}
         found = {name: sorted(map(tuple, each), key=repr) for name, each in rows.items()}
         return found | ({"facts": [tuple(connection.execute(sa.text("SELECT facts FROM store")).one())]} if facts else {})
+
+
+def copied(store: Store) -> Store:
+    """Another store in memory, with all that a store on SQLite holds."""
+    copy = Store("sqlite://")
+    with store.engine.connect() as source, copy.engine.connect() as target:
+        driven: list[Any] = [each.connection.driver_connection for each in (source, target)]
+        driven[0].backup(driven[1])
+    return copy

@@ -14,7 +14,7 @@ from features.rates import of_the_day
 from features.snapshot import Snapshot
 from features.store import Store
 from features.tables import TABLES
-from tests.features.puts import NOW, held, put
+from tests.features.puts import NOW, copied, held, put
 from tests.features.test_store import MAY_1, assert_same, change, deal, source
 
 BEFORE = NOW - pd.Timedelta(days=2)
@@ -53,12 +53,32 @@ def early(table: str) -> dict[str, Any]:
     return HAPPENED[table] | days | key
 
 
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
+def filled(url: str) -> Store:
+    """A store in which every table has an early row."""
     opened = Store(url)
     first = {name: [early(name)] for name in HAPPENED if name not in ("deals", "deal_changes")}
     first["deal_changes"] = [change("7", "2026-04-12T00:00Z", "5", "amount")]
     opened.merge(source(MAY_1, deals=[deal("D1", account_id="A1", amount=7)], stages=STAGES, **first))
+    return opened
+
+
+@pytest.fixture(scope="module")
+def early_store() -> Iterator[Store]:
+    opened = filled("sqlite://")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def before(early_store: Store) -> dict[str, Any]:
+    """What was seen as of BEFORE when nothing else had come in."""
+    return seen(early_store.load(), BEFORE)
+
+
+@pytest.fixture
+def store(early_store: Store) -> Iterator[Store]:
+    """A store of one's own with the early rows."""
+    opened = copied(early_store)
     yield opened
     opened.close()
 
@@ -71,17 +91,28 @@ def seen(dataset: Dataset, at: pd.Timestamp) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("table", sorted(HAPPENED))
-def test_a_replay_sees_the_same_before_and_after_a_late_row(store: Store, table: str) -> None:
-    before = seen(store.load(), BEFORE)
+def test_a_replay_sees_the_same_before_and_after_a_late_row(store: Store, before: dict[str, Any], table: str) -> None:
     report = put(store, table, HAPPENED[table])
     assert (report.inserted, report.late) == (1, int(TABLES[table].time is not None))
-    np.testing.assert_equal(seen(store.load(), BEFORE), before)
-    assert len(Snapshot(store.load(), NOW + pd.Timedelta(seconds=1)).frame(table)) > len(before.get(table, ()))
+    after = store.load()
+    np.testing.assert_equal(seen(after, BEFORE), before)
+    assert len(Snapshot(after, NOW + pd.Timedelta(seconds=1)).frame(table)) > len(before.get(table, ()))
+
+
+def test_a_replay_sees_the_same_after_all_of_them_in_each_database(url: str, before: dict[str, Any]) -> None:
+    store = filled(url)
+    for table in sorted(HAPPENED):
+        put(store, table, HAPPENED[table])
+    after = store.load()
+    np.testing.assert_equal(seen(after, BEFORE), before)
+    later = Snapshot(after, NOW + pd.Timedelta(seconds=1))
+    assert all(len(later.frame(table)) > len(before.get(table, ())) for table in HAPPENED)
+    store.close()
 
 
 @pytest.mark.parametrize("table", sorted(set(HAPPENED) - {"costs", "plans", "rates"}))
-def test_what_is_loaded_as_history_counts_from_when_it_happened(store: Store, table: str) -> None:
-    n = len(Snapshot(store.load(), BEFORE).frame(table))
+def test_what_is_loaded_as_history_counts_from_when_it_happened(store: Store, before: dict[str, Any], table: str) -> None:
+    n = len(before.get(table, ()))
     assert put(store, table, HAPPENED[table], history=True).late == 0
     assert len(Snapshot(store.load(), BEFORE).frame(table)) == n + 1
 

@@ -50,7 +50,7 @@ def test_an_old_store_is_upgraded_in_place_with_nothing_lost(old: str) -> None:
 
 def test_an_upgraded_store_has_the_tables_and_indexes_of_a_new_one(old: str, tmp_path: Path) -> None:
     upgraded, new = Store(old), Store(f"sqlite:///{tmp_path / 'new.db'}")
-    for name in (*sql_tables(), "touched", "tombstones"):
+    for name in (*sql_tables(), "touched", "tombstones", "superseded"):
         one, other = (sa.inspect(store.engine) for store in (upgraded, new))
         assert {column["name"] for column in one.get_columns(name)} == {column["name"] for column in other.get_columns(name)}
         assert {index["name"] for index in one.get_indexes(name)} == {index["name"] for index in other.get_indexes(name)}, name

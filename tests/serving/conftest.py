@@ -55,7 +55,7 @@ class MemorySource:
     def epoch(self, at: pd.Timestamp) -> None:
         """Nothing was ever deleted."""
 
-    def load_at(self, _: pd.Timestamp) -> Dataset:
+    def load_at(self, _: pd.Timestamp, __: Dataset) -> Dataset:
         return self.load()
 
 

@@ -145,6 +145,19 @@ def test_every_status_has_words(status: int) -> None:
     assert found.detail
 
 
+def test_every_429_and_503_says_when_to_come_again() -> None:
+    waiting = {status: errors.respond(problem(status)).headers.get("retry-after") for status in (400, 403, 429, 500, 503)}
+    assert waiting == {400: None, 403: None, 429: "1", 500: None, 503: "5"}
+    assert errors.respond(problem(503), {"Retry-After": "7"}).headers.getlist("retry-after") == ["7"]
+
+
+def test_whoever_asks_before_there_is_data_is_told_when_to_come_again(empty: TestClient) -> None:
+    paths = [path for path, known in empty.get("/openapi.json").json()["paths"].items() if "get" in known and "{" not in path]
+    refused = [answer for answer in map(empty.get, paths) if answer.status_code == 503]
+    assert len(refused) >= 8
+    assert {answer.headers["retry-after"] for answer in refused} == {"5"}
+
+
 def free_names(model: type[BaseModel]) -> set[str]:
     """The fields of a model whose inner names a sender chooses."""
     return {name for name, info in model.model_fields.items() if "dict[" in str(info.annotation)}

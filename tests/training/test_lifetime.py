@@ -54,6 +54,21 @@ def test_a_contract_that_lasts_the_horizon_is_worth_the_horizon_and_then_as_befo
     assert found.high[0] == pytest.approx(365.0)  # fewer than nine in ten leave within the year
 
 
+def test_what_is_at_risk_of_a_contract_is_the_expected_loss() -> None:
+    hazard, terms = 0.002, Terms(days=365.0)
+    found = contract_lifetimes(constant(hazard), np.array([365.0 / 12]), 90.0, terms)
+    leaves = -np.expm1(-hazard * 90)
+    paid_before = 1 / hazard - 90 * (1 - leaves) / leaves  # the mean of an exponential time that is below 90
+    assert found.at_risk[0] == pytest.approx(leaves * (found.if_kept[0] - paid_before), rel=1e-9)
+
+
+def test_nobody_has_more_at_risk_than_would_be_kept_and_what_nobody_keeps_is_still_worth_something() -> None:
+    found = worth(MODEL, pasts(300), Terms(draws=50))
+    assert ((found.at_risk >= 0) & (found.at_risk <= found.if_kept)).all()
+    gone = worth(MODEL, Purchases(np.array([20.0]), np.array([10.0]), np.array([900.0])), Terms(), horizon=1e-3)
+    assert gone.if_kept[0] > 0
+
+
 def test_at_risk_and_kept_make_up_the_whole_of_a_client_who_orders() -> None:
     terms, past = Terms(days=90.0), pasts(40)
     found = worth(MODEL, past, terms, horizon=90.0)

@@ -166,7 +166,7 @@ def test_a_deal_that_is_not_there_has_a_page_that_says_so(client: TestClient, pa
 def test_before_there_is_data_every_page_says_what_to_do(empty: TestClient) -> None:
     for path in ("/", "/clients", "/deals/D-1"):
         page = empty.get(f"{path}?lang=en")
-        assert page.status_code == 503
+        assert (page.status_code, page.headers["retry-after"]) == (503, "5")
         assert texts()["missing.no_data"]["en"] in Words(page.text).found
 
 

@@ -27,7 +27,7 @@ from serving.posted.schemas import ScoreClientsAnswer
 from serving.served.runtime import Runtime
 from serving.served.state import Served
 
-NUMBERS = ("regime", "p_leaves", "value_at_risk", "ltv", "ltv_low", "ltv_high")
+NUMBERS = ("regime", "p_leaves", "value_at_risk", "value_if_stays", "ltv", "ltv_low", "ltv_high")
 MODELS: dict[str, type[BaseModel]] = {
     "orders": PostedOrder,
     "contracts": PostedContract,

@@ -121,8 +121,17 @@ def test_bodies_are_limited_by_rows_size_and_type(stored: TestClient) -> None:
     assert stored.put("/v1/records/nothing", json={"rows": []}).status_code == 422
 
 
-def test_data_from_elsewhere_is_not_changed(client: TestClient) -> None:
-    assert put(client, "deals", DEAL).json()["code"] == "read_only"
+def test_data_from_elsewhere_is_not_changed_and_never_will_be(client: TestClient) -> None:
+    answers = [put(client, "deals", DEAL), client.delete("/v1/records/deals/D-1")]
+    assert [(each.status_code, each.json()["code"]) for each in answers] == [(403, "read_only")] * 2
+
+
+def test_the_name_of_an_operation_is_no_key_in_an_address(stored: TestClient) -> None:
+    put(stored, "deals", DEAL | {"deal_id": "delete"}, DEAL | {"deal_id": "delete/merge"})
+    refused = stored.delete("/v1/records/deals/delete")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+    assert stored.post("/v1/records/deals/delete", json={"keys": ["delete"]}).json()["deleted"] == 1
+    assert stored.delete("/v1/records/deals/delete/merge").json()["deleted"] == 1
 
 
 def test_a_record_is_deleted_once_and_put_again(stored: TestClient, store: Store) -> None:

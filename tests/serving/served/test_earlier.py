@@ -1,6 +1,8 @@
-"""An answer as of a past date is given from the data of that date: what was deleted since was there."""
+"""An answer as of a past date is given from the data of that date: what was deleted or changed since was there as it was."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 from features import clock
 from features.dataset import Dataset
 from features.deletions import Deletion
+from features.errors import NotReadyError
 from features.store import Store
 from serving.api import create_app
 from serving.cli.main import app
@@ -21,10 +24,11 @@ from serving.registry.champions import Champions
 from serving.served.earlier import Earlier
 from serving.served.runtime import Runtime
 from serving.settings import Settings
+from tests.features.puts import put
 from tests.serving.stored import source_over, store_of
 
 DAY = pd.Timedelta(days=1)
-KPIS = ["bookings", "win_rate", "pipeline_coverage"]
+KPIS = ["bookings", "win_rate", "pipeline_coverage", "lead_conversion", "new_clients"]
 
 
 @pytest.fixture
@@ -118,5 +122,78 @@ def test_one_past_is_kept_and_shared_by_the_dates_between_two_deletions(store: S
     assert first is same
     assert (first.n_deals, second.n_deals) == (company.n_deals, company.n_deals - 1)
     assert last is now
-    assert len(earlier._kept.held) == 1
     assert clock.is_known(clock.micros(days[0]), clock.micros(now.extracted_at))
+
+
+class SlowArchive:
+    """An archive whose past is there when it is let go."""
+
+    def __init__(self, past: Dataset) -> None:
+        self.past, self.begun, self.let_go, self.n_made = past, threading.Event(), threading.Event(), 0
+
+    def epoch(self, at: pd.Timestamp) -> int | None:
+        return at.day
+
+    def load_at(self, at: pd.Timestamp, _: Dataset) -> Dataset:
+        self.n_made += 1
+        self.begun.set()
+        assert self.let_go.wait(30)
+        if at.day == 13:
+            raise NotReadyError("the store does not answer")
+        return self.past
+
+
+def test_a_past_that_takes_long_is_made_on_while_who_asked_comes_again(company: Dataset) -> None:
+    archive, day = SlowArchive(company), pd.Timestamp("2026-03-02", tz="UTC")
+    earlier = Earlier(archive, patience=0.01)
+    for asked in (day, day, day + DAY):  # one at a time: another date waits for the first
+        with pytest.raises(NotReadyError, match="ask again") as found:
+            earlier.known_at(company, asked)
+        assert found.value.code == "past_in_the_making"
+    archive.let_go.set()
+    patient = Earlier(archive, patience=30)
+    patient._newest = earlier._newest
+    assert patient.known_at(company, day) is company
+    assert archive.n_made == 1
+
+
+def test_a_past_that_could_not_be_made_is_tried_again(company: Dataset) -> None:
+    archive, day = SlowArchive(company), pd.Timestamp("2026-03-13", tz="UTC")
+    archive.let_go.set()
+    earlier = Earlier(archive)
+    for _ in range(2):
+        with pytest.raises(NotReadyError, match="does not answer"):
+            earlier.known_at(company, day)
+    assert earlier.known_at(company, day + DAY) is company
+    assert archive.n_made == 3
+
+
+def test_a_past_in_the_making_holds_up_nobody_else(client: TestClient, company: Dataset) -> None:
+    runtime: Runtime = client.app.state.runtime  # type: ignore[attr-defined]
+    slow = SlowArchive(company)
+    runtime.earlier.archive, runtime.earlier.patience = slow, 1.0
+    asked = {"kpi": KPIS, "as_of": (company.ends_at - DAY).isoformat()}
+    with ThreadPoolExecutor(1) as other:
+        waiting = other.submit(client.get, "/v1/kpis", params=asked)
+        assert slow.begun.wait(30)
+        assert client.get("/v1/kpis", params={"kpi": KPIS}).status_code == 200
+        refused = waiting.result()
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "past_in_the_making", "5")
+    slow.let_go.set()
+    runtime.earlier.patience = 30
+    assert client.get("/v1/kpis", params=asked).status_code == 200
+
+
+def test_a_kpi_as_of_a_date_before_a_correction_counts_what_was_known_then(
+    client: TestClient, store: Store, company: Dataset
+) -> None:
+    runtime: Runtime = client.app.state.runtime  # type: ignore[attr-defined]
+    before, as_of = values(client, company.ends_at), company.ends_at
+    leads = company.tables["leads"]
+    open_leads = leads[leads["converted_at"].isna()].iloc[:5]["lead_id"]
+    day = (company.ends_at - 10 * DAY).isoformat()
+    put(store, "leads", *[{"lead_id": each, "converted_at": day} for each in open_leads], at=company.ends_at + DAY)
+    account = company.deals["account_id"].iloc[0]
+    put(store, "deals", *[{"deal_id": each, "account_id": account} for each in won_deals(company)], at=company.ends_at + DAY)
+    runtime.refresh()
+    assert values(client, as_of) == before
