@@ -26,4 +26,4 @@ def base_rate_of(model: HazardModel, taught: Examples, because: str = "") -> Haz
     periods = person_periods(taught.outcomes, model.edges, len(model.spec.causes) + 1)
     table = fit_life_table(ONE_CELL, taught.signals, periods, model.edges, model.life_table.n_watched)
     even = Pace.even(model.calendar, len(model.spec.causes))
-    return replace(life_table_of(model, because), life_table=table, pace=even, bg_nbd=None)
+    return replace(life_table_of(model, because), life_table=table, pace=even, bg_nbd=None, risk=None)

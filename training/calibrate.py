@@ -14,8 +14,9 @@ logit z_k = log(P(cause k) / P(stay)) of a bucket, the corrected one is scale_k 
 The choice rests on evidence: hazards that models foretold of time later than all they had learned from (`training.fitting`), for
 the last two fifths of the history, so that one season does not pass for a change. That time is cut into four parts. Each
 candidate is learned on what was over when the second part began and judged on the second, and so on with the third and the
-fourth. It has to gain more than one standard error, over deals or clients (whose rows hang together) or over the parts (which
-share shocks), whichever is larger. Of those that do, the one with the largest gain is learned again on all pairs. Where none
+fourth. It has to gain more than 2.3 standard errors, over deals or clients (whose rows hang together) or over the parts (which
+share shocks), whichever is larger: with five candidates one of them gains a single error by chance in every third company, and
+then moves the level of all its answers. Of those that do, the one with the largest gain is learned again on all pairs. Where none
 does, nothing is corrected.
 
 Example: 3,000 orders are foretold where 2,700 come. The mean hazard is too high by a ninth in every bucket; `shift` finds -0.12.
@@ -29,7 +30,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import logsumexp
+from scipy.special import logsumexp, ndtri
 
 from features.clock import Floats, Mask
 from training.curves import softmax
@@ -40,6 +41,8 @@ N_GROUPS: Final = 3
 N_PARTS: Final = 4
 PRIOR_SD: Final = 0.5
 """A correction is believed as if it came from a normal around "nothing" with this standard deviation, on the logit."""
+SURE: Final = float(ndtri(1 - 0.05 / (len(METHODS) - 1)))
+"""Standard errors that a chance of 5 % leaves, shared among the candidates (Bonferroni)."""
 MIN_EVENTS: Final = 50
 """A part of the time in which fewer deals or clients ended neither teaches nor judges a correction."""
 
@@ -111,8 +114,8 @@ class Evidence:
 
     @property
     def holds(self) -> bool:
-        """Whether it gains by more than one standard error."""
-        return self.gain > self.error
+        """Whether it gains by more than SURE standard errors."""
+        return self.gain > SURE * self.error
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ trees are grown again on everything known, and the correction is carried over.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import lightgbm as lgb
@@ -23,7 +24,7 @@ import pandas as pd
 
 from features import clock
 from features.calendar import FiscalCalendar
-from features.clock import Floats
+from features.clock import Floats, Mask
 from features.history import Rows
 from training.boosting import Parameters, Prepared, boost, boost_until
 from training.calibrate import Pairs, joined, learn_calibration
@@ -31,17 +32,20 @@ from training.curves import intensities
 from training.encoding import learn_encoding, with_buckets
 from training.examples import Examples
 from training.hazard import BG_NBD, HazardModel, Spec
-from training.level import level_overshot, months_overshot
+from training.level import incidence_overshot, months_overshot
 from training.life_table import Cells, LifeTable, fit_life_table, fold_of, learn_cells
 from training.order_fitting import fit_from_bg_nbd
 from training.pace import Pace, fit_pace_of_rows, in_ordinary_days
 from training.person_periods import PersonPeriods, choose_edges, person_periods
 from training.relative_risk import learn_bins
+from training.speed import fit_speeds
 from training.splits import Slices
 
 N_FOLDS: Final = 5
 BACKFITS: Final = 3
 """Times that the plain signals' factors and their means by bucket are learned, each given the other."""
+TIMED_ROWS: Final = 20_000
+"""Rows, evenly spaced, that tell the speeds."""
 WEIGHED_PAIRS: Final = 20_000
 """Person-periods, evenly spaced, that tell how much the answers lean on the life table."""
 LEVEL_PAIRS: Final = 500_000
@@ -112,11 +116,30 @@ def _unboosted(train: Examples, spec: Spec, calendar: FiscalCalendar, settings: 
     age = next((name for name in spec.ages if name in encoding.numbers), None)
     cells = learn_cells(train.signals, spec.kind_signal, age)
     pace = _pace(spec, train, calendar)
-    table = _life_table(cells, train, edges, n_watched, pace)
+    table = _life_table(cells, train, edges, n_watched, pace, None)
     bare = HazardModel(spec, calendar, edges, table, pace, encoding, None, "not boosted", threads=settings.threads)
     if not spec.plain:
         return bare
-    return _with_risk(replace(bare, risk=learn_bins(encoding, train.signals, spec.plain, len(spec.causes))), train)
+    risk = learn_bins(encoding, train.signals, spec.plain, len(spec.causes))
+    return _with_risk(_with_speeds(replace(bare, risk=risk), train), train)
+
+
+def _with_speeds(model: HazardModel, rows: Examples) -> HazardModel:
+    """The life table and the speeds at which its days pass, learned in turn."""
+    if model.risk is None or not model.risk.signals or not len(rows):
+        return model
+    some, now = rows.take(_evenly(rows, TIMED_ROWS)), model
+    periods = _periods(model, some)
+    for _ in range(BACKFITS):
+        paced = partial(model.pace.paced, now.start.hazards(some.signals), some.as_of, model.edges)
+        speeds = fit_speeds(model.risk, some.signals, periods, paced)
+        now = _recounted(replace(now, risk=replace(model.risk, speeds=speeds)), rows, risk=False)
+    return now
+
+
+def _evenly(rows: Examples, n: int) -> Mask:
+    """About n rows, evenly spaced."""
+    return np.asarray(np.arange(len(rows)) % max(1, -(-len(rows) // n)) == 0)
 
 
 def _with_risk(model: HazardModel, rows: Examples) -> HazardModel:
@@ -128,7 +151,8 @@ def _with_risk(model: HazardModel, rows: Examples) -> HazardModel:
     if model.risk is None:
         return model
     periods, n_causes = _periods(model, rows), len(model.spec.causes)
-    each = intensities(replace(model, risk=None).started(rows.signals, rows.as_of)[periods.row, periods.bucket])
+    alone = replace(model, risk=model.risk.even())
+    each = intensities(alone.started(rows.signals, rows.as_of)[periods.row, periods.bucket])
     # Who ended was at risk for half of the bucket, on average.
     each = each * np.where(periods.ended > 0, 0.5, 1.0)[:, None]
     ended = np.stack([np.bincount(periods.row, periods.ended == 1 + k, len(rows)) for k in range(n_causes)], axis=1)
@@ -153,33 +177,35 @@ def _pace(spec: Spec, rows: Examples, calendar: FiscalCalendar) -> Pace:
     return fit_pace_of_rows(rows, calendar, n_causes) if spec.paced else Pace.even(calendar, n_causes)
 
 
-def _life_table(cells: Cells, rows: Examples, edges: Floats, n_watched: int, pace: Pace) -> LifeTable:
+def _life_table(cells: Cells, rows: Examples, edges: Floats, n_watched: int, pace: Pace, speed: Floats | None) -> LifeTable:
     """Count these rows, each cause in days of its ordinary pace."""
     watched, n_classes = edges[: n_watched + 1], len(pace.weights) + 1
-    if not pace.weights.any():
+    if speed is None and not pace.weights.any():
         return fit_life_table(cells, rows.signals, person_periods(rows.outcomes, watched, n_classes), edges, n_watched)
-    own = [person_periods(outcomes, watched, n_classes) for outcomes in in_ordinary_days(rows, pace)]
+    own = [person_periods(outcomes, watched, n_classes) for outcomes in in_ordinary_days(rows, pace, speed)]
     return fit_life_table(cells, rows.signals, own, edges, n_watched)
 
 
 def _fold(start: HazardModel, taught: Examples, judged: Examples) -> Fold:
-    return Fold(_recounted(replace(start, pace=_pace(start.spec, taught, start.calendar)), taught), taught, judged)
+    own = _recounted(replace(start, pace=_pace(start.spec, taught, start.calendar)), taught, risk=False)
+    return Fold(_with_risk(_with_speeds(own, taught), taught), taught, judged)
 
 
 def _stopped(fold: Fold, settings: Parameters) -> HazardModel:
     """As many rounds as gain on later time; why there are none, where there are none."""
-    start, plain = fold.start, fold.start.unboosted()
+    start = fold.start
     if not _n_ends(start, fold.judged) or not _n_ends(start, fold.taught):
-        return replace(plain, because="no events in the later or the earlier part of the history: nothing to judge boosting by")
-    taught = _prepare(start, fold.taught, _out_of_fold(start, fold.taught))
+        return replace(start, because="no events in the later or the earlier part of the history: nothing to judge boosting by")
+    hazards = _out_of_fold(start, fold.taught)
+    taught = _prepare(start, fold.taught, hazards)
     judged = _prepare(start, fold.judged, start.started(fold.judged.signals, fold.judged.as_of))
-    stopped = _levelled(replace(start, booster=_boosted_until(fold, taught, judged, settings), because=""), fold.taught, taught)
+    stopped = _levelled(replace(start, booster=_boosted_until(fold, taught, judged, settings), because=""), fold.taught, hazards)
     boosted = stopped.logits(judged.matrix, stopped.less_gained(judged.offset, judged.bucket))
     periods = _periods(start, fold.judged)
-    alone = np.log(plain.started(fold.judged.signals, fold.judged.as_of)[periods.row, periods.bucket])
+    alone = np.log(start.started(fold.judged.signals, fold.judged.as_of)[periods.row, periods.bucket])
     before, after = (float(judged.losses(each).mean()) for each in (alone, boosted))
     if after >= before:
-        return replace(plain, because=f"boosting does not beat the life table on later time ({after:.4f} against {before:.4f})")
+        return replace(start, because=f"boosting does not beat the life table on later time ({after:.4f} against {before:.4f})")
     return stopped
 
 
@@ -191,20 +217,25 @@ def _boosted_until(fold: Fold, taught: Prepared, judged: Prepared, settings: Par
 def _grown(start: HazardModel, rows: Examples, settings: Parameters, rounds: int) -> HazardModel:
     """That many rounds on these rows."""
     if rounds == 0 or not _n_ends(start, rows):
-        return start.unboosted()
-    prepared = _prepare(start, rows, _out_of_fold(start, rows))
+        return start
+    hazards = _out_of_fold(start, rows)
+    prepared = _prepare(start, rows, hazards)
     booster = boost(start.encoding, _of_months(start, rows, prepared), settings, rounds)
-    model = _levelled(replace(start, booster=booster), rows, prepared)
+    model = _levelled(replace(start, booster=booster), rows, hazards)
     some = prepared.some(WEIGHED_PAIRS)
     logits = model.logits(some.matrix, model.less_gained(some.offset, some.bucket))
     return replace(model, life_table_weight=weight_of_start(some.offset, logits))
 
 
-def _levelled(model: HazardModel, rows: Examples, prepared: Prepared) -> HazardModel:
-    """The same trees, and in each bucket as many ends as the rows that taught them had."""
-    some = prepared.some(LEVEL_PAIRS)
-    logits = model.logits(some.matrix, some.offset)
-    over = level_overshot(logits, some.ended, some.bucket, model.life_table.n_watched, _weight(rows))
+def _levelled(model: HazardModel, rows: Examples, hazards: Floats) -> HazardModel:
+    """The same trees, and in each bucket as many ends expected as the rows that taught them had; `hazards`: where each began."""
+    watched = model.life_table.n_watched
+    keep = _evenly(rows, LEVEL_PAIRS // watched)
+    some, seen = rows.take(keep), rows.take(keep).outcomes
+    logits = model.logits(model.matrix(some.signals, some.as_of, watched), np.log(hazards[keep][:, :watched]))
+    bucket = np.searchsorted(model.edges, seen.days, side="right") - 1
+    n_seen = np.searchsorted(model.edges[1 : watched + 1], seen.follow_up, side="right")
+    over = incidence_overshot(logits, seen.cause.astype(np.int64), bucket, n_seen, _weight(some))
     return replace(model, gained=tuple(tuple(each) for each in over.tolist()))
 
 
@@ -232,10 +263,12 @@ def _periods(model: HazardModel, rows: Examples) -> PersonPeriods:
     return person_periods(rows.outcomes, watched, len(model.spec.causes) + 1)
 
 
-def _recounted(model: HazardModel, rows: Examples) -> HazardModel:
-    """The same model with the life table of these rows, and their factors on it."""
-    old = model.life_table
-    return _with_risk(replace(model, life_table=_life_table(old.cells, rows, model.edges, old.n_watched, model.pace)), rows)
+def _recounted(model: HazardModel, rows: Examples, *, risk: bool = True) -> HazardModel:
+    """The same model with the life table of these rows, and their factors on it; speeds stay."""
+    old, speed = model.life_table, None if model.risk is None else model.risk.speed(rows.signals)
+    table = _life_table(old.cells, rows, model.edges, old.n_watched, model.pace, speed)
+    counted = replace(model, life_table=table)
+    return _with_risk(counted, rows) if risk else counted
 
 
 def _out_of_fold(model: HazardModel, rows: Examples) -> Floats:

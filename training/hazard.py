@@ -101,9 +101,9 @@ class HazardModel:
         return 0 if self.booster is None else int(self.booster.current_iteration())
 
     def unboosted(self) -> "HazardModel":
-        """The life table or BG/NBD alone, at the calendar's pace, as a model of its own."""
+        """The life table or BG/NBD alone, at the pace of the calendar and of each row, as a model of its own."""
         bare = replace(self, booster=None, because="not boosted", life_table_weight=1.0, calibration=UNCALIBRATED)
-        return replace(bare, gained=(), risk=None)
+        return replace(bare, gained=(), risk=self.risk.even() if self.risk is not None and self.risk.speeds.any() else None)
 
     def curves(self, signals: pd.DataFrame, as_of: Micros) -> Curves:
         """Curves of each row of signals, as of each row's as_of."""
@@ -157,8 +157,9 @@ class HazardModel:
 
     def started(self, signals: pd.DataFrame, as_of: Micros) -> Floats:
         """Where boosting starts: hazards at the pace of each row's days, (rows, buckets, 1 + causes); reads `start_signals`."""
-        hazards = self.pace.paced(self.start.hazards(signals), as_of, self.edges)
-        return hazards if self.risk is None else self.risk.on(hazards, signals)
+        if self.risk is None:
+            return self.pace.paced(self.start.hazards(signals), as_of, self.edges)
+        return self.risk.on(self.pace.paced(self.start.hazards(signals), as_of, self.edges, self.risk.speed(signals)), signals)
 
     def offset(self, signals: pd.DataFrame, as_of: Micros, n_buckets: int) -> Floats:
         """Log hazards where boosting starts, in the first buckets, (rows, buckets, 1 + causes), less what the trees gained."""

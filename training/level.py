@@ -94,6 +94,39 @@ def level_overshot(logits: Floats, ended: Codes, bucket: Codes, n_buckets: int, 
     return over
 
 
+def incidence_overshot(logits: Floats, ended: Codes, in_bucket: Codes, n_seen: Codes, weight: float) -> Floats:
+    """By how much the logits of each bucket and cause lie too high, (buckets, causes): without it as many of all rows are
+    expected to end in it as did, those expected to have ended before left out.
+
+    `logits` are (rows, buckets, 1 + causes); a row ended by the cause `ended` (0: it stayed) in bucket `in_bucket`, and its first
+    `n_seen` buckets were watched to their end. A row counts as `weight` of a unit; a bucket leans on 0 as in `level_overshot`.
+    """
+    n_causes, prior = logits.shape[2] - 1, PRIOR_EVENTS / weight
+    over, still = np.zeros((logits.shape[1], n_causes)), np.ones(len(logits))
+    for bucket in range(logits.shape[1]):
+        seen, here = n_seen > bucket, in_bucket == bucket
+        ends = np.array([np.count_nonzero(seen & here & (ended == cause)) for cause in range(1, n_causes + 1)])
+        over[bucket] = _overshot(logits[seen, bucket], still[seen], ends, prior)
+        still *= _lowered(logits[:, bucket], over[bucket])[:, 0]
+    return over
+
+
+def _overshot(logits: Floats, still: Floats, ends: Codes, prior: float) -> Floats:
+    """(causes,) the shift of one bucket; rows count with the probability that they are `still` there."""
+    over = np.zeros(len(ends))
+    for _ in range(STEPS):
+        p = _lowered(logits, over)[:, 1:]
+        step = np.clip((still @ p - ends - prior * over) / (still @ (p * (1.0 - p)) + prior), -1.0, 1.0)
+        over = np.clip(over + step, -FURTHEST, FURTHEST)
+        if np.abs(step).max(initial=0.0) < CLOSE:
+            break
+    return over
+
+
+def _lowered(logits: Floats, over: Floats) -> Floats:
+    return softmax(np.concatenate([logits[:, :1], logits[:, 1:] - over], axis=1))
+
+
 def months_overshot(logits: Floats, ended: Codes, days: Floats, weight: float) -> Floats:
     """By how much the logits of each pair's month lie too high, (pairs, causes): without it as many end in each as ended.
 

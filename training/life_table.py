@@ -2,7 +2,8 @@
 
 A life table counts, for each cell, who was at risk and who ended, and by which cause. Small cells lean on larger ones: a cell of
 (kind, age, bucket) on (kind, bucket), that on the bucket, and the bucket on a Jeffreys prior, so that no rate is ever 0. A cell
-weighs as much as its parent when it has seen `PRIOR_UNITS` different deals or clients.
+weighs as much as its parent when it has seen so many different deals or clients as the cells themselves tell (empirical Bayes): a
+stage from which nothing is won within a month is not to lean on those before a signature, the ages within it may well do.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import gammaln
 
 from features.clock import Floats
 from features.history import Rows
@@ -20,6 +22,8 @@ from training.person_periods import PersonPeriods
 from training.text_codes import TextCodes
 
 PRIOR_UNITS: Final = 20.0
+"""A parent counts in a cell as so many units, give or take a factor of e (log-normal), before the cells are seen."""
+WEIGHTS: Final = np.array([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0])
 AGE_BINS: Final = 6
 JEFFREYS: Final = 0.5
 
@@ -129,11 +133,36 @@ def fit_life_table(
     n_buckets, n_classes = len(edges) - 1, each[0].n_classes
     counted = [_counted(kind, age, own, (*cells.shape, n_buckets, n_classes)) for own in each]
     counts = counted[0] if len(counted) == 1 else _joined(counted)
-    prior = PRIOR_UNITS * max(1.0, len(signals) / max(1, signals.index.nunique()))
     overall = _shrink(counts.sum(axis=(0, 1)), np.full((n_buckets, n_classes), 1.0 / n_classes), JEFFREYS * n_classes)
-    by_kind = _shrink(counts.sum(axis=1), overall, prior)
-    rates = _shrink(counts, by_kind[:, None], prior)
-    return LifeTable(cells, _extended(rates, counts, edges, n_watched, prior), n_watched)
+    of_kind = counts.sum(axis=1) / _rows_a_unit(kind, signals, cells.shape[0])[:, None, None]
+    own = counts / _rows_a_unit(kind * cells.shape[1] + age, signals, cells.shape[0] * cells.shape[1]).reshape(*cells.shape, 1, 1)
+    by_kind = _shrink(of_kind, overall, _weight(of_kind, overall))
+    rates = _shrink(own, by_kind[:, None], _weight(own, by_kind[:, None]))
+    return LifeTable(cells, _extended(rates, of_kind, edges, n_watched), n_watched)
+
+
+def _rows_a_unit(cell: Rows, signals: pd.DataFrame, n_cells: int) -> Floats:
+    """(cells,) at how many dates a deal or client stands in a cell, on average over those that do; 1 where none does.
+
+    Who hurries through a stage stands in it at one date, who waits at ten: a cell knows as much as it has seen units.
+    """
+    units = np.unique(signals.index.to_numpy(dtype=object), return_inverse=True)[1]
+    rows = np.bincount(cell, minlength=n_cells)
+    different = np.unique(cell * (1 + units.max(initial=0)) + units) // (1 + units.max(initial=0))
+    return np.asarray(np.maximum(1.0, rows / np.maximum(1, np.bincount(different, minlength=n_cells))))
+
+
+def _weight(counts: Floats, parent: Floats) -> float:
+    """As how many units the parent counts in each cell: the most probable of WEIGHTS, given how far the cells differ from it.
+
+    The cells' counts are Dirichlet-multinomial around the parent's rates (Gelman et al. 2013, Bayesian Data Analysis, 5.3).
+    """
+    total = counts.sum(axis=-1)
+    seen = [
+        float((gammaln(each) - gammaln(each + total)).sum() + (gammaln(each * parent + counts) - gammaln(each * parent)).sum())
+        for each in WEIGHTS
+    ]
+    return float(WEIGHTS[int(np.argmax(seen - 0.5 * np.log(WEIGHTS / PRIOR_UNITS) ** 2))])
 
 
 def _counted(kind: Rows, age: Rows, periods: PersonPeriods, shape: tuple[int, ...]) -> Floats:
@@ -158,16 +187,16 @@ def _shrink(counts: Floats, parent: Floats, weight: float) -> Floats:
     return np.asarray((counts + weight * parent) / (counts.sum(axis=-1, keepdims=True) + weight))
 
 
-def _extended(rates: Floats, counts: Floats, edges: Floats, n_watched: int, prior: float) -> Floats:
+def _extended(rates: Floats, counts: Floats, edges: Floats, n_watched: int) -> Floats:
     """Replace the buckets never watched by the daily rates of the later half of those that were, by kind."""
     if n_watched >= rates.shape[2]:
         return rates
     late = slice(n_watched // 2, n_watched)
     length = np.diff(edges)
-    events = counts[:, :, late, 1:].sum(axis=(1, 2))
-    days = (counts[:, :, late].sum(axis=-1) * length[late]).sum(axis=(1, 2))
+    events = counts[:, late, 1:].sum(axis=1)
+    days = (counts[:, late].sum(axis=-1) * length[late]).sum(axis=1)
     whole = (events.sum(axis=0) + JEFFREYS) / (days.sum() + length[:n_watched].sum())
-    daily = (events + whole * prior * length[late].mean()) / (days + prior * length[late].mean())[:, None]
+    daily = (events + whole * PRIOR_UNITS * length[late].mean()) / (days + PRIOR_UNITS * length[late].mean())[:, None]
     total = daily.sum(axis=1)
     ended = -np.expm1(-total[:, None] * length[n_watched:])
     tail = np.concatenate([1.0 - ended[:, :, None], ended[:, :, None] * (daily / total[:, None])[:, None, :]], axis=2)

@@ -91,16 +91,19 @@ class Pace:
             self._memory[day, n_days] = found
         return found
 
-    def paced(self, hazards: Floats, as_of: Micros, edges: Floats) -> Floats:
-        """(rows, buckets, 1 + causes) hazards in buckets of ordinary days as those in each row's buckets of the calendar."""
-        if not self.weights.any() or not len(hazards):
+    def paced(self, hazards: Floats, as_of: Micros, edges: Floats, speed: Floats | None = None) -> Floats:
+        """(rows, buckets, 1 + causes) hazards in buckets of ordinary days as those in each row's buckets of the calendar.
+
+        `speed` (rows,) is how many ordinary days pass for each row on an ordinary day; None: one.
+        """
+        if not len(hazards) or (speed is None and not self.weights.any()):
             return hazards
         passed = np.concatenate([np.zeros_like(hazards[:, :1, 1:]), np.cumsum(intensities(hazards), axis=1)], axis=1)
-        place, part = self._places(as_of, edges)
+        place, part = self._places(as_of, edges, speed)
         below, above = (np.take_along_axis(passed, place + step, axis=1) for step in (0, 1))
         return from_intensities(np.diff(below + part * (above - below), axis=1))
 
-    def _places(self, as_of: Micros, edges: Floats) -> tuple[Rows, Floats]:
+    def _places(self, as_of: Micros, edges: Floats, speed: Floats | None) -> tuple[Rows, Floats]:
         """(rows, edges, causes) in which bucket of ordinary days each edge lies, and at which fraction of it.
 
         Past the last edge the last bucket goes on.
@@ -109,6 +112,8 @@ class Pace:
         time = PacedTime(self, moments, float(edges[-1]))
         each = np.repeat(np.arange(len(moments)), len(edges))
         ordinary = time.of(each, np.tile(edges, len(moments))).reshape(len(moments), len(edges), -1)
+        if speed is not None:
+            ordinary, which = ordinary[which] * speed[:, None, None], np.arange(len(speed))
         place = np.clip(np.searchsorted(edges, ordinary, side="right") - 1, 0, len(edges) - 2)
         part = (ordinary - edges[place]) / np.diff(edges)[place]
         return place[which], part[which]
@@ -168,11 +173,12 @@ def _looked_up(table: Floats, place: Rows, day: Floats) -> Floats:
     return np.asarray(below + (day - low)[:, None] * (above - below))
 
 
-def in_ordinary_days(rows: Examples, pace: Pace) -> list[Outcomes]:
-    """For each cause the rows' outcomes with their days counted at its pace."""
+def in_ordinary_days(rows: Examples, pace: Pace, speed: Floats | None = None) -> list[Outcomes]:
+    """For each cause the rows' outcomes with their days counted at its pace, and at each row's own `speed` (None: 1)."""
     seen = rows.outcomes
     time, each = PacedTime(pace, rows.as_of, float(seen.follow_up.max(initial=0.0))), np.arange(len(rows))
-    until, follow_up = (time.of(each, days) for days in (np.minimum(seen.days, seen.follow_up), seen.follow_up))
+    own = 1.0 if speed is None else speed[:, None]
+    until, follow_up = (own * time.of(each, days) for days in (np.minimum(seen.days, seen.follow_up), seen.follow_up))
     days = np.where(np.isfinite(seen.days)[:, None], until, np.inf)
     return [Outcomes(days[:, k], seen.cause, follow_up[:, k]) for k in range(len(pace.weights))]
 

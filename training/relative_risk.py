@@ -18,7 +18,7 @@ Worked example: deals in the largest fifth were won 60 times where stage and age
 say 0.75; with the ridge the bin's factor is 0.78, and a P(won) of 0.20 within some bucket becomes 0.16.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -46,17 +46,24 @@ class RelativeRisk:
     texts    name and texts of each category, one more bin for other texts, one for missing ones
     weights  (causes, bins) logarithms of the factors; the bins of all signals one after the other
     usual    (buckets or 1, causes) mean factor of those at risk in each bucket; those left in far ones are the slow
+    speeds   (bins,) logarithms of how many ordinary days pass for a row on an ordinary day (`training.speed`); empty: one
     """
 
     numbers: tuple[tuple[str, tuple[float, ...]], ...]
     texts: tuple[tuple[str, tuple[str, ...]], ...]
     weights: Floats
     usual: Floats
+    speeds: Floats = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def none(cls, n_causes: int) -> "RelativeRisk":
         """All alike."""
         return cls((), (), np.zeros((n_causes, 0)), np.ones((1, n_causes)))
+
+    def even(self) -> "RelativeRisk":
+        """The same speeds, and all factors at 1."""
+        n_causes, n_bins = self.weights.shape
+        return replace(self, weights=np.zeros((n_causes, n_bins)), usual=np.ones((1, n_causes)))
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -67,7 +74,13 @@ class RelativeRisk:
         """(rows, causes), 1 where nothing sets a row apart."""
         if not self.signals or not len(signals):
             return np.ones((len(signals), len(self.weights)))
-        return np.asarray(np.exp(self.weights.T[self._bins(signals)].sum(axis=1)))
+        return np.asarray(np.exp(self.weights.T[self.bins(signals)].sum(axis=1)))
+
+    def speed(self, signals: pd.DataFrame) -> Floats | None:
+        """(rows,) ordinary days that pass for each row on an ordinary day; None: one for all."""
+        if not self.speeds.any():
+            return None
+        return np.asarray(np.exp(self.speeds[self.bins(signals)].sum(axis=1)))
 
     def on(self, hazards: Floats, signals: pd.DataFrame) -> Floats:
         """(rows, buckets, 1 + causes) hazards of stage and age as those of each row."""
@@ -75,7 +88,7 @@ class RelativeRisk:
             return hazards
         return faster(hazards, self.factors(signals)[:, None] / self.usual)
 
-    def _bins(self, signals: pd.DataFrame) -> Rows:
+    def bins(self, signals: pd.DataFrame) -> Rows:
         """(rows, signals) the place of each row's bin among all bins."""
         coded = [_of_number(signals[name], cuts) for name, cuts in self.numbers]
         coded += [codes.of(signals[name].to_numpy(dtype=object)) for name, codes in self._codes]
@@ -86,6 +99,11 @@ class RelativeRisk:
     def _codes(self) -> list[tuple[str, TextCodes]]:
         return [(name, TextCodes(texts)) for name, texts in self.texts]
 
+    @property
+    def n_bins(self) -> int:
+        """Bins of all signals together."""
+        return sum(self._sizes)
+
     @cached_property
     def _sizes(self) -> list[int]:
         return [len(known) + 2 for _, known in (*self.numbers, *self.texts)]
@@ -95,8 +113,8 @@ class RelativeRisk:
         expected of it; a unit may have many rows."""
         if not self.signals or not len(signals):
             return self
-        places, which = np.unique(self._bins(signals), axis=0, return_inverse=True)
-        columns = np.zeros((len(places), sum(self._sizes)))
+        places, which = np.unique(self.bins(signals), axis=0, return_inverse=True)
+        columns = np.zeros((len(places), self.n_bins))
         np.put_along_axis(columns, places, 1.0, axis=1)
         weight = 1.0 / signals.groupby(level=0).size().reindex(signals.index).to_numpy(dtype=np.float64)
 
@@ -108,7 +126,8 @@ class RelativeRisk:
 
     def to_json(self) -> dict[str, Any]:
         numbers, texts = ([[name, list(known)] for name, known in each] for each in (self.numbers, self.texts))
-        return {"numbers": numbers, "texts": texts, "weights": self.weights.tolist(), "usual": self.usual.tolist()}
+        learned = {name: getattr(self, name).tolist() for name in ("weights", "usual", "speeds")}
+        return {"numbers": numbers, "texts": texts, **learned}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "RelativeRisk":
@@ -116,7 +135,7 @@ class RelativeRisk:
         weights, usual = (
             np.array(stored[name], dtype=np.float64).reshape(len(stored[name]), -1) for name in ("weights", "usual")
         )
-        return cls(numbers, texts, weights, usual)
+        return cls(numbers, texts, weights, usual, np.array(stored["speeds"], dtype=np.float64))
 
 
 def learn_bins(encoding: Encoding, signals: pd.DataFrame, plain: tuple[str, ...], n_causes: int) -> RelativeRisk:
@@ -129,7 +148,7 @@ def learn_bins(encoding: Encoding, signals: pd.DataFrame, plain: tuple[str, ...]
     )
     texts = tuple((name, known) for name, known in encoding.categories if name in plain)
     empty = RelativeRisk(numbers, texts, np.zeros((n_causes, 0)), np.ones((1, n_causes)))
-    return replace(empty, weights=np.zeros((n_causes, sum(empty._sizes))))
+    return replace(empty, weights=np.zeros((n_causes, empty.n_bins)))
 
 
 def _of_number(values: "pd.Series[Any]", cuts: tuple[float, ...]) -> Rows:

@@ -3,8 +3,8 @@ import pytest
 
 from features.clock import Floats
 from training.births import Expected
-from training.draws import Births, Draws, OpenDeals, draw
-from training.shock import RHO, TAU, Shock
+from training.draws import LUCK, LUCKS, PART_DEALS, Births, Draws, OpenDeals, draw
+from training.shock import RHO, TAU, Shock, probit
 
 N_CELLS = 6
 
@@ -68,6 +68,31 @@ def test_threads_and_repetition_change_nothing() -> None:
     first = drawn(deals(), births(), shock_of(0.05))
     again = drawn(deals(), births(), shock_of(0.05), threads=2)
     assert (first.total == again.total).all()
+
+
+def test_deals_in_several_parts_bring_what_they_should_and_share_their_luck() -> None:
+    own = deals(2 * PART_DEALS + 7)
+    found = drawn(own, none(), shock_of(0.05), n=1000, threads=2)
+    assert (found.total == drawn(own, none(), shock_of(0.05), n=1000).total).all()
+    assert found.n_won.mean() == pytest.approx(own.p_won.sum(), abs=4 * found.n_won.std() / np.sqrt(1000))
+    assert found.n_won.std() > 5 * np.sqrt((own.p_won * (1 - own.p_won)).sum())
+    coins = drawn(own, none(), Shock.none(), n=1000)
+    assert coins.n_won.std() == pytest.approx(np.sqrt((own.p_won * (1 - own.p_won)).sum()), rel=0.1)
+
+
+def test_the_table_of_luck_shifts_no_chance_by_more_than_it_says() -> None:
+    p = np.random.default_rng(5).beta(0.3, 3, 2000)
+    found = np.searchsorted(LUCK, probit(p).astype(np.float32)) / LUCKS
+    assert np.abs(found - p).max() <= 0.5 / LUCKS + 1e-6
+    assert LUCK.mean() == pytest.approx(0.0, abs=1e-6)
+    assert LUCK.std() == pytest.approx(1.0, abs=1e-3)
+
+
+def test_amounts_are_drawn_evenly_from_each_deals_quantiles() -> None:
+    own = deals(1, ratios=np.array([0.5, 1.0, 1.1, 2.0]))
+    sure = OpenDeals(own.by_start, np.ones(1), own.amount, own.ratios, own.cell, own.team)
+    ratio = drawn(sure, none(), Shock.none(), n=20_000).open / own.amount[0] / 100
+    assert np.quantile(ratio, [1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6]) == pytest.approx([0.75, 1.0, 1.05, 1.1, 1.55], abs=0.02)
 
 
 def test_cells_are_whole_cents_and_add_up_exactly() -> None:

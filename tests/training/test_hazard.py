@@ -140,7 +140,7 @@ def test_before_any_tree_each_bucket_has_its_level_though_large_deals_are_slow()
     hazards = start.started(rows.signals, rows.as_of)[periods.row, periods.bucket, WON]
     for bucket in range(np.searchsorted(start.edges, 90.0)):
         here = periods.bucket == bucket
-        assert hazards[here].sum() == pytest.approx((periods.ended[here] == WON).sum(), rel=0.05)
+        assert hazards[here].sum() == pytest.approx((periods.ended[here] == WON).sum(), rel=0.08)
 
 
 def test_the_same_seed_gives_the_same_model_to_the_letter() -> None:

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit, logit
 
 from training.curves import softmax
-from training.level import level_gained, level_overshot, months_overshot, weekly_levels
+from training.level import incidence_overshot, level_gained, level_overshot, months_overshot, weekly_levels
 
 
 def test_each_week_ends_as_often_as_it_did() -> None:
@@ -66,3 +66,20 @@ def test_each_month_has_the_level_at_which_as_many_ended() -> None:
 def test_a_bucket_without_an_end_does_not_fall_for_ever() -> None:
     over = level_overshot(np.log([[0.96, 0.04]] * 25), np.zeros(25, dtype=np.int64), np.zeros(25, dtype=np.int64), 1, 1.0)
     assert 0.1 < over[0, 0] < 1.0
+
+
+def test_as_many_of_all_rows_end_in_each_bucket_as_did_though_trees_have_learned_the_winners_by_heart() -> None:
+    rng = np.random.default_rng(8)
+    n, hazard = 20_000, 0.2
+    ended_in = np.minimum(rng.geometric(hazard, n) - 1, 4).astype(np.int64)
+    ended = (ended_in < 3).astype(np.int64)
+    # Overfitted: who ended early has higher hazards everywhere.
+    heart = np.where(ended_in[:, None] == 0, 1.0, -0.3) + np.zeros((n, 3))
+    logits = np.stack([np.zeros((n, 3)), np.log(hazard / (1 - hazard)) + heart], axis=2)
+    n_seen = np.where(np.arange(n) % 2, 3, 2)
+    over = incidence_overshot(logits, ended, np.where(ended > 0, ended_in, 9), n_seen, 1.0)
+    p = expit(logits[:, :, 1] - over[:, 0])
+    came = p * np.cumprod(np.concatenate([np.ones((n, 1)), 1 - p[:, :-1]], axis=1), axis=1)
+    for bucket in range(3):
+        seen = n_seen > bucket
+        assert came[seen, bucket].sum() == pytest.approx((ended_in[seen] == bucket).sum(), rel=0.01)

@@ -3,7 +3,7 @@ import pandas as pd
 
 from features.clock import Floats
 from training.labels import Outcomes
-from training.life_table import LifeTable, fit_life_table, fold_of, learn_cells
+from training.life_table import LifeTable, _weight, fit_life_table, fold_of, learn_cells
 from training.person_periods import person_periods
 
 EDGES = np.array([0.0, 10.0, 20.0, 40.0])
@@ -32,7 +32,7 @@ def test_rates_add_up_and_none_is_zero() -> None:
 
 def test_a_large_cell_stands_near_its_own_rate_and_a_small_one_near_the_whole() -> None:
     stages = ["Large"] * 6000 + ["Small"] * 2
-    hazards = rates(stages, [1] * 3000 + [0] * 3000 + [0] * 2)
+    hazards = rates(stages, [1, 0] * 3000 + [0] * 2)
     assert abs(hazards[:6000, 0, 1].mean() - 0.5) < 0.02
     assert hazards[-1, 0, 1] > 0.4
 
@@ -88,3 +88,20 @@ def test_each_cause_is_counted_in_its_own_time() -> None:
     # Won in the first ten days of its own time: 1,000 of 4,000; lost in the second ten: 400 of the 4,000 at risk then.
     np.testing.assert_allclose(hazards[:2, 1:], [[0.25, 0.0], [0.0, 0.1]], atol=0.003)
     np.testing.assert_allclose(hazards.sum(axis=-1), 1.0)
+
+
+def test_a_stage_that_deals_hurry_through_keeps_its_own_rate() -> None:
+    """A hundred deals stand in it at one date each, as many in the other at twenty: both cells have seen a hundred."""
+    stages, cause = ["Fast"] * 100 + ["Slow"] * 2000, [0] * 100 + [1] * 1000 + [0] * 1000
+    ids = [f"F{k}" for k in range(100)] + [f"S{k % 100}" for k in range(2000)]
+    many = pd.DataFrame({"stage": pd.Series(stages, dtype="str"), "age_days": 1.0}).set_axis(ids)
+    ended = np.array(cause)
+    outcomes = Outcomes(np.where(ended > 0, 5.0, np.inf), ended, np.full(len(stages), 20.0))
+    made = fit_life_table(learn_cells(many, "stage", "age_days"), many, person_periods(outcomes, EDGES, 3), EDGES, len(EDGES) - 1)
+    assert made.hazards(many)[0, 0, 1] < 0.12
+
+
+def test_cells_that_differ_lean_less_on_the_whole_than_cells_that_do_not() -> None:
+    alike, apart = np.array([[50.0, 50.0]] * 30), np.array([[5.0, 95.0], [95.0, 5.0]] * 15)
+    whole = np.full(2, 0.5)
+    assert _weight(apart, whole) < 5 < 20 < _weight(alike, whole)

@@ -84,3 +84,14 @@ def test_factors_count_relative_to_those_who_are_left_in_a_bucket() -> None:
     hazards = np.tile([0.9, 0.1], (len(signals), 2, 1))
     found = -np.log(risk.on(hazards, signals)[..., 0]) / -np.log(0.9)
     np.testing.assert_allclose(found, risk.factors(signals) / [1.0, 0.8])
+
+
+def test_speeds_survive_json_and_stay_when_factors_are_evened_out() -> None:
+    signals = rows(200)
+    risk = replace(
+        learned(signals, np.ones(200)), speeds=np.random.default_rng(5).normal(0, 0.2, learned(signals, np.ones(200)).n_bins)
+    )
+    again = RelativeRisk.from_json(json.loads(json.dumps(risk.even().to_json())))
+    assert (again.factors(signals) == 1).all()
+    np.testing.assert_array_equal(again.speed(signals), risk.speed(signals))
+    assert replace(risk, speeds=np.zeros(0)).speed(signals) is None
