@@ -211,7 +211,7 @@ def _stopped(fold: Fold, settings: Parameters) -> HazardModel:
 
 def _boosted_until(fold: Fold, taught: Prepared, judged: Prepared, settings: Parameters) -> lgb.Booster:
     months = [_of_months(fold.start, *part) for part in ((fold.taught, taught), (fold.judged, judged))]
-    return boost_until(fold.start.encoding, months[0], months[1], settings)
+    return boost_until(fold.start.encoding, months[0], months[1], settings, fold.start.spec.kind_signal)
 
 
 def _grown(start: HazardModel, rows: Examples, settings: Parameters, rounds: int) -> HazardModel:
@@ -220,7 +220,7 @@ def _grown(start: HazardModel, rows: Examples, settings: Parameters, rounds: int
         return start
     hazards = _out_of_fold(start, rows)
     prepared = _prepare(start, rows, hazards)
-    booster = boost(start.encoding, _of_months(start, rows, prepared), settings, rounds)
+    booster = boost(start.encoding, _of_months(start, rows, prepared), settings, rounds, start.spec.kind_signal)
     model = _levelled(replace(start, booster=booster), rows, hazards)
     some = prepared.some(WEIGHED_PAIRS)
     logits = model.logits(some.matrix, model.less_gained(some.offset, some.bucket))
