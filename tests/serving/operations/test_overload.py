@@ -162,7 +162,8 @@ def test_in_a_jam_nobody_waits_until_a_turn_stays_free(monkeypatch: pytest.Monke
 
     async def scenario() -> tuple[bool, bool, bool]:
         lane = Lane(2, patience=0.2)
-        assert await lane.enter() and await lane.enter()
+        assert await lane.enter()
+        assert await lane.enter()
         burst = asyncio.create_task(lane.enter())
         await asyncio.sleep(0.01)
         jammed = await lane.enter()
