@@ -59,7 +59,8 @@ class AnsweredBy(BaseModel):
 
     regime: Literal["deals", "contracts", "orders"] = Field(description="deals, or the kind of client.", examples=["deals"])
     by: Literal["boosted", "life_table", "base_rate"] = Field(
-        description="boosted: the model; life_table: base rates by stage and age; base_rate: one curve for all."
+        description="boosted: the model; life_table: base rates by stage and age, of deals also by amount, product, source and "
+        "type; base_rate: one curve for all."
     )
     because: (
         Literal["not_boosted", "no_skill_over_life_table", "no_skill_over_base_rate", "too_little_to_judge", "nothing_has_ended"]
