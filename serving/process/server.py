@@ -36,8 +36,6 @@ GRACE_SECONDS: Final = 20
 SWITCH_SECONDS: Final = 0.0005
 """How long a thread that scores may keep the interpreter while the event loop waits for it: Python's own 5 ms, for each turn of
 the loop, are more than a small pass takes (decision 20)."""
-DOORS: Final = 4
-"""New connections that are taken in one turn of the event loop."""
 
 log = logging.getLogger("dealcast")
 
@@ -131,6 +129,4 @@ def run(held: Runtime, settings: Settings, listener: socket.socket, watch: Watch
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    # The loop takes one connection of each socket a turn: behind a single one new senders wait while known ones are answered.
-    doors = [listener, *(listener.dup() for _ in range(DOORS - 1))]
-    Server(config, held, settings.drain_seconds, watch).run(sockets=doors)
+    Server(config, held, settings.drain_seconds, watch).run(sockets=[listener])

@@ -153,7 +153,7 @@ def test_what_a_worker_left_out_is_written_by_the_next_take(database: Database, 
 
     monkeypatch.setattr("serving.journal.recorder.insert", last)
     assert stopped.record(at(0, 1)) == len(rows(database)) + len(rows(database, "clients")) == 10
-    assert recorder(database).record(at(0.001, 2)) == n_listed(at(0, 1)) - 10
+    assert recorder(database).record(at(0, 2)) == n_listed(at(0, 1)) - 10
     assert set(rows(database)["record_id"]) == set(at(0, 1).deals.ids)
 
 
