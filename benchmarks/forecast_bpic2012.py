@@ -50,9 +50,10 @@ def main() -> None:
         progress=lambda text: print(text, file=sys.stderr),
     )
     console = Console(width=140)
-    shock = tested.shock(dataset.ends_at)
+    shock = tested.shock(dataset.ends_at, lead=0.0)
     table = Table(
-        title=f"Weekly bookings, {len(tested.replayed) // 3} weeks; shock {shock.rho:.3f}; {time.perf_counter() - started:.0f} s"
+        title=f"Weekly bookings, {len(tested.replayed) // 3} weeks; shock at day 0 {shock.rho:.3f}; "
+        f"{time.perf_counter() - started:.0f} s"
     )
     for name in ("days in", "WAPE", "bias", "pinball", *(f"{level} %" for level in COVERAGE), "rival", "its WAPE", "gain (95 %)"):
         table.add_column(name, justify="right")

@@ -98,6 +98,11 @@ def is_known(recorded: int, as_of: int) -> bool:
     return recorded != UNKNOWN and recorded < as_of
 
 
+def has_come(moment: pd.Timestamp, as_of: pd.Timestamp) -> bool:
+    """Whether a moment, a period's end for one, lies no later than as_of: all that came before it is known."""
+    return micros(moment) <= micros(as_of)
+
+
 def within(times: Micros, start: int, end: int) -> Mask:
     """Which times fall into the half-open window `[start, end)`."""
     return np.asarray((times >= start) & (times < end) & (times != UNKNOWN))

@@ -5,14 +5,14 @@
     as_of             0    30    60     0    30    60     0    30    60      days into each
 
 A model is fitted at the start of the first period, and again with the first period that starts half a year later; births and
-rivals learn anew at each moment, as they would have. The shock's size comes from the periods that were over by then, and so every
-interval is as wide as the evidence of its own day made it. What was forecast, what came and the evidence are kept: the dashboard
-shows the one, the next forecast learns from the other.
+rivals learn anew at each moment, as they would have. The shock's size comes from the periods that were over by then, as they were
+forecast equally far in, and so every interval is as wide as the evidence of its own day made it. What was forecast, what came and
+the evidence are kept: the dashboard shows the one, the next forecast learns from the other.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import dropwhile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import dropwhile, groupby
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -82,9 +82,18 @@ class Backtest:
     kind: str
     replayed: tuple[Replayed, ...]
 
-    def shock(self, as_of: pd.Timestamp) -> Shock:
-        """The size of the shock, from the periods that were over by then."""
-        return fit_shock([each.evidence for each in self.replayed if clock.micros(each.end) <= clock.micros(as_of)])
+    def over_by(self, as_of: pd.Timestamp) -> "Backtest":
+        """The periods of it that were over by a moment."""
+        return Backtest(self.kind, tuple(each for each in self.replayed if clock.has_come(each.end, as_of)))
+
+    def shock(self, as_of: pd.Timestamp, lead: float) -> Shock:
+        """The size of the shock for a forecast made at as_of, `lead` days into its period, from the periods that were over.
+
+        Three months' luck evens out, a single month's does not: the nearer the end, the larger the shock of what is left. So each
+        period speaks with the forecasts that were made of it about as far in.
+        """
+        by_period = groupby(self.over_by(as_of).replayed, key=lambda each: each.start)
+        return fit_shock([each for _, period in by_period for each in _evidence_at(lead, list(period))])
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, NaN as None."""
@@ -104,6 +113,14 @@ class Backtest:
         return pd.DataFrame(rows)
 
 
+def _evidence_at(lead: float, period: Sequence[Replayed]) -> Iterator[Evidence]:
+    """That of one period's forecasts which lie around a lead, by nearness; together they count once."""
+    leads_of_it, single = [each.lead for each in period], np.eye(len(period))
+    for each, own in zip(period, single, strict=True):
+        if weight := float(np.interp(lead, leads_of_it, own)):
+            yield replace(each.evidence, weight=weight)
+
+
 def past_periods(kind: str, first: pd.Timestamp, until: pd.Timestamp, calendar: FiscalCalendar) -> list[Window]:
     """The whole periods of a kind (week, month, quarter, year) between two moments, oldest first. Raises UsageError."""
     if kind == WEEK:
@@ -113,8 +130,8 @@ def past_periods(kind: str, first: pd.Timestamp, until: pd.Timestamp, calendar: 
     length = KINDS[kind]
     found = []
     number = -(-calendar.month_number(first - pd.Timedelta(microseconds=1)) // length) * length
-    while clock.micros((window := windows.of_period(calendar.months(number, length), length)).end) <= clock.micros(until):
-        if clock.micros(window.start) >= clock.micros(first):
+    while clock.has_come((window := windows.of_period(calendar.months(number, length), length)).end, until):
+        if clock.has_come(first, window.start):
             found.append(window)
         number += length
     return found
@@ -232,14 +249,13 @@ def _replay(walk: _Walk, window: Window, past: Sequence[Window], known: Backtest
     model = walk.model_for(window.start)
     end = Snapshot(walk.dataset, window.end)
     actual = float(won_money(end, window, places(end, AS_KNOWN)).sum()) / CENTS
-    moments = leads(window)
     found = []
-    for lead in moments:
+    for lead in leads(window):
         snapshot = Snapshot(walk.dataset, clock.instant(clock.after_days(clock.micros(window.start), lead)))
         foretold = foretell(snapshot, model.models[DEALS.name], model.amounts)
-        made = replay_once(snapshot, foretold, window, known.shock(snapshot.as_of), walk.n_draws, walk.seed)
+        made = replay_once(snapshot, foretold, window, known.shock(snapshot.as_of, lead), walk.n_draws, walk.seed)
         rivals = rival_forecasts(snapshot, window, past)
-        found.append(_row(made, lead, walk.trained, actual, rivals, evidence_of(walk.dataset, made, 1 / len(moments))))
+        found.append(_row(made, lead, walk.trained, actual, rivals, evidence_of(walk.dataset, made)))
     return found
 
 
@@ -250,12 +266,12 @@ def replay_once(snapshot: Snapshot, foretold: Foretold, window: Window, shock: S
     return forecast_period(snapshot, foretold, window, shock, births=births, n_draws=n_draws, seed=seed, where=where)
 
 
-def evidence_of(dataset: Dataset, made: PeriodForecast, weight: float) -> Evidence:
+def evidence_of(dataset: Dataset, made: PeriodForecast) -> Evidence:
     """What a forecast expected of its open deals, and what came by the period's end."""
     outcomes = deal_outcomes(dataset, made.deals, made.as_of, made.window.end)
     opens = max(0.0, float(clock.days_between(clock.micros(made.as_of), clock.micros(made.window.start))))
     won = (outcomes.cause == WON_CAUSE) & (outcomes.days >= opens)
-    return Evidence.of(made.open.p_won, won.astype(np.float64), made.open.team, weight)
+    return Evidence.of(made.open.p_won, won.astype(np.float64), made.open.team)
 
 
 def _row(

@@ -10,8 +10,9 @@ by d)). Each deal keeps its own probability exactly, whatever rho is (a normal a
 brings wins forward as well as about (Vasicek 1987, Probability of Loss on Loan Portfolio, has the same one-factor form).
 
 The sizes rho and tau are learned from periods that lie after the training of the model that forecast them: how far the number of
-wins fell from its expectation, beyond what coins explain. A handful of periods does not tell much, so the answer is not a number
-but a distribution over a grid, and every draw of a forecast takes a pair from it.
+wins fell from its expectation, beyond what coins explain. A single month's luck is larger than a whole quarter's, so the sizes
+are those of the time that is left (`training.backtest.Backtest.shock`). A handful of periods does not tell much, so the answer is
+not a number but a distribution over a grid, and every draw of a forecast takes a pair from it.
 
 Worked example: 100 open deals of p = 0.3. Coins alone put 80 % of all periods between 24 and 36 wins. With rho = 0.05 the same
 interval holds 52 % of them, and 19 to 42 is needed for 80 %.
@@ -50,7 +51,7 @@ class Evidence:
 
     expected  (teams, bins) how many deals of each team had a probability in each bin of the probit scale
     won       (teams,) how many of them were won
-    weight    of this forecast: several of the same period share one shock, and count as one together
+    weight    of this forecast: several of the same period share one shock, and count as one together; not kept
     """
 
     expected: Floats
@@ -58,21 +59,21 @@ class Evidence:
     weight: float = 1.0
 
     @classmethod
-    def of(cls, p_won: Floats, won: Floats, team: Rows, weight: float = 1.0) -> "Evidence":
+    def of(cls, p_won: Floats, won: Floats, team: Rows) -> "Evidence":
         """Of each deal its probability, whether it was won (0 or 1), and its team (from 0 on)."""
         nearest = np.rint((np.clip(probit(np.clip(p_won, CLIP, 1 - CLIP)), BINS[0], BINS[-1]) - BINS[0]) / (BINS[1] - BINS[0]))
         n_teams = int(team.max(initial=0)) + 1
         flat = np.bincount(team * len(BINS) + nearest.astype(np.int64), minlength=n_teams * len(BINS))
         return cls(
-            flat.reshape(n_teams, len(BINS)).astype(np.float64), np.bincount(team, won, n_teams).astype(np.float64), weight
+            flat.reshape(n_teams, len(BINS)).astype(np.float64), np.bincount(team, won, n_teams).astype(np.float64)
         )
 
     def to_json(self) -> dict[str, Any]:
-        return {"expected": self.expected.tolist(), "won": self.won.tolist(), "weight": self.weight}
+        return {"expected": self.expected.tolist(), "won": self.won.tolist()}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Evidence":
-        return cls(np.array(stored["expected"]), np.array(stored["won"]), float(stored["weight"]))
+        return cls(np.array(stored["expected"]), np.array(stored["won"]))
 
 
 @dataclass(frozen=True)

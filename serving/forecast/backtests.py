@@ -34,14 +34,9 @@ class Kept:
     as_of: pd.Timestamp
     tested: Backtest
 
-    def until(self, as_of: pd.Timestamp) -> Backtest:
-        """The periods of it that were over by a moment."""
-        over = tuple(each for each in self.tested.replayed if clock.micros(each.end) <= clock.micros(as_of))
-        return Backtest(self.tested.kind, over)
-
     def record(self, as_of: pd.Timestamp, lead: float) -> Record | None:
         """The track record at the lead nearest to so many days into the period; None where no period was over by then."""
-        known = self.until(as_of)
+        known = self.tested.over_by(as_of)
         records = track_record(known) if known.replayed else ()
         return min(records, key=lambda each: abs(each.lead - lead), default=None)
 

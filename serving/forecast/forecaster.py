@@ -182,7 +182,8 @@ class Forecaster:
 
     def _make(self, window: Window, at: pd.Timestamp, kept: Kept | None) -> Made:
         known = self.known(at)
-        shock = kept.tested.shock(at) if kept else fit_shock([])
+        lead = max(0.0, float(clock.days_between(clock.micros(window.start), clock.micros(at))))
+        shock = kept.tested.shock(at, lead) if kept else fit_shock([])
         made = forecast_period(
             known.snapshot, known.foretold, window, shock, births=known.births, threads=self.threads, where=known.places
         )

@@ -97,7 +97,7 @@ class Foresight:
         """The company's, as the backtest replayed them for periods of the window's own kind, or else for quarters."""
         kinds = dict.fromkeys((backtests.kind_of(window, dataset), USUAL))
         kept = next((found for kind in kinds if kind and (found := backtests.kept(self.home, kind))), None)
-        known = None if kept is None else kept.until(as_of)
+        known = None if kept is None else kept.tested.over_by(as_of)
         return _as_table(known.table()) if known and known.replayed else None
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -6,6 +7,7 @@ import pandas as pd
 import pytest
 
 from features.calendar import FiscalCalendar
+from features.clock import Floats
 from features.dataset import Dataset
 from features.errors import NotReadyError, UsageError
 from features.kpis import windows
@@ -85,14 +87,36 @@ def test_the_evidence_of_a_period_serves_later_ones_only() -> None:
     table = replayed().table()
     assert table["rho"].iloc[:3].nunique() == 1
     assert table["rho"].iloc[3] != table["rho"].iloc[0]
-    assert replayed().shock(small_company().ends_at).n_periods == pytest.approx(table["period"].nunique())
-    assert replayed().shock(FIRST).n_periods == 0
+    assert replayed().shock(small_company().ends_at, 0.0).n_periods == pytest.approx(table["period"].nunique())
+    assert replayed().shock(FIRST, 0.0).n_periods == 0
+
+
+@pytest.mark.parametrize(
+    ("lead", "spoken"), [(-20.0, {0.0}), (0.0, {0.0}), (15.0, {0.0, 30.0}), (50.0, {30.0, 60.0}), (80.0, {60.0})]
+)
+def test_the_shock_is_told_by_forecasts_made_about_as_far_into_their_period(lead: float, spoken: set[float]) -> None:
+    end = small_company().ends_at
+
+    def weights(luckless: set[float]) -> Floats:
+        """Of the shock, had no deal been won at these leads."""
+        changed = (
+            replace(each, evidence=replace(each.evidence, won=np.zeros_like(each.evidence.won)))
+            if each.lead in luckless
+            else each
+            for each in replayed().replayed
+        )
+        return replace(replayed(), replayed=tuple(changed)).shock(end, lead).weights
+
+    silent = {0.0, 30.0, 60.0} - spoken
+    assert (weights(silent) == weights(set())).all()
+    assert all((weights({each}) != weights(set())).any() for each in spoken)
 
 
 def test_a_backtest_survives_json() -> None:
     again = Backtest.from_json(json.loads(json.dumps(replayed().to_json())))
     pd.testing.assert_frame_equal(again.table(), replayed().table())
-    assert (again.shock(small_company().ends_at).weights == replayed().shock(small_company().ends_at).weights).all()
+    end = small_company().ends_at
+    assert (again.shock(end, 30.0).weights == replayed().shock(end, 30.0).weights).all()
 
 
 def test_rivals_use_what_was_known_and_say_what_they_lack() -> None:

@@ -29,7 +29,7 @@ FIRST = pd.Timestamp("2025-01-01", tz="UTC").as_unit("us")
 
 def made_up(n_periods: int = 3) -> Backtest:
     """Quarters of 2025, each forecast at days 0 and 30; the later forecast is nearer to what came."""
-    evidence = Evidence.of(np.full(40, 0.3), np.repeat([1.0, 0.0], [12, 28]), np.zeros(40, dtype=np.int64), 0.5)
+    evidence = Evidence.of(np.full(40, 0.3), np.repeat([1.0, 0.0], [12, 28]), np.zeros(40, dtype=np.int64))
     rows = []
     for number in range(n_periods):
         start, end = FIRST + pd.DateOffset(months=3 * number), FIRST + pd.DateOffset(months=3 * number + 3)
@@ -64,7 +64,7 @@ def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:
 @given(st.dates(pd.Timestamp("2024-12-01").date(), pd.Timestamp("2026-02-01").date()))
 def test_an_earlier_moment_knows_only_periods_that_were_over(day: object) -> None:
     as_of = pd.Timestamp(str(day), tz="UTC").as_unit("us")
-    known = Kept(AS_OF, made_up()).until(as_of).replayed
+    known = made_up().over_by(as_of).replayed
     assert {each.label for each in known} == {each.label for each in made_up().replayed if each.end <= as_of}
 
 
