@@ -34,7 +34,7 @@ from training.pace import Pace
 from training.relative_risk import RelativeRisk
 from training.typical import Typical
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 GOLDEN_TOLERANCE: Final = 1e-9
 
 

@@ -6,11 +6,13 @@ slow day is less than one and a fast day more, for each cause its own; and each 
 ordinary days that they cover. A slow summer puts off what would have come later, instead of thinning it out: a deal that is two
 stages from being won loses more by it than one that waits for a signature. Boosting starts where the calendar has been said.
 
-For each cause the pace is a Poisson regression of the daily number of ends on weekday and week of the quarter, relative to what
-the open deals of that day would bring at the rate of the weeks around it: a trend, or a bad quarter, is no calendar. Weeks from
-the quarter's start and from its end have a level each, three of both; the middle is the ordinary. A ridge of a standard deviation
-of a half (one, for weekdays) keeps thin histories at 1. The months of the year have a factor that all causes share
-(`training.season`), as far as the data tell it from the luck of single months.
+For each cause the pace is a Poisson regression of the daily number of ends on weekday, week of the quarter and turn of the year,
+relative to what the open deals of that day would bring at the rate of the weeks around it: a trend, or a bad quarter, is no
+calendar. Weeks from the quarter's start and from its end have a level each, three of both; the middle is the ordinary. The last
+week of December and the first of January have one more: holidays nearly everywhere, in the midst of the rush where the year ends
+with the calendar's. A ridge of a standard deviation of a half (one, for weekdays and holidays) keeps thin histories at 1. The
+months of the year have a factor that all causes share (`training.season`), as far as the data tell it from the luck of single
+months.
 
 Inside a bucket too time passes at the pace of its days (`PacedTime`): of a bucket from Saturday to Tuesday nearly nothing is over
 on Sunday night, and a quarter that ends within a bucket has its rush before the end.
@@ -37,18 +39,19 @@ from training.season import MONTHS, fit_season
 
 WEEKS: Final = 3
 """Weeks from either end of a quarter that have a pace of their own."""
-N_CYCLES: Final = 7 + 2 * WEEKS
+TURN: Final = 2
+"""The weeks on either side of New Year."""
+N_CYCLES: Final = 7 + 2 * WEEKS + TURN
 N_COLUMNS: Final = N_CYCLES + MONTHS
 AROUND_DAYS: Final = 91
-PRIOR_SD: Final = np.repeat([1.0, 0.5], [7, 2 * WEEKS])
-"""Of the logarithms: on weekends there may be next to nothing, and each weekday is seen often."""
+PRIOR_SD: Final = np.repeat([1.0, 0.5, 1.0], [7, 2 * WEEKS, TURN])
+"""Of the logarithms: on weekends and holidays there may be next to nothing."""
 MIN_ENDS: Final = 30
 MOST_REMEMBERED: Final = 256
 MIN_DAYS: Final = 28
 """A shorter history has seen each weekday too few times."""
 MIN_QUARTER_DAYS: Final = 400
 """A shorter history has seen each end of a quarter too few times to tell a rush from one good month; weekdays it has seen."""
-
 MIN_SEASON_DAYS: Final = 550
 """A shorter history has seen no more than half of the year twice."""
 
@@ -240,13 +243,16 @@ def _weights(ends: Floats, at_risk: Rows, columns: Floats) -> Floats:
 
 
 def day_columns(days: Rows, calendar: FiscalCalendar) -> Floats:
-    """(days, N_COLUMNS) what the calendar says of each day: weekday, weeks from the quarter's start, to its end, month."""
+    """(days, N_COLUMNS) what the calendar says of each day: weekday, weeks from the quarter's start, to its end, around New Year,
+    month."""
     columns = np.zeros((len(days), N_COLUMNS))
     columns[np.arange(len(days)), (days + 3) % 7] = 1.0
     gone, left = _in_quarter(days, calendar)
     for week in range(WEEKS):
         columns[:, 7 + week] = gone // 7 == week
         columns[:, 7 + WEEKS + week] = (left - 1) // 7 == week
+    before, after = (_in_year(days + shift) for shift in (7, 0))
+    columns[:, N_CYCLES - TURN : N_CYCLES] = np.stack([before, after], axis=1) < 7
     columns[np.arange(len(days)), N_CYCLES + _months(days) % MONTHS] = 1.0
     return columns
 
@@ -254,6 +260,12 @@ def day_columns(days: Rows, calendar: FiscalCalendar) -> Floats:
 def _months(days: Rows) -> Rows:
     """Months since January 1970."""
     return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+
+
+def _in_year(days: Rows) -> Rows:
+    """Days since the first of January."""
+    dates = days.astype("datetime64[D]")
+    return np.asarray((dates - dates.astype("datetime64[Y]")).astype(np.int64))
 
 
 def _in_quarter(days: Rows, calendar: FiscalCalendar) -> tuple[Rows, Rows]:

@@ -64,9 +64,7 @@ class Evidence:
         nearest = np.rint((np.clip(probit(np.clip(p_won, CLIP, 1 - CLIP)), BINS[0], BINS[-1]) - BINS[0]) / (BINS[1] - BINS[0]))
         n_teams = int(team.max(initial=0)) + 1
         flat = np.bincount(team * len(BINS) + nearest.astype(np.int64), minlength=n_teams * len(BINS))
-        return cls(
-            flat.reshape(n_teams, len(BINS)).astype(np.float64), np.bincount(team, won, n_teams).astype(np.float64)
-        )
+        return cls(flat.reshape(n_teams, len(BINS)).astype(np.float64), np.bincount(team, won, n_teams).astype(np.float64))
 
     def to_json(self) -> dict[str, Any]:
         return {"expected": self.expected.tolist(), "won": self.won.tolist()}

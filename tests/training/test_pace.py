@@ -30,7 +30,7 @@ EDGES = np.array([0.0, 7.0, 30.0, 90.0])
 
 
 def spans(
-    n_days: int, rush: float, weekend: float, n: int = 6000, seed: int = 1, summer: float = 1.0
+    n_days: int, rush: float, weekend: float, n: int = 6000, seed: int = 1, summer: float = 1.0, holidays: float = 1.0
 ) -> tuple[Micros, Micros, Rows]:
     """Deals that begin evenly and end with 1 % on an ordinary day, times the pace of the day; the data ends unfinished ones."""
     rng = np.random.default_rng(seed)
@@ -39,6 +39,8 @@ def spans(
     last_fortnight = (dates + pd.offsets.QuarterBegin(startingMonth=1) - dates).days <= 14
     pace = np.where(dates.day_of_week >= 5, weekend, 1.0) * np.where(last_fortnight, rush, 1.0)
     pace = pace * np.where(dates.month.isin([7, 8]), summer, 1.0)
+    turn = ((dates.month == 12) & (dates.day > 24)) | ((dates.month == 1) & (dates.day < 8))
+    pace = pace * np.where(turn, holidays, 1.0)
     passed = np.concatenate([[0.0], np.cumsum(pace)])
     begun = rng.uniform(0, n_days, n)
     until = np.interp(begun, np.arange(n_days + 2), passed) + rng.exponential(100.0, n)
@@ -137,6 +139,17 @@ def test_a_slow_summer_is_found_that_came_each_year() -> None:
     others = np.delete(factors, [6, 7])
     assert factors[[6, 7]] / others.mean() == pytest.approx(0.5, rel=0.2)
     assert others / others.mean() == pytest.approx(1.0, abs=0.15)
+
+
+def test_the_holidays_at_the_turn_of_the_year_are_told_from_the_rush_they_fall_into() -> None:
+    begun, over, cause = spans(1500, 2.0, 1.0, n=12000, holidays=0.35)
+    pace = fit_pace(begun, over, cause, START + 1500 * DAY, CALENDAR, 1)
+    dates = ["2027-12-22", "2027-12-27", "2028-01-05", "2028-01-12", "2027-09-27"]
+    days = np.array(dates, dtype="datetime64[D]").astype(np.int64)
+    ordinary, holiday, first, after, september = pace.factors(days)[:, 0]
+    assert holiday / ordinary == pytest.approx(0.35, rel=0.3)
+    assert first / after == pytest.approx(0.35, rel=0.3)
+    assert september / ordinary == pytest.approx(1.0, rel=0.2)
 
 
 def test_hazards_of_adjoining_buckets_are_those_of_the_whole() -> None:
