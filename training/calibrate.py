@@ -23,7 +23,9 @@ Example: 3,000 orders are foretold where 2,700 come. The mean hazard is too high
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
@@ -81,7 +83,7 @@ class Pairs:
         """How many different deals or clients ended."""
         return len(np.unique(self.unit[self.ended > 0]))
 
-    @property
+    @cached_property
     def weight(self) -> float:
         """What one pair counts for: a deal that stands at ten dates is not ten deals."""
         different = np.unique(self.unit * (1 + self.bucket.max(initial=0)) + self.bucket)
@@ -153,9 +155,11 @@ class Calibration:
 UNCALIBRATED: Final = Calibration(NONE, np.empty((0, 0)), np.empty((0, 0)))
 
 
-def learn_calibration(pairs: Pairs, n_buckets: int) -> Calibration:
+def learn_calibration(pairs: Pairs, n_buckets: int, threads: int = 1) -> Calibration:
     """Choose a method by evidence on later time, and learn it on all pairs. Without enough events nothing is corrected."""
-    evidence = tuple(_evidence(method, pairs, n_buckets) for method in METHODS[1:]) if len(_folds(pairs)) > 1 else ()
+    folds = _folds(pairs)
+    with ThreadPoolExecutor(threads) as pool:
+        evidence = tuple(pool.map(lambda method: _evidence(method, folds, n_buckets), METHODS[1:] if len(folds) > 1 else ()))
     best = max((each for each in evidence if each.holds), key=lambda each: each.gain, default=None)
     if best is None:
         return Calibration(NONE, np.empty((0, 0)), np.empty((0, 0)), evidence)
@@ -169,18 +173,22 @@ def fit_calibration(method: str, pairs: Pairs, n_buckets: int) -> Calibration:
     Minimises the pairs' log loss, each weighed by `Pairs.weight`, plus the squared distance from "nothing" over 2 PRIOR_SD².
     """
     scale_of, shift_of, n = _parameters(method, _groups(pairs, n_buckets), pairs.logits.shape[1] - 1)
-    ends = pairs.logits[:, 1:] - pairs.logits[:, :1]
-    happened = np.eye(pairs.logits.shape[1])[pairs.ended][:, 1:]
-    weight = pairs.weight
-    which_scale, which_shift = scale_of[pairs.bucket].ravel(), shift_of[pairs.bucket].ravel()
+    ends, happened = (pairs.logits[:, 1:] - pairs.logits[:, :1]).T, pairs.ended == np.arange(1, pairs.logits.shape[1])[:, None]
+    bucket, weight = pairs.bucket, pairs.weight
+
+    def summed(values: Floats, into: Codes) -> Floats:
+        # By bucket first, which all parameters are made of.
+        by_bucket = np.stack([np.bincount(bucket, each, n_buckets) for each in values], axis=1)
+        return np.bincount(into.ravel(), by_bucket.ravel(), n + 1)[:n].astype(np.float64)
 
     def loss(theta: Floats) -> tuple[float, Floats]:
         scale, shift = _unpacked(theta, scale_of, shift_of)
-        log_hazards = _log_softmax(_corrected(scale, shift, pairs))
-        over = (np.exp(log_hazards[:, 1:]) - happened) * weight
-        slope = np.bincount(which_scale, (over * ends).ravel(), n + 1) + np.bincount(which_shift, over.ravel(), n + 1)
-        value = -log_hazards[np.arange(len(pairs)), pairs.ended].sum() * weight
-        return value + (theta @ theta) / (2 * PRIOR_SD**2), slope[:n] + theta / PRIOR_SD**2
+        corrected = scale.T[:, bucket] * ends + shift.T[:, bucket]
+        top = corrected.max(axis=0, initial=0.0)
+        log_sum = top + np.log(np.exp(-top) + np.exp(corrected - top).sum(axis=0))
+        over = np.exp(corrected - log_sum) - happened
+        value = (log_sum.sum() - corrected[happened].sum()) * weight + (theta @ theta) / (2 * PRIOR_SD**2)
+        return float(value), (summed(over * ends, scale_of) + summed(over, shift_of)) * weight + theta / PRIOR_SD**2
 
     from scipy.optimize import minimize  # not above: who only answers never fits
 
@@ -203,9 +211,9 @@ def calibration_table(groups: Mapping[str, Any], happened: Mask, before: Floats,
     return pd.concat(parts, ignore_index=True)[["by", "group", *values.columns]]
 
 
-def _evidence(method: str, pairs: Pairs, n_buckets: int) -> Evidence:
-    gained = [_gain(fit_calibration(method, taught, n_buckets), judged) for taught, judged in _folds(pairs)]
-    gain, unit = np.concatenate(gained), np.concatenate([judged.unit for _, judged in _folds(pairs)])
+def _evidence(method: str, folds: Sequence[tuple[Pairs, Pairs]], n_buckets: int) -> Evidence:
+    gained = [_gain(fit_calibration(method, taught, n_buckets), judged) for taught, judged in folds]
+    gain, unit = np.concatenate(gained), np.concatenate([judged.unit for _, judged in folds])
     over_units = standard_error(gain, unit)
     means = np.array([each.mean() for each in gained])
     over_parts = float(means.std(ddof=1) / np.sqrt(len(means)))

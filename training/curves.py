@@ -5,8 +5,9 @@ causes; the three probabilities add up to 1. Chaining them gives P(ended by caus
 P(still there) always adds up to 1 (Kalbfleisch & Prentice 2002, The Statistical Analysis of Failure Time Data, ch. 8).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Final, Protocol
 
 import numpy as np
@@ -152,12 +153,17 @@ def faster(hazards: Floats, factors: Floats) -> Floats:
 
 def from_intensities(intensity: Floats) -> Floats:
     """The inverse of `intensities`; each must be above 0."""
-    total = intensity.sum(axis=-1, keepdims=True)
+    total = _folded(np.add, intensity)
     stay = np.exp(-total)
     return np.concatenate([stay, (1.0 - stay) * intensity / total], axis=-1)
 
 
 def softmax(logits: Floats) -> Floats:
     """Probabilities along the last axis."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+    shifted = np.exp(logits - _folded(np.maximum, logits))
+    return np.asarray(shifted / _folded(np.add, shifted))
+
+
+def _folded(combine: Callable[[Floats, Floats], Floats], values: Floats) -> Floats:
+    """(…, 1) the last axis folded, column by column: of the few classes that it holds numpy takes several times as long."""
+    return np.asarray(reduce(combine, np.moveaxis(values, -1, 0))[..., None])

@@ -74,7 +74,8 @@ def fit_hazard(
     tried = [(stopped, last), (_grown(middle.start, middle.taught, settings, stopped.rounds), middle)]
     pairs = joined([foretold(model, fold.judged, slices.middle_from) for model, fold in tried])
     grown = _grown(start, train, settings, stopped.rounds)
-    return replace(grown, because=stopped.because, calibration=learn_calibration(pairs, start.life_table.n_watched))
+    calibration = learn_calibration(pairs, start.life_table.n_watched, settings.threads)
+    return replace(grown, because=stopped.because, calibration=calibration)
 
 
 def temporal_folds(start: HazardModel, train: Examples, slices: Slices) -> tuple[Fold, Fold]:

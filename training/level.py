@@ -80,14 +80,15 @@ def level_overshot(logits: Floats, ended: Codes, bucket: Codes, n_buckets: int, 
     `logits` are (pairs, 1 + causes) and `ended` is 0 for stayed, else the cause; a pair counts as `weight` of a unit. A bucket
     leans on 0 with the weight of PRIOR_EVENTS.
     """
-    prior = PRIOR_EVENTS / weight
-    over = np.zeros((n_buckets, logits.shape[1] - 1))
-    ends = [_sums(ended == cause, bucket, n_buckets) for cause in range(1, logits.shape[1])]
+    prior, causes = PRIOR_EVENTS / weight, range(1, logits.shape[1])
+    p = softmax(logits).T
+    ends = np.stack([_sums(ended == cause, bucket, n_buckets) for cause in causes], axis=1)
+    over = np.zeros((n_buckets, len(causes)))
     for _ in range(STEPS):
-        p = softmax(np.concatenate([logits[:, :1], logits[:, 1:] - over[bucket]], axis=1))
-        expected = np.stack([_sums(p[:, cause], bucket, n_buckets) for cause in range(1, logits.shape[1])], axis=1)
-        slope = np.stack([_sums(p[:, k] * (1.0 - p[:, k]), bucket, n_buckets) for k in range(1, logits.shape[1])], axis=1)
-        step = np.clip((expected - np.stack(ends, axis=1) - prior * over) / (slope + prior), -1.0, 1.0)
+        now = _lowered(p, np.exp(-over)[bucket].T)[1:]
+        expected = np.stack([_sums(each, bucket, n_buckets) for each in now], axis=1)
+        slope = np.stack([_sums(each * (1.0 - each), bucket, n_buckets) for each in now], axis=1)
+        step = np.clip((expected - ends - prior * over) / (slope + prior), -1.0, 1.0)
         over = np.clip(over + step, -FURTHEST, FURTHEST)
         if np.abs(step).max(initial=0.0) < CLOSE:
             break
@@ -106,25 +107,31 @@ def incidence_overshot(logits: Floats, ended: Codes, in_bucket: Codes, n_seen: C
     for bucket in range(logits.shape[1]):
         seen, here = n_seen > bucket, in_bucket == bucket
         ends = np.array([np.count_nonzero(seen & here & (ended == cause)) for cause in range(1, n_causes + 1)])
-        over[bucket] = _overshot(logits[seen, bucket], still[seen], ends, prior)
-        still *= _lowered(logits[:, bucket], over[bucket])[:, 0]
+        p = softmax(logits[:, bucket]).T
+        over[bucket] = _overshot(p[:, seen], still[seen], ends, prior)
+        still *= _lowered(p, np.exp(-over[bucket])[:, None])[0]
     return over
 
 
-def _overshot(logits: Floats, still: Floats, ends: Codes, prior: float) -> Floats:
-    """(causes,) the shift of one bucket; rows count with the probability that they are `still` there."""
+def _overshot(p: Floats, still: Floats, ends: Codes, prior: float) -> Floats:
+    """(causes,) the shift of one bucket; `p` is (1 + causes, rows), rows count by the chance that they are `still` there."""
     over = np.zeros(len(ends))
     for _ in range(STEPS):
-        p = _lowered(logits, over)[:, 1:]
-        step = np.clip((still @ p - ends - prior * over) / (still @ (p * (1.0 - p)) + prior), -1.0, 1.0)
+        now = _lowered(p, np.exp(-over)[:, None])[1:]
+        step = np.clip((now @ still - ends - prior * over) / ((now * (1.0 - now)) @ still + prior), -1.0, 1.0)
         over = np.clip(over + step, -FURTHEST, FURTHEST)
         if np.abs(step).max(initial=0.0) < CLOSE:
             break
     return over
 
 
-def _lowered(logits: Floats, over: Floats) -> Floats:
-    return softmax(np.concatenate([logits[:, :1], logits[:, 1:] - over], axis=1))
+def _lowered(p: Floats, factors: Floats) -> Floats:
+    """(1 + causes, pairs) probabilities with the odds of each cause times its factor, (causes, pairs or 1).
+
+    One exponential for a pair is enough that way, however many steps it takes to find the level.
+    """
+    ends = p[1:] * factors
+    return np.asarray(np.concatenate([p[:1], ends]) / (p[0] + ends.sum(axis=0)))
 
 
 def months_overshot(logits: Floats, ended: Codes, days: Floats, weight: float) -> Floats:

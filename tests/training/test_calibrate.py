@@ -101,3 +101,10 @@ def test_the_table_counts_each_stage_and_slice() -> None:
     assert table["group"].tolist() == ["all", "A", "B", "0", "1"]
     assert table["observed"].tolist() == [0.5, 0.5, 0.5, 0.5, 0.5]
     np.testing.assert_allclose(table["uncalibrated"], [0.45, 0.5, 0.4, 0.55, 0.35])
+
+
+def test_the_correction_does_not_hang_on_the_number_of_threads() -> None:
+    pairs = foretold(9000, shift=-0.4)
+    one, two = (learn_calibration(pairs, N_BUCKETS, threads).to_json() for threads in (1, 2))
+    assert one == two
+    assert one["method"] == "shift"
