@@ -28,7 +28,7 @@ from features.synthetic import Settings, deal_truth, generate
 from training.examples import examples
 from training.hazard import HazardModel
 from training.life_table import Cells, fit_life_table
-from training.person_periods import person_periods
+from training.person_periods import spells
 from training.run import fit
 from training.splits import MIN_SPAN_DAYS, plan
 from training.targets import WON
@@ -90,8 +90,8 @@ def _for_all(model: HazardModel, dataset: Dataset, as_of: pd.Timestamp) -> Hazar
     first = clock.instant(int(dataset.deal_known.min()))
     rows = examples(dataset, plan(first, as_of, dataset.organisation.timezone, seed=7).dates, as_of)
     n_watched = model.life_table.n_watched
-    periods = person_periods(rows.outcomes, model.edges, len(model.spec.causes) + 1)
-    return replace(model.unboosted(), life_table=fit_life_table(FOR_ALL, rows.signals, periods, model.edges, n_watched))
+    watched = spells(rows.outcomes, model.edges, len(model.spec.causes) + 1)
+    return replace(model.unboosted(), life_table=fit_life_table(FOR_ALL, rows.signals, watched, model.edges, n_watched))
 
 
 def _losses(model: HazardModel, signals: pd.DataFrame, as_of: pd.Timestamp, truth: pd.DataFrame) -> Floats:

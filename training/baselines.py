@@ -11,7 +11,7 @@ from training.examples import Examples
 from training.hazard import HazardModel
 from training.life_table import Cells, fit_life_table
 from training.pace import Pace
-from training.person_periods import person_periods
+from training.person_periods import spells
 
 ONE_CELL = Cells(None, None, (), ())
 
@@ -23,7 +23,7 @@ def life_table_of(model: HazardModel, because: str = "") -> HazardModel:
 
 def base_rate_of(model: HazardModel, taught: Examples, because: str = "") -> HazardModel:
     """The base rate of the rows that taught the model, by the model's own buckets."""
-    periods = person_periods(taught.outcomes, model.edges, len(model.spec.causes) + 1)
-    table = fit_life_table(ONE_CELL, taught.signals, periods, model.edges, model.life_table.n_watched)
+    watched = spells(taught.outcomes, model.edges, len(model.spec.causes) + 1)
+    table = fit_life_table(ONE_CELL, taught.signals, watched, model.edges, model.life_table.n_watched)
     even = Pace.even(model.calendar, len(model.spec.causes))
     return replace(life_table_of(model, because), life_table=table, pace=even, bg_nbd=None, risk=None)

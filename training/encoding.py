@@ -17,6 +17,7 @@ the season until three were. Where the start knows the calendar (`training.pace`
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Final
@@ -46,7 +47,8 @@ MAX_UNKNOWN_DATES: Final = 0.5
 LEAST_KNOWN: Final = 1.0 - MAX_UNKNOWN_DATES
 MAX_SHARE_OF_DATE: Final = 0.25
 """A signal of whose variance a larger share lies between the training dates is left out."""
-
+AT_ONCE: Final = 4096
+"""Person-periods that are put together at a time."""
 
 LIVE: Final = "live"
 NOT_LEARNED: Final = "not learned"
@@ -198,9 +200,35 @@ def with_buckets(
     if not len(row):
         return np.empty((0, len(encoding.names)), dtype=np.float32)
     moments, which = np.unique(as_of, return_inverse=True)
-    told = [_bucket_calendar(int(moment), tuple(edges.tolist()), calendar) for moment in moments]
-    table = np.stack(told)[:, :, : len(encoding.bucket)]
-    return np.concatenate([encoding.rows(signals)[row], table[which[row], bucket].astype(np.float32)], axis=1)
+    return in_buckets(encoding.rows(signals), row, bucket_table(encoding, moments, edges, calendar), which[row], bucket)
+
+
+def bucket_table(encoding: Encoding, moments: Micros, edges: Floats, calendar: FiscalCalendar) -> npt.NDArray[np.float32]:
+    """(moments, buckets, bucket columns) what the calendar says of each bucket."""
+    table = np.empty((len(moments), len(edges) - 1, len(encoding.bucket)), dtype=np.float32)
+    for place, moment in enumerate(moments):
+        table[place] = _bucket_calendar(int(moment), tuple(edges.tolist()), calendar)[:, : len(encoding.bucket)]
+    return table
+
+
+def in_buckets(
+    matrix: npt.NDArray[np.float32], row: Rows, table: npt.NDArray[np.float32], moment: Rows, bucket: Rows, threads: int = 1
+) -> npt.NDArray[np.float32]:
+    """(pairs, columns) rows of a matrix, each beside what the table says of its moment and bucket.
+
+    A few thousand pairs at a time: what is copied stays in the processor's cache until it is in its place.
+    """
+    n = matrix.shape[1]
+    made = np.empty((len(row), n + table.shape[2]), dtype=np.float32)
+
+    def fill(first: int) -> None:
+        part = slice(first, first + AT_ONCE)
+        made[part, :n] = matrix[row[part]]
+        made[part, n:] = table[moment[part], bucket[part]]
+
+    with ThreadPoolExecutor(threads) as pool:
+        list((pool.map if threads > 1 else map)(fill, range(0, len(row), AT_ONCE)))
+    return made
 
 
 @lru_cache(maxsize=64)

@@ -33,8 +33,7 @@ class Examples:
 
     def take(self, keep: Mask) -> "Examples":
         """The rows that are kept."""
-        seen = self.outcomes
-        return Examples(self.signals[keep], self.as_of[keep], Outcomes(seen.days[keep], seen.cause[keep], seen.follow_up[keep]))
+        return Examples(self.signals[keep], self.as_of[keep], self.outcomes.take(keep))
 
     def before(self, boundary: int) -> tuple["Examples", "Examples"]:
         """The rows whose as_of lies before the boundary (microseconds), watched until it; and the others."""
@@ -44,10 +43,7 @@ class Examples:
     def cut(self, watched_until: int | Micros) -> "Examples":
         """The same rows as if watching had stopped earlier, all at once or each at its own moment: what happened afterwards is
         unknown again."""
-        follow_up = np.minimum(self.outcomes.follow_up, (watched_until - self.as_of) / clock.MICROS_PER_DAY)
-        seen = self.outcomes.days < follow_up
-        outcomes = Outcomes(np.where(seen, self.outcomes.days, np.inf), np.where(seen, self.outcomes.cause, 0), follow_up)
-        return replace(self, outcomes=outcomes)
+        return replace(self, outcomes=self.outcomes.cut((watched_until - self.as_of) / clock.MICROS_PER_DAY))
 
 
 CohortAt = Callable[[Dataset, pd.Timestamp, pd.Timestamp], tuple[pd.DataFrame, Outcomes]]

@@ -42,6 +42,20 @@ class Outcomes:
         """Whether the row was watched for the whole horizon; never because its event came early."""
         return np.asarray(self.follow_up >= horizon)
 
+    def take(self, keep: npt.NDArray[np.bool_]) -> "Outcomes":
+        """Those of the rows that are kept."""
+        return Outcomes(self.days[keep], self.cause[keep], self.follow_up[keep])
+
+    def cut(self, watched: Floats) -> "Outcomes":
+        """As if each row had been watched for no more than these days: what happened afterwards is unknown again."""
+        follow_up = np.minimum(self.follow_up, watched)
+        seen = self.days < follow_up
+        return Outcomes(np.where(seen, self.days, np.inf), np.where(seen, self.cause, STAYED), follow_up)
+
+    def faster(self, speed: Floats) -> "Outcomes":
+        """With so many days of each row, (rows,), for one."""
+        return Outcomes(speed * self.days, self.cause, speed * self.follow_up)
+
 
 def deal_outcomes(dataset: Dataset, deals: Rows, as_of: pd.Timestamp, watched_until: pd.Timestamp) -> Outcomes:
     """The first close of each deal in `[as_of, watched_until)`, by when it was recorded."""

@@ -18,7 +18,7 @@ from scipy.special import gammaln
 
 from features.clock import Floats
 from features.history import Rows
-from training.person_periods import PersonPeriods
+from training.person_periods import Spells
 from training.text_codes import TextCodes
 
 PRIOR_UNITS: Final = 20.0
@@ -99,6 +99,11 @@ class LifeTable:
     rates: Floats
     n_watched: int
 
+    @property
+    def by_cell(self) -> Floats:
+        """(cells, buckets, 1 + causes), the cells of (kind, age) one after the other."""
+        return self.rates.reshape(-1, *self.rates.shape[2:])
+
     def hazards(self, signals: pd.DataFrame) -> Floats:
         """(rows, buckets, 1 + causes)."""
         kind, age = self.cells.of(signals)
@@ -121,34 +126,36 @@ class LifeTable:
         )
 
 
-def fit_life_table(
-    cells: Cells, signals: pd.DataFrame, periods: PersonPeriods | Sequence[PersonPeriods], edges: Floats, n_watched: int
-) -> LifeTable:
-    """Count the person-periods of the rows, cell by cell, and shrink.
-
-    Where each cause has a time of its own (`training.pace`), `periods` are those of each cause: its rates are counted in its own.
-    """
+def fit_life_table(cells: Cells, signals: pd.DataFrame, watched: Spells, edges: Floats, n_watched: int) -> LifeTable:
+    """Count the person-periods of the rows, cell by cell, and shrink."""
     kind, age = cells.of(signals)
-    each = [periods] if isinstance(periods, PersonPeriods) else periods
-    n_buckets, n_classes = len(edges) - 1, each[0].n_classes
-    counted = [_counted(kind, age, own, (*cells.shape, n_buckets, n_classes)) for own in each]
+    unit = pd.factorize(signals.index)[0].astype(np.int64)
+    return count_life_table(cells, kind * cells.shape[1] + age, unit, [watched], edges, n_watched)
+
+
+def count_life_table(cells: Cells, cell: Rows, unit: Rows, watched: Sequence[Spells], edges: Floats, n_watched: int) -> LifeTable:
+    """The same from the number of each row's cell (kind x ages + age) and of its deal or client.
+
+    Where each cause has a time of its own (`training.pace`), `watched` are the spells of each: its rates are counted in its own.
+    """
+    (n_kinds, n_ages), n_buckets, n_classes = cells.shape, len(edges) - 1, watched[0].n_classes
+    counted = [_counted(cell, own, n_kinds * n_ages, n_buckets).reshape(n_kinds, n_ages, n_buckets, -1) for own in watched]
     counts = counted[0] if len(counted) == 1 else _joined(counted)
     overall = _shrink(counts.sum(axis=(0, 1)), np.full((n_buckets, n_classes), 1.0 / n_classes), JEFFREYS * n_classes)
-    of_kind = counts.sum(axis=1) / _rows_a_unit(kind, signals, cells.shape[0])[:, None, None]
-    own = counts / _rows_a_unit(kind * cells.shape[1] + age, signals, cells.shape[0] * cells.shape[1]).reshape(*cells.shape, 1, 1)
+    of_kind = counts.sum(axis=1) / _rows_a_unit(cell // n_ages, unit, n_kinds)[:, None, None]
+    own = counts / _rows_a_unit(cell, unit, n_kinds * n_ages).reshape(n_kinds, n_ages, 1, 1)
     by_kind = _shrink(of_kind, overall, _weight(of_kind, overall))
     rates = _shrink(own, by_kind[:, None], _weight(own, by_kind[:, None]))
     return LifeTable(cells, _extended(rates, of_kind, edges, n_watched), n_watched)
 
 
-def _rows_a_unit(cell: Rows, signals: pd.DataFrame, n_cells: int) -> Floats:
+def _rows_a_unit(cell: Rows, unit: Rows, n_cells: int) -> Floats:
     """(cells,) at how many dates a deal or client stands in a cell, on average over those that do; 1 where none does.
 
     Who hurries through a stage stands in it at one date, who waits at ten: a cell knows as much as it has seen units.
     """
-    units = np.unique(signals.index.to_numpy(dtype=object), return_inverse=True)[1]
-    rows = np.bincount(cell, minlength=n_cells)
-    different = np.unique(cell * (1 + units.max(initial=0)) + units) // (1 + units.max(initial=0))
+    rows, n_units = np.bincount(cell, minlength=n_cells), 1 + unit.max(initial=0)
+    different = np.unique(cell * n_units + unit) // n_units
     return np.asarray(np.maximum(1.0, rows / np.maximum(1, np.bincount(different, minlength=n_cells))))
 
 
@@ -165,10 +172,15 @@ def _weight(counts: Floats, parent: Floats) -> float:
     return float(WEIGHTS[int(np.argmax(seen - 0.5 * np.log(WEIGHTS / PRIOR_UNITS) ** 2))])
 
 
-def _counted(kind: Rows, age: Rows, periods: PersonPeriods, shape: tuple[int, ...]) -> Floats:
-    """(kinds, ages, buckets, classes) person-periods."""
-    cell = np.ravel_multi_index((kind[periods.row], age[periods.row], periods.bucket, periods.ended), shape)
-    return np.bincount(cell, minlength=int(np.prod(shape))).astype(np.float64).reshape(shape)
+def _counted(cell: Rows, watched: Spells, n_cells: int, n_buckets: int) -> Floats:
+    """(cells, buckets, classes) person-periods."""
+    runs = np.bincount(cell * (n_buckets + 1) + watched.n, minlength=n_cells * (n_buckets + 1)).reshape(n_cells, -1)
+    at_risk = np.cumsum(runs[:, :0:-1], axis=1)[:, ::-1]
+    over, shape = watched.ended > 0, (n_cells, n_buckets, watched.n_classes)
+    place = np.ravel_multi_index((cell[over], watched.n[over] - 1, watched.ended[over]), shape)
+    counts = np.bincount(place, minlength=int(np.prod(shape))).astype(np.float64).reshape(shape)
+    counts[..., 0] = at_risk - counts.sum(axis=-1)
+    return counts
 
 
 def _joined(counted: Sequence[Floats]) -> Floats:

@@ -33,7 +33,6 @@ from features.calendar import FiscalCalendar
 from features.clock import Floats, Micros
 from features.history import Rows
 from training.curves import from_intensities, intensities
-from training.examples import Examples
 from training.labels import Outcomes
 from training.season import MONTHS, fit_season
 
@@ -94,16 +93,20 @@ class Pace:
             self._memory[day, n_days] = found
         return found
 
-    def paced(self, hazards: Floats, as_of: Micros, edges: Floats, speed: Floats | None = None) -> Floats:
+    def paced(
+        self, hazards: Floats, as_of: Micros, edges: Floats, speed: Floats | None = None, cell: Rows | None = None
+    ) -> Floats:
         """(rows, buckets, 1 + causes) hazards in buckets of ordinary days as those in each row's buckets of the calendar.
 
-        `speed` (rows,) is how many ordinary days pass for each row on an ordinary day; None: one.
+        `speed` (rows,) is how many ordinary days pass for each row on an ordinary day; None: one. `cell` (rows,) tells which of
+        the hazards, (cells, buckets, 1 + causes), each row has; None: they are the rows' own.
         """
-        if not len(hazards) or (speed is None and not self.weights.any()):
-            return hazards
+        if not len(as_of) or (speed is None and not self.weights.any()):
+            return hazards if cell is None else hazards[cell]
         passed = np.concatenate([np.zeros_like(hazards[:, :1, 1:]), np.cumsum(intensities(hazards), axis=1)], axis=1)
         place, part = self._places(as_of, edges, speed)
-        below, above = (np.take_along_axis(passed, place + step, axis=1) for step in (0, 1))
+        own, cause = np.arange(len(as_of)) if cell is None else cell, np.arange(passed.shape[2])
+        below, above = (passed[own[:, None, None], place + step, cause] for step in (0, 1))
         return from_intensities(np.diff(below + part * (above - below), axis=1))
 
     def _places(self, as_of: Micros, edges: Floats, speed: Floats | None) -> tuple[Rows, Floats]:
@@ -176,26 +179,24 @@ def _looked_up(table: Floats, place: Rows, day: Floats) -> Floats:
     return np.asarray(below + (day - low)[:, None] * (above - below))
 
 
-def in_ordinary_days(rows: Examples, pace: Pace, speed: Floats | None = None) -> list[Outcomes]:
-    """For each cause the rows' outcomes with their days counted at its pace, and at each row's own `speed` (None: 1)."""
-    seen = rows.outcomes
-    time, each = PacedTime(pace, rows.as_of, float(seen.follow_up.max(initial=0.0))), np.arange(len(rows))
-    own = 1.0 if speed is None else speed[:, None]
-    until, follow_up = (own * time.of(each, days) for days in (np.minimum(seen.days, seen.follow_up), seen.follow_up))
+def in_ordinary_days(as_of: Micros, seen: Outcomes, pace: Pace) -> list[Outcomes]:
+    """For each cause the outcomes of rows with their days counted at its pace."""
+    time, each = PacedTime(pace, as_of, float(seen.follow_up.max(initial=0.0))), np.arange(len(as_of))
+    until, follow_up = (time.of(each, days) for days in (np.minimum(seen.days, seen.follow_up), seen.follow_up))
     days = np.where(np.isfinite(seen.days)[:, None], until, np.inf)
     return [Outcomes(days[:, k], seen.cause, follow_up[:, k]) for k in range(len(pace.weights))]
 
 
-def fit_pace_of_rows(rows: Examples, calendar: FiscalCalendar, n_causes: int) -> Pace:
+def fit_pace_of_rows(unit: Rows, as_of: Micros, seen: Outcomes, calendar: FiscalCalendar, n_causes: int) -> Pace:
     """Learn from training rows: each unit counts once, from the first date at which it stands among them."""
-    if not len(rows):
+    if not len(unit):
         return Pace.even(calendar, n_causes)
-    order = np.argsort(rows.as_of, kind="stable")
-    first = order[~rows.signals.index[order].duplicated()]
-    begun, seen = rows.as_of[first], rows.outcomes
+    order = np.argsort(as_of, kind="stable")
+    first = order[np.unique(unit[order], return_index=True)[1]]
+    begun = as_of[first]
     days = np.minimum(seen.days[first], seen.follow_up[first])
     over = begun + (days * clock.MICROS_PER_DAY).astype(np.int64)
-    until = int((rows.as_of + (seen.follow_up * clock.MICROS_PER_DAY).astype(np.int64)).max())
+    until = int((as_of + (seen.follow_up * clock.MICROS_PER_DAY).astype(np.int64)).max())
     return fit_pace(begun, over, seen.cause[first].astype(np.int64), until, calendar, n_causes)
 
 

@@ -1,7 +1,8 @@
 """From rows to (row, bucket) pairs: which of them a hazard may learn from.
 
 A pair counts only if the row was still at risk when the bucket began, **and** the whole bucket was watched, whether or not the
-event has happened by then. Keeping the events of a half-watched bucket while dropping its survivors would bias every curve.
+event has happened by then. So the pairs of a row are a run of buckets from the first on, its spell. Keeping the events of a
+half-watched bucket while dropping its survivors would bias every curve.
 Example: a deal watched for 10 days, bucket 7 to 14: it is left out, even when the deal was won on day 8.
 """
 
@@ -28,13 +29,34 @@ class PersonPeriods:
     n_classes: int
 
 
+@dataclass(frozen=True)
+class Spells:
+    """The same pairs as runs: row i has the buckets before `n[i]`, and ended in the last of them by `ended[i]` (0: it stayed)."""
+
+    n: Rows
+    ended: Rows
+    n_classes: int
+
+    def pairs(self) -> PersonPeriods:
+        """One by one."""
+        row, first = np.repeat(np.arange(len(self.n)), self.n), np.cumsum(self.n) - self.n
+        ended, over = np.zeros(len(row), dtype=np.int64), self.ended > 0
+        ended[(first + self.n - 1)[over]] = self.ended[over]
+        return PersonPeriods(row, np.arange(len(row)) - np.repeat(first, self.n), ended, self.n_classes)
+
+
+def spells(outcomes: Outcomes, edges: Floats, n_classes: int) -> Spells:
+    """The buckets in which each row is at risk and wholly watched."""
+    begun = np.searchsorted(edges[:-1], outcomes.days, side="right")
+    watched = np.searchsorted(edges[1:], outcomes.follow_up, side="right")
+    n = np.minimum(begun, watched).astype(np.int64)
+    here = (n > 0) & (outcomes.days < edges[n])
+    return Spells(n, np.where(here, outcomes.cause, 0).astype(np.int64), n_classes)
+
+
 def person_periods(outcomes: Outcomes, edges: Floats, n_classes: int) -> PersonPeriods:
     """All (row, bucket) pairs that are at risk and wholly watched."""
-    at_risk = outcomes.days[:, None] >= edges[None, :-1]
-    watched = outcomes.follow_up[:, None] >= edges[None, 1:]
-    row, bucket = np.nonzero(at_risk & watched)
-    here = outcomes.days[row] < edges[bucket + 1]
-    return PersonPeriods(row, bucket, np.where(here, outcomes.cause[row], 0), n_classes)
+    return spells(outcomes, edges, n_classes).pairs()
 
 
 def choose_edges(outcomes: Outcomes) -> tuple[Floats, int]:

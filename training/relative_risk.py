@@ -72,15 +72,19 @@ class RelativeRisk:
 
     def factors(self, signals: pd.DataFrame) -> Floats:
         """(rows, causes), 1 where nothing sets a row apart."""
-        if not self.signals or not len(signals):
-            return np.ones((len(signals), len(self.weights)))
-        return np.asarray(np.exp(self.weights.T[self.bins(signals)].sum(axis=1)))
+        return self.factors_of(self.bins(signals))
+
+    def factors_of(self, bins: Rows) -> Floats:
+        """The same for rows of bins, (rows, signals)."""
+        return np.asarray(np.exp(self.weights.T[bins].sum(axis=1)))
 
     def speed(self, signals: pd.DataFrame) -> Floats | None:
         """(rows,) ordinary days that pass for each row on an ordinary day; None: one for all."""
-        if not self.speeds.any():
-            return None
-        return np.asarray(np.exp(self.speeds[self.bins(signals)].sum(axis=1)))
+        return self.speed_of(self.bins(signals)) if self.speeds.any() else None
+
+    def speed_of(self, bins: Rows) -> Floats | None:
+        """The same for rows of bins, (rows, signals)."""
+        return np.asarray(np.exp(self.speeds[bins].sum(axis=1))) if self.speeds.any() else None
 
     def on(self, hazards: Floats, signals: pd.DataFrame) -> Floats:
         """(rows, buckets, 1 + causes) hazards of stage and age as those of each row."""
@@ -90,6 +94,8 @@ class RelativeRisk:
 
     def bins(self, signals: pd.DataFrame) -> Rows:
         """(rows, signals) the place of each row's bin among all bins."""
+        if not self.signals:
+            return np.zeros((len(signals), 0), dtype=np.int64)
         coded = [_of_number(signals[name], cuts) for name, cuts in self.numbers]
         coded += [codes.of(signals[name].to_numpy(dtype=object)) for name, codes in self._codes]
         first = np.concatenate([[0], np.cumsum(self._sizes)]).astype(np.int64)
@@ -108,21 +114,19 @@ class RelativeRisk:
     def _sizes(self) -> list[int]:
         return [len(known) + 2 for _, known in (*self.numbers, *self.texts)]
 
-    def fitted(self, signals: pd.DataFrame, ended: Floats, expected: Floats) -> "RelativeRisk":
-        """The same bins with factors learned: `ended` and `expected` (rows, causes) are how many ends came of each row and were
-        expected of it; a unit may have many rows."""
-        if not self.signals or not len(signals):
+    def columns(self, bins: Rows) -> Floats:
+        """(rows, bins): 1 where a row, (rows, signals), has the bin."""
+        columns = np.zeros((len(bins), self.n_bins))
+        np.put_along_axis(columns, bins, 1.0, axis=1)
+        return columns
+
+    def fitted(self, bins: Rows, ended: Floats, expected: Floats) -> "RelativeRisk":
+        """The same bins with factors learned: `ended` and `expected` (rows, causes) are how many ends came of each row of `bins`,
+        (rows, signals), and were expected of it."""
+        if not self.signals or not len(bins):
             return self
-        places, which = np.unique(self.bins(signals), axis=0, return_inverse=True)
-        columns = np.zeros((len(places), self.n_bins))
-        np.put_along_axis(columns, places, 1.0, axis=1)
-        weight = 1.0 / signals.groupby(level=0).size().reindex(signals.index).to_numpy(dtype=np.float64)
-
-        def summed(values: Floats) -> Floats:
-            return np.bincount(which, weight * values, len(places)).astype(np.float64)
-
-        learned = [_weights(summed(ended[:, k]), summed(expected[:, k]), columns) for k in range(ended.shape[1])]
-        return replace(self, weights=np.stack(learned))
+        columns = self.columns(bins)
+        return replace(self, weights=np.stack([_weights(*each, columns) for each in zip(ended.T, expected.T, strict=True)]))
 
     def to_json(self) -> dict[str, Any]:
         numbers, texts = ([[name, list(known)] for name, known in each] for each in (self.numbers, self.texts))

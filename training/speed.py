@@ -16,17 +16,16 @@ Worked example: Press Line deals spend 1.4 times as long in each stage. Their sp
 64; a deal two stages from a signature has P(won within the quarter) 0.06 where others have 0.15, one before it 0.50 and not 0.58.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from scipy.interpolate import CubicSpline
 
 from features.clock import Floats
 from features.history import Rows
+from training.numbered import Numbered
 from training.person_periods import PersonPeriods
-from training.relative_risk import RelativeRisk
 
 PRIOR_SD: Final = 0.3
 GRID: Final = np.linspace(-1.2, 1.2, 9)
@@ -35,26 +34,19 @@ STEPS: Final = 20
 CLOSE: Final = 1e-6
 
 
-def fit_speeds(
-    bins: RelativeRisk, signals: pd.DataFrame, periods: PersonPeriods, hazards_at: Callable[[Floats], Floats]
-) -> Floats:
+def fit_speeds(columns: Floats, rows: Numbered, periods: PersonPeriods, hazards: Sequence[Floats], of: Rows) -> Floats:
     """(bins,) logarithms of the speeds of the bins; the mean over the rows is 0.
 
-    `hazards_at` takes the speed of each row and gives its hazards, (rows, buckets, 1 + causes).
+    `columns` (groups, bins) are the bins of each group of rows; `hazards` at each speed of GRID, each (spots, buckets,
+    1 + causes), where `of` is the spot of each row.
     """
-    places, which = np.unique(bins.bins(signals), axis=0, return_inverse=True)
-    weight = 1.0 / signals.groupby(level=0).size().reindex(signals.index).to_numpy(dtype=np.float64)
-    found = [_likelihood(hazards_at(np.full(len(signals), np.exp(each))), periods, weight, which) for each in GRID]
-    columns = np.zeros((len(places), bins.n_bins))
-    np.put_along_axis(columns, places, 1.0, axis=1)
+    n_groups = len(columns)
+    weight, group = rows.weight, rows.group
+    place = (of[periods.row], periods.bucket, periods.ended)
+    logs = (np.log(np.maximum(each, np.finfo(np.float64).tiny))[place] for each in hazards)
+    found = [np.bincount(group[periods.row], weight[periods.row] * log, n_groups).astype(np.float64) for log in logs]
     learned = _maximum(CubicSpline(GRID, np.stack(found), axis=0), columns)
-    return _centred(learned, columns, np.bincount(which, weight).astype(np.float64))
-
-
-def _likelihood(hazards: Floats, periods: PersonPeriods, weight: Floats, group: Rows) -> Floats:
-    """(groups,) weighted log-likelihood of the person-periods of each group of rows."""
-    log = np.log(np.maximum(hazards[periods.row, periods.bucket, periods.ended], np.finfo(np.float64).tiny))
-    return np.bincount(group[periods.row], weight[periods.row] * log, int(group.max(initial=-1)) + 1).astype(np.float64)
+    return _centred(learned, columns, np.bincount(group, weight, n_groups).astype(np.float64))
 
 
 def _maximum(likelihood: CubicSpline, columns: Floats) -> Floats:

@@ -7,7 +7,7 @@ import pytest
 from features import clock
 from features.calendar import FiscalCalendar
 from features.errors import UsageError
-from training.encoding import BUCKET_SIGNALS, Encoding, learn_encoding, share_of_date, with_buckets
+from training.encoding import AT_ONCE, BUCKET_SIGNALS, Encoding, in_buckets, learn_encoding, share_of_date, with_buckets
 
 FOUR = pd.DataFrame({"stage": ["A", "B", None, "A"], "age": [1.0, 2.0, np.nan, 4.0], "same": [3.0] * 4, "empty": [np.nan] * 4})
 SIGNALS = pd.concat([FOUR] * 20).set_index(pd.Index([f"D{i}" for i in range(80)]))
@@ -93,3 +93,12 @@ def test_the_calendar_belongs_to_the_bucket() -> None:
     row, bucket = np.array([0, 0]), np.array([0, 1])
     matrix = with_buckets(encoding, SIGNALS, AS_OF, edges, row, bucket, FiscalCalendar())
     assert matrix[:, 1:].tolist() == [[0, 3, pytest.approx(1 / 3), 5, 0], [3, 4, 1, 2, 1]]
+
+
+def test_a_matrix_is_the_same_on_any_number_of_threads() -> None:
+    rng = np.random.default_rng(2)
+    matrix, table = rng.normal(size=(50, 3)).astype(np.float32), rng.normal(size=(4, 5, 2)).astype(np.float32)
+    row, moment, bucket = (rng.integers(0, n, 3 * AT_ONCE + 7) for n in (50, 4, 5))
+    wanted = np.concatenate([matrix[row], table[moment, bucket]], axis=1)
+    for threads in (1, 2):
+        np.testing.assert_array_equal(in_buckets(matrix, row, table, moment, bucket, threads), wanted)

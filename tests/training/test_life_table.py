@@ -3,8 +3,8 @@ import pandas as pd
 
 from features.clock import Floats
 from training.labels import Outcomes
-from training.life_table import LifeTable, _weight, fit_life_table, fold_of, learn_cells
-from training.person_periods import person_periods
+from training.life_table import LifeTable, _weight, count_life_table, fit_life_table, fold_of, learn_cells
+from training.person_periods import spells
 
 EDGES = np.array([0.0, 10.0, 20.0, 40.0])
 
@@ -15,8 +15,8 @@ def table(stages: list[str], cause: list[int], n_watched: int = 2) -> tuple[Life
     )
     ended = np.array(cause)
     outcomes = Outcomes(np.where(ended > 0, 5.0, np.inf), ended, np.full(len(stages), 20.0))
-    periods = person_periods(outcomes, EDGES[: n_watched + 1], 3)
-    return fit_life_table(learn_cells(signals, "stage", "age_days"), signals, periods, EDGES, n_watched), signals
+    watched = spells(outcomes, EDGES[: n_watched + 1], 3)
+    return fit_life_table(learn_cells(signals, "stage", "age_days"), signals, watched, EDGES, n_watched), signals
 
 
 def rates(stages: list[str], cause: list[int]) -> Floats:
@@ -47,7 +47,7 @@ def test_with_nothing_seen_every_class_is_equally_likely() -> None:
     empty = fit_life_table(
         made.cells,
         signals.iloc[:0],
-        person_periods(Outcomes(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0)), EDGES, 3),
+        spells(Outcomes(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0)), EDGES, 3),
         EDGES,
         2,
     )
@@ -82,9 +82,10 @@ def test_each_cause_is_counted_in_its_own_time() -> None:
     signals = pd.DataFrame({"stage": ["A"] * 4000, "age_days": np.arange(4000.0)}, index=[f"D{i}" for i in range(4000)])
     ended = np.array([1] * 1000 + [2] * 400 + [0] * 2600)
     first, second = (
-        person_periods(Outcomes(np.where(ended > 0, days, np.inf), ended, np.full(4000, 40.0)), EDGES, 3) for days in (5.0, 15.0)
+        spells(Outcomes(np.where(ended > 0, days, np.inf), ended, np.full(4000, 40.0)), EDGES, 3) for days in (5.0, 15.0)
     )
-    hazards = fit_life_table(learn_cells(signals, "stage", None), signals, [first, second], EDGES, 3).hazards(signals)[0]
+    cells, cell = learn_cells(signals, "stage", None), np.ones(4000, dtype=np.int64)
+    hazards = count_life_table(cells, cell, np.arange(4000), [first, second], EDGES, 3).hazards(signals)[0]
     # Won in the first ten days of its own time: 1,000 of 4,000; lost in the second ten: 400 of the 4,000 at risk then.
     np.testing.assert_allclose(hazards[:2, 1:], [[0.25, 0.0], [0.0, 0.1]], atol=0.003)
     np.testing.assert_allclose(hazards.sum(axis=-1), 1.0)
@@ -97,7 +98,7 @@ def test_a_stage_that_deals_hurry_through_keeps_its_own_rate() -> None:
     many = pd.DataFrame({"stage": pd.Series(stages, dtype="str"), "age_days": 1.0}).set_axis(ids)
     ended = np.array(cause)
     outcomes = Outcomes(np.where(ended > 0, 5.0, np.inf), ended, np.full(len(stages), 20.0))
-    made = fit_life_table(learn_cells(many, "stage", "age_days"), many, person_periods(outcomes, EDGES, 3), EDGES, len(EDGES) - 1)
+    made = fit_life_table(learn_cells(many, "stage", "age_days"), many, spells(outcomes, EDGES, 3), EDGES, len(EDGES) - 1)
     assert made.hazards(many)[0, 0, 1] < 0.12
 
 

@@ -9,7 +9,6 @@ from features.calendar import FiscalCalendar
 from features.clock import Floats, Micros
 from features.history import Rows
 from training.curves import Curves
-from training.examples import Examples
 from training.labels import Outcomes
 from training.pace import (
     MIN_QUARTER_DAYS,
@@ -74,28 +73,21 @@ def test_a_short_history_learns_weekdays_but_no_quarters() -> None:
 def test_too_little_to_learn_from_is_an_even_pace() -> None:
     begun, over, cause = spans(60, 2.0, 0.2, n=40)
     assert not fit_pace(begun, over, cause, START + 60 * DAY, CALENDAR, 1).weights.any()
-    nobody = Examples(
-        pd.DataFrame(), np.empty(0, dtype=np.int64), Outcomes(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0))
-    )
-    assert not fit_pace_of_rows(nobody, CALENDAR, 2).weights.any()
+    nobody = np.empty(0, dtype=np.int64)
+    assert not fit_pace_of_rows(nobody, nobody, Outcomes(np.empty(0), nobody, np.empty(0)), CALENDAR, 2).weights.any()
 
 
 def test_rows_of_a_unit_count_once_and_from_their_first_date() -> None:
     begun, over, cause = spans(800, 2.0, 0.2)
     follow_up = (START + 800 * DAY - begun) / DAY
     days = np.where(cause > 0, (over - begun) / DAY, np.inf)
-    index = pd.Index([f"D{i}" for i in range(len(begun))])
-    once = Examples(pd.DataFrame(index=index), begun, Outcomes(days, cause, follow_up))
+    unit = np.random.default_rng(7).permutation(len(begun))
+    once = fit_pace_of_rows(unit, begun, Outcomes(days, cause, follow_up), CALENDAR, 1)
     later = clock.plus_days(begun, 1.0)
-    again = Examples(pd.DataFrame(index=index), later, Outcomes(days - 1, cause, follow_up - 1))
     keep = days > 1
-    twice = Examples(
-        pd.concat([again.signals[keep], once.signals]),
-        np.concatenate([later[keep], begun]),
-        Outcomes(np.r_[days[keep] - 1, days], np.r_[cause[keep], cause], np.r_[follow_up[keep] - 1, follow_up]),
-    )
-    first, second = (fit_pace_of_rows(rows, CALENDAR, 1).weights for rows in (once, twice))
-    np.testing.assert_allclose(first, second)
+    seen = Outcomes(np.r_[days[keep] - 1, days], np.r_[cause[keep], cause], np.r_[follow_up[keep] - 1, follow_up])
+    twice = fit_pace_of_rows(np.r_[unit[keep], unit], np.r_[later[keep], begun], seen, CALENDAR, 1)
+    np.testing.assert_allclose(once.weights, twice.weights)
 
 
 @settings(max_examples=30)
@@ -126,9 +118,9 @@ def test_outcomes_in_ordinary_days_hold_what_the_pace_says() -> None:
     weights = np.random.default_rng(6).normal(0, 0.5, (2, N_COLUMNS))
     pace = Pace(CALENDAR, weights)
     outcomes = Outcomes(np.array([4.0, np.inf]), np.array([2, 0]), np.array([20.0, 9.0]))
-    rows = Examples(pd.DataFrame(index=["a", "b"]), np.array([START, START + DAY]), outcomes)
+    as_of = np.array([START, START + DAY])
     daily = pace.factors(START // DAY + np.arange(30))
-    for cause, own in enumerate(in_ordinary_days(rows, pace)):
+    for cause, own in enumerate(in_ordinary_days(as_of, outcomes, pace)):
         assert own.days == pytest.approx([daily[:4, cause].sum(), np.inf])
         assert own.follow_up == pytest.approx([daily[:20, cause].sum(), daily[1:10, cause].sum()])
 

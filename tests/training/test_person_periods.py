@@ -1,4 +1,6 @@
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from training.labels import Outcomes
 from training.person_periods import MIN_EVENTS, choose_edges, person_periods
@@ -55,3 +57,16 @@ def test_edges_join_buckets_with_few_events() -> None:
 def test_edges_do_not_reach_past_the_longest_follow_up() -> None:
     edges, n_watched = choose_edges(outcomes(*[(float(day % 9), 1, 10.0) for day in range(200)]))
     assert edges[n_watched] == 7
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 3.0, 7.0, 13.9, 14.0, np.inf]), st.sampled_from([0.0, 7.0, 9.5, 14.0, 90.0]))))
+def test_runs_hold_the_pairs_that_are_at_risk_and_wholly_watched(rows: list[tuple[float, float]]) -> None:
+    days, follow_up = np.array(rows).reshape(-1, 2).T
+    found = person_periods(Outcomes(days, np.where(np.isfinite(days), 2, 0), follow_up), EDGES, 3)
+    wanted = [
+        (row, bucket, 2 if days[row] < EDGES[bucket + 1] else 0)
+        for row in range(len(rows))
+        for bucket in range(2)
+        if days[row] >= EDGES[bucket] and follow_up[row] >= EDGES[bucket + 1]
+    ]
+    assert list(zip(found.row.tolist(), found.bucket.tolist(), found.ended.tolist(), strict=True)) == wanted

@@ -26,7 +26,8 @@ def learned(signals: pd.DataFrame, rate: Floats, seed: int = 2) -> RelativeRisk:
     """From ends that come at a rate of 0.4 times each row's own."""
     expected = np.full((len(signals), 1), 0.4)
     ended = np.random.default_rng(seed).poisson(0.4 * rate)[:, None].astype(np.float64)
-    return learn_bins(ENCODING, signals, ("amount", "source"), 1).fitted(signals, ended, expected)
+    bins = learn_bins(ENCODING, signals, ("amount", "source"), 1)
+    return bins.fitted(bins.bins(signals), ended, expected)
 
 
 def test_slow_large_deals_get_a_small_factor() -> None:
@@ -50,13 +51,13 @@ def test_missing_and_unseen_values_have_bins_of_their_own() -> None:
     assert np.isfinite(risk.factors(odd)).all()
 
 
-def test_a_deal_that_stands_at_ten_dates_counts_as_one() -> None:
+def test_factors_hang_on_sums_alone() -> None:
     signals, once = rows(800), np.where(rows(800)["amount"].to_numpy() > 50, 1.5, 0.5)
     ended, expected = once[:, None], np.ones((800, 1))
-    bins = learn_bins(ENCODING, signals, ("amount",), 1)
-    ten = pd.concat([signals] * 10)
-    tenfold = bins.fitted(ten, np.tile(ended, (10, 1)), np.tile(expected, (10, 1)))
-    np.testing.assert_allclose(tenfold.weights, bins.fitted(signals, ended, expected).weights, atol=1e-6)
+    risk = learn_bins(ENCODING, signals, ("amount",), 1)
+    bins = risk.bins(signals)
+    tenth = risk.fitted(np.tile(bins, (10, 1)), np.tile(ended, (10, 1)) / 10, np.tile(expected, (10, 1)) / 10)
+    np.testing.assert_allclose(tenth.weights, risk.fitted(bins, ended, expected).weights, atol=1e-6)
 
 
 def test_few_ends_set_nobody_apart() -> None:

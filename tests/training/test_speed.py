@@ -1,7 +1,5 @@
 """How fast the days of a deal count."""
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,14 +7,18 @@ import pytest
 from features.calendar import FiscalCalendar
 from features.clock import Floats
 from training.encoding import Encoding
+from training.examples import Examples
 from training.labels import Outcomes
+from training.life_table import Cells
+from training.numbered import Numbered, numbered
 from training.pace import Pace
 from training.person_periods import PersonPeriods, person_periods
-from training.relative_risk import learn_bins
-from training.speed import fit_speeds
+from training.relative_risk import RelativeRisk
+from training.speed import GRID, fit_speeds
 
 EDGES = np.array([0.0, 3, 7, 14, 21, 30, 45, 60, 90, 120, 180])
 ENCODING = Encoding((), (("product", ("Large", "Small")),))
+BINS = RelativeRisk((), ENCODING.categories, np.zeros((2, 4)), np.ones((1, 2)))
 WAIT = 40.0
 
 
@@ -33,20 +35,23 @@ def walked(n: int, speed: Floats, seed: int = 4) -> PersonPeriods:
     return person_periods(Outcomes(np.where(seen, days, np.inf), seen.astype(np.int64), np.full(n, EDGES[-1])), EDGES, 3)
 
 
-def products(n: int) -> pd.DataFrame:
-    return pd.DataFrame({"product": np.where(np.arange(n) % 2, "Large", "Small")}, index=[f"D{k}" for k in range(n)]).astype(
-        "str"
-    )
+def products(n: int, dates: int = 1) -> Numbered:
+    """Every other row of each date is large."""
+    signals = pd.DataFrame({"product": np.where(np.arange(n) % 2, "Large", "Small")}, index=[f"D{k}" for k in range(n)])
+    everywhere = pd.concat([signals.astype("str")] * dates)
+    size = len(everywhere)
+    rows = Examples(everywhere, np.zeros(size, dtype=np.int64), Outcomes(*np.zeros((3, size))))
+    return numbered(rows, Cells(None, None, (), ()), BINS, ENCODING)
 
 
-def learned(signals: pd.DataFrame, periods: PersonPeriods) -> Floats:
-    paced = partial(Pace.even(FiscalCalendar(), 2).paced, hazards(len(signals)), np.zeros(len(signals), dtype=np.int64), EDGES)
-    return fit_speeds(learn_bins(ENCODING, signals, ("product",), 2), signals, periods, paced)
+def learned(rows: Numbered, periods: PersonPeriods) -> Floats:
+    even, nowhere = Pace.even(FiscalCalendar(), 2), np.zeros(1, dtype=np.int64)
+    at = [even.paced(hazards(1), nowhere, EDGES, np.array([speed])) for speed in np.exp(GRID)]
+    return fit_speeds(BINS.columns(rows.bins), rows, periods, at, np.zeros(len(rows), dtype=np.int64))
 
 
 def test_slow_and_fast_products_are_told_apart() -> None:
-    signals = products(4000)
-    large, small = learned(signals, walked(4000, np.where(np.arange(4000) % 2, 0.7, 1.3)))[:2]
+    large, small = learned(products(4000), walked(4000, np.where(np.arange(4000) % 2, 0.7, 1.3)))[:2]
     assert large - small == pytest.approx(np.log(0.7 / 1.3), abs=0.06)
     assert large + small == pytest.approx(0.0, abs=0.01)
 
@@ -57,10 +62,10 @@ def test_a_handful_of_deals_stays_near_one_speed() -> None:
 
 
 def test_a_deal_that_stands_at_ten_dates_counts_as_one() -> None:
-    signals, periods = products(60), walked(60, np.where(np.arange(60) % 2, 0.7, 1.3))
+    periods = walked(60, np.where(np.arange(60) % 2, 0.7, 1.3))
     shifted = [periods.row + 60 * k for k in range(10)]
     ten = PersonPeriods(np.concatenate(shifted), np.tile(periods.bucket, 10), np.tile(periods.ended, 10), 3)
-    np.testing.assert_allclose(learned(pd.concat([signals] * 10), ten), learned(signals, periods), atol=1e-6)
+    np.testing.assert_allclose(learned(products(60, dates=10), ten), learned(products(60), periods), atol=1e-6)
 
 
 def test_a_slow_deal_loses_more_the_farther_it_is_from_a_signature() -> None:
