@@ -173,7 +173,8 @@ def fit_calibration(method: str, pairs: Pairs, n_buckets: int) -> Calibration:
     Minimises the pairs' log loss, each weighed by `Pairs.weight`, plus the squared distance from "nothing" over 2 PRIOR_SD².
     """
     scale_of, shift_of, n = _parameters(method, _groups(pairs, n_buckets), pairs.logits.shape[1] - 1)
-    ends, happened = (pairs.logits[:, 1:] - pairs.logits[:, :1]).T, pairs.ended == np.arange(1, pairs.logits.shape[1])[:, None]
+    ends = np.ascontiguousarray((pairs.logits[:, 1:] - pairs.logits[:, :1]).T)
+    happened = pairs.ended == np.arange(1, pairs.logits.shape[1])[:, None]
     bucket, weight = pairs.bucket, pairs.weight
 
     def summed(values: Floats, into: Codes) -> Floats:

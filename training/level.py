@@ -81,11 +81,11 @@ def level_overshot(logits: Floats, ended: Codes, bucket: Codes, n_buckets: int, 
     leans on 0 with the weight of PRIOR_EVENTS.
     """
     prior, causes = PRIOR_EVENTS / weight, range(1, logits.shape[1])
-    p = softmax(logits).T
+    p = np.ascontiguousarray(softmax(logits).T)
     ends = np.stack([_sums(ended == cause, bucket, n_buckets) for cause in causes], axis=1)
     over = np.zeros((n_buckets, len(causes)))
     for _ in range(STEPS):
-        now = _lowered(p, np.exp(-over)[bucket].T)[1:]
+        now = _lowered(p, np.exp(-over).T[:, bucket])[1:]
         expected = np.stack([_sums(each, bucket, n_buckets) for each in now], axis=1)
         slope = np.stack([_sums(each * (1.0 - each), bucket, n_buckets) for each in now], axis=1)
         step = np.clip((expected - ends - prior * over) / (slope + prior), -1.0, 1.0)
