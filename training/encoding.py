@@ -154,7 +154,7 @@ def _of_buckets(as_of: Micros, calendar: FiscalCalendar) -> tuple[str, ...]:
 
 def _reasons_against(signals: pd.DataFrame, as_of: Micros, texts: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """Why a signal is not learned from, for those that are not; the first reason that holds."""
-    known = signals.notna().groupby(as_of).any().mean()
+    known = signals.groupby(as_of).count().gt(0).mean()
     reasons = {str(name): UNKNOWN if share == 0.0 else MOSTLY_UNKNOWN for name, share in known.items() if share < LEAST_KNOWN}
     left = [str(name) for name in signals if str(name) not in reasons]
     reasons |= {name: CONSTANT for name in left if signals[name].nunique(dropna=False) <= 1}
@@ -171,9 +171,10 @@ def share_of_date(signals: pd.DataFrame, as_of: Micros) -> dict[str, float]:
 
     The adjusted R² of the date means, 1 - (1 - R²)(n - 1)/(n - dates), which is about 0 for a signal that does not know the date.
     """
-    means = signals.groupby(as_of).transform("mean")
-    n, dates = signals.notna().sum(), signals.groupby(as_of).count().gt(0).sum()
-    left = ((signals - means) ** 2).sum() / (n - dates).where(n > dates)
+    by_date = signals.groupby(as_of)
+    count = by_date.count()
+    n, dates = count.sum(), count.gt(0).sum()
+    left = (by_date.var(ddof=0) * count).sum() / (n - dates).where(n > dates)
     whole = signals.var().where(lambda variance: variance > 0)
     return {str(name): float(share) for name, share in (1.0 - left / whole).items()}
 
