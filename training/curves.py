@@ -166,4 +166,4 @@ def softmax(logits: Floats) -> Floats:
 
 def _folded(combine: Callable[[Floats, Floats], Floats], values: Floats) -> Floats:
     """(…, 1) the last axis folded, column by column: of the few classes that it holds numpy takes several times as long."""
-    return np.asarray(reduce(combine, np.moveaxis(values, -1, 0))[..., None])
+    return np.asarray(reduce(combine, (values[..., k] for k in range(values.shape[-1])))[..., None])

@@ -227,8 +227,13 @@ def in_buckets(
         made[part, :n] = matrix[row[part]]
         made[part, n:] = table[moment[part], bucket[part]]
 
-    with ThreadPoolExecutor(threads) as pool:
-        list((pool.map if threads > 1 else map)(fill, range(0, len(row), AT_ONCE)))
+    parts = range(0, len(row), AT_ONCE)
+    if min(threads, len(parts)) > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(fill, parts))
+    else:
+        for first in parts:
+            fill(first)
     return made
 
 
