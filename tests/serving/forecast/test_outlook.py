@@ -8,12 +8,14 @@ import pytest
 
 from features.dataset import Dataset
 from serving.forecast import backtests
+from serving.forecast.answers import forecast
 from serving.forecast.forecaster import Forecaster
 from serving.forecast.outlook import BY, RULE, Outlook, outlook
 from serving.forecast.outlook_words import note_text, record_rows, whose
 from serving.language import Tongue
 from serving.served.runtime import Runtime
 from tests.serving.forecast.test_backtests import made_up
+from training.backtest import Backtest
 from training.notes import WIDE_BY, Note
 
 NOTES = (
@@ -115,6 +117,16 @@ def test_without_a_backtest_the_answer_says_so_and_with_one_shows_its_lead(
     assert record.n == 4
     rows = dict(record_rows(Tongue("en"), record))
     assert rows["Bias"] == f"+{100 * record.bias:.1f}%"
+
+
+def test_a_record_of_periods_in_which_nothing_came_is_an_answer_without_figures(runtime: Runtime, tmp_path: Path) -> None:
+    served = runtime.served()
+    nothing = tuple(replace(each, actual=0.0) for each in made_up(4).replayed)
+    backtests.keep(tmp_path, Backtest("quarter", nothing), served.as_of)
+    here = Forecaster(served.dataset, served.bundles, served.as_of, tmp_path)
+    record = forecast(here, outlook(here, here.window(None))).record
+    assert record is not None
+    assert (record.wape, record.gains[0].gain, record.gains[0].low) == (None, None, None)
 
 
 def test_recurring_revenue_adds_up_and_is_missing_with_a_reason(forecaster: Forecaster, found: Outlook) -> None:
