@@ -80,7 +80,7 @@ def _printed(found: Outlook, tongue: Tongue, money: Money) -> Iterator[Renderabl
     if found.crm is None:
         yield tongue.text("outlook.no_crm")
     yield _recurring(found, tongue, money)
-    yield tongue.text(f"outlook.{found.no_record}") if found.record is None else _record(found.record, tongue)
+    yield words.no_record(tongue, found.no_record or "", found.kind) if found.record is None else _record(found.record, tongue)
     yield from (f"• {words.note_text(tongue, note)}" for note in found.notes)
 
 
