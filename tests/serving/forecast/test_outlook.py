@@ -17,6 +17,7 @@ from serving.served.runtime import Runtime
 from tests.serving.forecast.test_backtests import made_up
 from training.backtest import Backtest
 from training.notes import WIDE_BY, Note
+from training.recurring import RECURRING_WIDE_BY
 
 NOTES = (
     "no_amounts",
@@ -30,6 +31,8 @@ NOTES = (
     "beyond_follow_up",
     "earlier_than_record",
     "no_new_clients",
+    "no_past_of_clients",
+    *RECURRING_WIDE_BY,
     "short_contract_history",
 )
 
