@@ -30,7 +30,7 @@ from training.births import Births, expected_births, fit_births
 from training.curves import Curves
 from training.draws import CENTS, Draws, OpenDeals
 from training.hazard import HazardModel
-from training.notes import Note, lacks, width
+from training.notes import NOTHING_CLOSED, Note, lacks, width
 from training.places import Places, places
 from training.shock import Shock
 from training.targets import WON as WON_CAUSE
@@ -157,7 +157,7 @@ def forecast_period(
     drawn = simulation.draw(opened, coming, shock, len(where), n_draws=n_draws, seed=seed, threads=threads)
     won = won_money(snapshot, window, where)
     lacking = lacks(snapshot, window, won_within(snapshot, window), known, shock, foretold.curves.extrapolated)
-    notes = (*lacking, *width(won, opened, drawn))
+    notes = lacking if NOTHING_CLOSED in {note.code for note in lacking} else (*lacking, *width(won, opened, drawn))
     return PeriodForecast(window, snapshot.as_of, where, won, snapshot.open_deals, opened, coming, drawn, shock, notes)
 
 

@@ -20,6 +20,7 @@ from training.notes import WIDE_BY, Note
 from training.recurring import RECURRING_WIDE_BY
 
 NOTES = (
+    "no_closed_deals",
     "no_amounts",
     "open_deals_without_amount",
     "won_deals_without_amount",
