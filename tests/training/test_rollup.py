@@ -107,3 +107,12 @@ def of_open_deals_alone() -> tuple[Snapshot, Foretold]:
     tables = {"deals": company.deals[company.deals["deal_id"].isin(open_ids)], "stages": company.tables["stages"]}
     snapshot = Snapshot(Dataset.of(tables, company.organisation, static=company.static), QUARTER.end - pd.Timedelta(days=5))
     return snapshot, foretold_by_stage(snapshot)
+
+
+@pytest.mark.parametrize("dimension", ["owner", "product", "region"])
+def test_expected_values_that_are_rounded_to_cents_still_add_up(dimension: str) -> None:
+    cents = (100 * made(dirty=True).table(dimension)[["won", "open", "new", "mean"]]).to_numpy()
+    whole = np.rint(cents)
+    assert cents == pytest.approx(whole, abs=1e-3)
+    assert (whole[1:].sum(axis=0) == whole[0]).all()
+    assert (whole[:, :3].sum(axis=1) == whole[:, 3]).all()
