@@ -41,7 +41,7 @@ def bridge_table(answer: BridgeAnswer, tongue: Tongue) -> Table:
     """One row a node; steps that moved nothing anywhere are left out, and the caption says so."""
     text = tongue.text
     moved = [step for step in answer.lines[0].steps if any(each.steps[step] for each in answer.lines)]
-    first, last = (tongue.date(each.date()) for each in (answer.first, answer.last))
+    first, last = tongue.day(answer.first), tongue.day(answer.last)
     period = words.period(tongue, answer.period)
     table = _table(text("bridge.title", period=period, first=first, last=last, currency=answer.currency))
     start, end = (tongue.number(float(each), 2) for each in (answer.start, answer.end))
