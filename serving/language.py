@@ -95,6 +95,10 @@ class Tongue:
             return f"{value:%d.%m.%Y}"
         return f"{value.day}{SPACE}{MONTHS[value.month - 1]}{SPACE}{value.year}"
 
+    def day(self, value: datetime) -> str:
+        """The day of an instant in the organisation's time zone."""
+        return self.date(value.astimezone(ZoneInfo(self.timezone)).date())
+
     def instant(self, value: datetime) -> str:
         """An instant in the organisation's time zone, with the zone's name."""
         local = value.astimezone(ZoneInfo(self.timezone))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,12 @@ from training.targets import DEALS, Regime, regimes
 from training.typical import Typical, learn_typical
 
 Say: TypeAlias = Callable[[str], None]
+LACKING: Final = {
+    "deals": "there are no deals in the data, so nothing can be learned of them: load an export with 'dealcast ingest'",
+    "clients": "nothing in the data tells which clients stay: it takes the table contracts, orders, or deals that were won, "
+    "each with its account_id. Load them with 'dealcast ingest'",
+}
+"""What a training lacks, by target."""
 
 
 @dataclass(frozen=True)
@@ -128,5 +134,5 @@ def first_fact_of(dataset: Dataset, target: str) -> pd.Timestamp:
         times.append(dataset.contract_log.known)
     found = np.concatenate(times)
     if not len(found):
-        raise NotReadyError(f"the data has nothing to train {target} on")
+        raise NotReadyError(LACKING[target])
     return clock.instant(int(found.min()))

@@ -15,7 +15,7 @@ import numpy as np
 
 from features import clock
 from features.clock import Floats, Mask
-from features.history import WON
+from features.history import OPEN, WON
 from features.kpis.value import Window
 from features.snapshot import Snapshot
 from training.births import Births
@@ -24,6 +24,7 @@ from training.shock import Shock
 
 FEW_PERIODS: Final = 4.0
 WIDE: Final = 0.5
+NOTHING_CLOSED: Final = "no_closed_deals"
 WIDE_BY: Final = ("wide_by_open_deals", "wide_by_new_deals", "wide_by_shared_luck")
 
 
@@ -36,7 +37,7 @@ class Note:
 
 
 def lacks(snapshot: Snapshot, window: Window, won: Mask, births: Births, shock: Shock, watched_days: float) -> tuple[Note, ...]:
-    """What a forecast lacks; of a period that is over only what its sum does.
+    """What a forecast lacks; of a period that is over only what its sum does, and before the first close everything at once.
 
     won           (deals of the Dataset,) those won inside the period
     watched_days  how far ahead deals were watched
@@ -45,6 +46,10 @@ def lacks(snapshot: Snapshot, window: Window, won: Mask, births: Births, shock: 
     over = days <= 0
     bare = np.isnan(snapshot.deal_amounts)
     unknown = bool(bare[(snapshot.state == WON) & snapshot.exists].all())
+    closed = bool(((snapshot.state != OPEN) & snapshot.exists).any())
+    if not (closed or over):
+        return (Note(NOTHING_CLOSED, 1.0),)
+    uncertain = bool(len(snapshot.open_deals) or births.n_won)
     of_the_past = {
         "period_over": float(over),
         "no_amounts": float(unknown),
@@ -54,7 +59,7 @@ def lacks(snapshot: Snapshot, window: Window, won: Mask, births: Births, shock: 
         "stale_data": silent if silent >= clock.STALE_AFTER_DAYS else 0.0,
         "open_deals_without_amount": 0.0 if unknown else float(bare[snapshot.open_deals].sum()),
         "no_births": float(not births.n_won),
-        "few_past_periods": max(0.0, FEW_PERIODS - shock.n_periods),
+        "few_past_periods": max(0.0, FEW_PERIODS - shock.n_periods) * uncertain,
         "beyond_follow_up": max(0.0, days - watched_days),
     }
     found = of_the_past if over else of_the_past | of_what_comes

@@ -26,13 +26,14 @@ from features.snapshot import Snapshot
 from training.arrivals import fit_arrivals
 from training.curves import Curves
 from training.hazard import HazardModel
-from training.notes import Note
+from training.notes import FEW_PERIODS, WIDE, Note
 from training.rollup import LEVELS
 from training.shock import Shock, given_luck, probit
 
 PAST_MONTHS: Final = 24
 MONTH_DAYS: Final = 365.25 / 12
 LEFT: Final = 1
+RECURRING_WIDE_BY: Final = ("wide_by_new_clients", "wide_by_churn", "wide_by_growth")
 N_DRAWS: Final = 5000
 BLOCK: Final = 500
 
@@ -130,9 +131,11 @@ def forecast_recurring(
     start = float(opened.sum()) if begun else float(now.sum() + first[0] + first[1] - first[2] - first[3])
     happened = [float(part.sum()) * begun for part in (past.new, past.expansion, past.contraction, past.churn)]
     drawn = _drawn(ahead, float(now.sum()), shock, n_draws, seed)
+    draws = float(now.sum()) + ahead.signed[1] + drawn.new + drawn.grown - drawn.churn
+    notes = (*_lacks(ahead, shock), *_width(drawn, draws)) if ahead.days[1] else ()
     parts = to_come + np.array(happened)
     new, expansion, contraction, churn = map(float, parts)
-    return Recurring(window, start, new, expansion, contraction, churn, drawn, _notes(ahead) if ahead.days[1] else ())
+    return Recurring(window, start, new, expansion, contraction, churn, draws, notes)
 
 
 def _ahead(snapshot: Snapshot, model: HazardModel, window: Window, now: Floats) -> _Ahead:
@@ -191,7 +194,16 @@ def _monthly_shares(snapshot: Snapshot) -> Floats:
     return np.array(shares) if shares else np.zeros((1, 2))
 
 
-def _drawn(ahead: _Ahead, paid: float, shock: Shock, n_draws: int, seed: int) -> Floats:
+@dataclass(frozen=True)
+class _Drawn:
+    """(draws,) what new clients bring, what the present ones grow by, and what leaves, from now to the period's end."""
+
+    new: Floats
+    grown: Floats
+    churn: Floats
+
+
+def _drawn(ahead: _Ahead, paid: float, shock: Shock, n_draws: int, seed: int) -> _Drawn:
     rng = np.random.default_rng(seed)
     rho, tau = shock.draw(n_draws, rng)
     luck = np.sqrt(rho + tau) * rng.standard_normal(n_draws)
@@ -208,7 +220,7 @@ def _drawn(ahead: _Ahead, paid: float, shock: Shock, n_draws: int, seed: int) ->
         net = months_drawn[:, 0] - months_drawn[:, 1]
     else:
         net = np.zeros(n_draws)
-    return np.asarray(paid + ahead.signed[1] + new + paid * net - churn)
+    return _Drawn(new.astype(np.float64), paid * net, churn)
 
 
 def _churn(ahead: _Ahead, luck: Floats, own: Floats, rng: np.random.Generator) -> Floats:
@@ -221,8 +233,19 @@ def _blocks(n_draws: int) -> list[slice]:
     return [slice(start, min(start + BLOCK, n_draws)) for start in range(0, n_draws, BLOCK)]
 
 
-def _notes(ahead: _Ahead) -> tuple[Note, ...]:
+def _width(drawn: _Drawn, draws: Floats) -> tuple[Note, ...]:
+    """The main reason why the interval is wide, with its share of the variance in per cent; none where it is not."""
+    low, high = np.quantile(draws, [0.1, 0.9])
+    if high - low <= WIDE * draws.mean():
+        return ()
+    variance = np.array([drawn.new.var(), drawn.churn.var(), drawn.grown.var()])
+    first = int(variance.argmax())
+    return (Note(RECURRING_WIDE_BY[first], float(100 * variance[first] / variance.sum())),)
+
+
+def _lacks(ahead: _Ahead, shock: Shock) -> tuple[Note, ...]:
     found = {
+        "no_past_of_clients": max(0.0, FEW_PERIODS - shock.n_periods),
         "no_new_clients": float(not len(ahead.first_amounts)),
         "short_contract_history": float(PAST_MONTHS - len(ahead.monthly)),
         "beyond_follow_up": max(0.0, ahead.days[1] - ahead.curves.extrapolated),

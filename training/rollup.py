@@ -30,7 +30,7 @@ from training.births import Births, expected_births, fit_births
 from training.curves import Curves
 from training.draws import CENTS, Draws, OpenDeals
 from training.hazard import HazardModel
-from training.notes import Note, lacks, width
+from training.notes import NOTHING_CLOSED, Note, lacks, width
 from training.places import Places, places
 from training.shock import Shock
 from training.targets import WON as WON_CAUSE
@@ -62,13 +62,13 @@ class PeriodForecast:
 
     @cached_property
     def open_mean(self) -> Floats:
-        """(cells,) expected money of open deals."""
-        return np.bincount(self.open.cell, self.open.mean, minlength=len(self.places)).astype(np.float64)
+        """(cells,) expected money of open deals, in whole cents: so nodes add up to the cent."""
+        return _whole_cents(np.bincount(self.open.cell, self.open.mean, minlength=len(self.places)).astype(np.float64))
 
     @cached_property
     def new_mean(self) -> Floats:
-        """(cells,) expected money of deals yet to be created."""
-        return cell_means(self.births, len(self.places))
+        """(cells,) expected money of deals yet to be created, in whole cents."""
+        return _whole_cents(cell_means(self.births, len(self.places)))
 
     def table(self, dimension: str = COMPANY, levels: Sequence[int] = LEVELS) -> pd.DataFrame:
         """One row for each node of a dimension, the company first.
@@ -157,7 +157,7 @@ def forecast_period(
     drawn = simulation.draw(opened, coming, shock, len(where), n_draws=n_draws, seed=seed, threads=threads)
     won = won_money(snapshot, window, where)
     lacking = lacks(snapshot, window, won_within(snapshot, window), known, shock, foretold.curves.extrapolated)
-    notes = (*lacking, *width(won, opened, drawn))
+    notes = lacking if NOTHING_CLOSED in {note.code for note in lacking} else (*lacking, *width(won, opened, drawn))
     return PeriodForecast(window, snapshot.as_of, where, won, snapshot.open_deals, opened, coming, drawn, shock, notes)
 
 
@@ -181,6 +181,10 @@ def cell_means(births: simulation.Births, n_cells: int) -> Floats:
         if len(cells):
             means += money * np.bincount(cells, minlength=n_cells) / len(cells)
     return means
+
+
+def _whole_cents(money: Floats) -> Floats:
+    return np.asarray(np.rint(money * CENTS) / CENTS)
 
 
 def _open_deals(snapshot: Snapshot, foretold: Foretold, window: Window, where: Places) -> OpenDeals:

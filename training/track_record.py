@@ -106,10 +106,9 @@ def _gain(name: str, rows: pd.DataFrame, seed: int) -> Gain:
     actual = both["actual"].to_numpy(dtype=np.float64)
     errors = np.abs(both[[name, "mean"]].to_numpy(dtype=np.float64) - actual[:, None])
     chosen = np.random.default_rng(seed).integers(0, len(both), (RESAMPLES, len(both)))
-    totals = np.maximum(np.abs(actual)[chosen].sum(axis=1), 1e-9)
-    gains = (errors[:, 0] - errors[:, 1])[chosen].sum(axis=1) / totals
-    low, high = np.quantile(gains, [0.025, 0.975])
-    if not np.abs(actual).sum():
-        low = high = float("nan")
+    totals = np.abs(actual)[chosen].sum(axis=1)
+    came = totals > 0  # of periods in which nothing came there is no share
+    gains = (errors[:, 0] - errors[:, 1])[chosen].sum(axis=1)[came] / totals[came]
+    low, high = np.quantile(gains, [0.025, 0.975]) if came.any() else (float("nan"), float("nan"))
     both_wape = [wape(actual, both[column].to_numpy(dtype=np.float64)) for column in (name, "mean")]
     return Gain(name, len(both), both_wape[0], both_wape[1], float(low), float(high))

@@ -178,7 +178,8 @@ def bridge(
     query = _checked(BridgeQuery, {"from": first, "to": last, "period": period, "by": by.value, "mode": mode.value})
     forecaster = _forecaster(here, here.instant(None), here.instant(first), fit=fit)
     answer = bridge_answers.change(forecaster, query)
-    _write(answer, written, lambda: tables.bridge_table(answer, Tongue(language.value)), lambda: tables.frame_of_bridge(answer))
+    tongue = Tongue(language.value, here.dataset.organisation.timezone)
+    _write(answer, written, lambda: tables.bridge_table(answer, tongue), lambda: tables.frame_of_bridge(answer))
 
 
 def _opened() -> "Opened":

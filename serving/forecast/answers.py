@@ -1,6 +1,6 @@
 """Forecasts, bridges and what-if questions as the answers of the API; `dealcast … --format json` prints the same."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,7 @@ from features.snapshot import Snapshot
 from serving.access.sight import Sight, owned_by
 from serving.forecast.forecaster import Forecaster
 from serving.forecast.outlook import Line, Outlook, lines, outlook
-from serving.forecast.outlook_words import note_text, rule, whose
+from serving.forecast.outlook_words import no_record, note_text, rule, whose
 from serving.forecast.schemas import ForecastAnswer, ForecastQuery, WhatIfAnswer, WhatIfRequest
 from serving.forecast.sight import narrowed
 from serving.language import LANGUAGES, Tongue
@@ -50,12 +50,12 @@ def forecast(forecaster: Forecaster, found: Outlook) -> ForecastAnswer:
             "categories": {
                 "crm": None if found.crm is None else [to_cents(asdict(each)) for each in found.crm],
                 "model": [to_cents(asdict(each)) for each in found.model],
-                "rule": {tongue.language: rule(tongue) for tongue in _tongues()},
+                "rule": _said(rule),
             },
             "recurring": recurring,
             "no_recurring": _reason(found.no_recurring),
             "record": None if found.record is None else _record(found.record),
-            "no_record": _reason(found.no_record),
+            "no_record": _no_record(found.no_record, found.kind),
             "notes": notes(found.notes),
         }
     )
@@ -127,7 +127,15 @@ def notes(found: Iterable[Note]) -> list[dict[str, Any]]:
 
 
 def _reason(code: str | None) -> dict[str, str] | None:
-    return None if code is None else {tongue.language: tongue.text(f"outlook.{code}") for tongue in _tongues()}
+    return None if code is None else _said(lambda tongue: tongue.text(f"outlook.{code}"))
+
+
+def _no_record(why: str | None, kind: str | None) -> dict[str, str] | None:
+    return None if why is None else _said(lambda tongue: no_record(tongue, why, kind))
+
+
+def _said(words: Callable[[Tongue], str]) -> dict[str, str]:
+    return {tongue.language: words(tongue) for tongue in _tongues()}
 
 
 def _record(found: Record) -> dict[str, Any]:

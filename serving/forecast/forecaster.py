@@ -255,4 +255,4 @@ def hindsight(champion: Bundle, as_of: pd.Timestamp) -> str:
 
 def is_later(champion: Bundle, as_of: pd.Timestamp) -> bool:
     """Whether a model knows days after the as_of."""
-    return bool(clock.micros(champion.trained_as_of) > clock.micros(as_of))
+    return clock.is_known(clock.micros(as_of), clock.micros(champion.trained_as_of))

@@ -29,8 +29,8 @@ from features.kpis.scorecard import scorecard
 from features.kpis.slices import PEOPLE
 from features.kpis.value import COMPANY, Window
 from features.snapshot import Snapshot
-from serving.forecast.backtests import Kept
-from serving.forecast.forecaster import Forecaster, Made
+from serving.forecast import backtests
+from serving.forecast.forecaster import Forecaster, Made, is_over
 from training.bridge import due
 from training.draws import CENTS
 from training.notes import Note
@@ -116,8 +116,9 @@ class Outlook:
     lines          the company first, then the nodes of `by`
     crm            categories of the CRM; None: it has none
     lead           days from the period's start to as_of, below 0 before it
-    record         at the nearest lead that was replayed; None where there is none, and `no_record` says why: no_backtest, or
-                   no_period_over
+    kind           of the period, where its like can be replayed: week, month, quarter or year
+    record         at the nearest lead that was replayed; None where there is none, and `no_record` says why: period_is_over,
+                   never_replayed (it is none of those kinds), no_backtest, no_period_over or narrowed
     recurring      None where there is none, and `no_recurring` says why
     """
 
@@ -129,6 +130,7 @@ class Outlook:
     crm: tuple[Category, ...] | None
     model: tuple[Category, ...]
     lead: float
+    kind: str | None
     record: Record | None
     no_record: str | None
     recurring: RecurringOutlook | None
@@ -144,7 +146,9 @@ def outlook(forecaster: Forecaster, window: Window, by: str = COMPANY, as_of: pd
     """The answer for a period. Raises UsageError for a period too far ahead, and a moment before the model's own."""
     made = forecaster.made(window, as_of)
     lead = float(clock.days_between(clock.micros(window.start), made.known.snapshot.at))
-    record = made.backtest.record(made.known.snapshot.as_of, lead) if made.backtest else None
+    kind = backtests.kind_of(window, made.known.snapshot.dataset)
+    record, no_record = _record(forecaster, made, kind, lead)
+    early = (Note("earlier_than_record", -lead),) if record is not None and lead <= -1 else ()
     return Outlook(
         window,
         made.known.snapshot.as_of,
@@ -154,11 +158,12 @@ def outlook(forecaster: Forecaster, window: Window, by: str = COMPANY, as_of: pd
         _of_crm(made),
         _of_model(made.forecast),
         lead,
+        kind,
         record,
-        "narrowed" if forecaster.sight else _no_record(made.backtest, record),
+        no_record,
         None if made.recurring is None else _recurring(made.recurring),
         made.no_recurring,
-        made.forecast.notes,
+        (*made.forecast.notes, *early),
     )
 
 
@@ -233,10 +238,17 @@ def _category(name: str, made: PeriodForecast, chosen: Mask) -> Category:
     return Category(name, int(chosen.sum()), float(money.sum()), float(made.open.mean[chosen].sum()))
 
 
-def _no_record(kept: Kept | None, record: Record | None) -> str | None:
-    if record is not None:
-        return None
-    return "no_backtest" if kept is None else "no_period_over"
+def _record(forecaster: Forecaster, made: Made, kind: str | None, lead: float) -> tuple[Record | None, str | None]:
+    """The track record of such forecasts, or why there is none."""
+    at = made.known.snapshot.as_of
+    if forecaster.sight is not None:
+        return None, "narrowed"
+    if is_over(made.forecast.window, at):
+        return None, "period_is_over"
+    if made.backtest is None:
+        return None, "never_replayed" if kind is None else "no_backtest"
+    found = made.backtest.record(at, lead)
+    return found, "no_period_over" if found is None else None
 
 
 def _recurring(made: Recurring) -> RecurringOutlook:

@@ -45,6 +45,11 @@ def category(tongue: Tongue, name: str) -> str:
     return tongue.text(f"outlook.{name}") if f"outlook.{name}" in texts() and name in {each for each, _, _ in RULE} else name
 
 
+def no_record(tongue: Tongue, why: str, kind: str | None) -> str:
+    """Why there is no track record, and the command that makes one."""
+    return tongue.text(f"outlook.{why}", kind=kind)
+
+
 def rule(tongue: Tongue) -> str:
     """How the model's categories are told apart."""
     return tongue.text("outlook.rule", **{name: tongue.percent(low) for name, low, _ in RULE})

@@ -136,8 +136,8 @@ class RecordGain(BaseModel):
     wape: float | None = Field(description="The rival's error.")
     model_wape: float | None = Field(description="The forecast's error in the same periods.")
     gain: float | None = Field(description="The rival's less the forecast's.")
-    low: float = Field(description="Lower limit of its 95 % interval over periods.")
-    high: float = Field(description="Upper limit.")
+    low: float | None = Field(description="Lower limit of its 95 % interval over periods; null where nothing came.")
+    high: float | None = Field(description="Upper limit.")
 
 
 class TrackRecord(BaseModel):

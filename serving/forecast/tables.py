@@ -41,7 +41,7 @@ def bridge_table(answer: BridgeAnswer, tongue: Tongue) -> Table:
     """One row a node; steps that moved nothing anywhere are left out, and the caption says so."""
     text = tongue.text
     moved = [step for step in answer.lines[0].steps if any(each.steps[step] for each in answer.lines)]
-    first, last = (tongue.date(each.date()) for each in (answer.first, answer.last))
+    first, last = tongue.day(answer.first), tongue.day(answer.last)
     period = words.period(tongue, answer.period)
     table = _table(text("bridge.title", period=period, first=first, last=last, currency=answer.currency))
     start, end = (tongue.number(float(each), 2) for each in (answer.start, answer.end))
@@ -80,7 +80,7 @@ def _printed(found: Outlook, tongue: Tongue, money: Money) -> Iterator[Renderabl
     if found.crm is None:
         yield tongue.text("outlook.no_crm")
     yield _recurring(found, tongue, money)
-    yield tongue.text(f"outlook.{found.no_record}") if found.record is None else _record(found.record, tongue)
+    yield words.no_record(tongue, found.no_record or "", found.kind) if found.record is None else _record(found.record, tongue)
     yield from (f"• {words.note_text(tongue, note)}" for note in found.notes)
 
 

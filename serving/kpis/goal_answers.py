@@ -9,15 +9,19 @@ import pandas as pd
 
 from features import clock
 from features.dataset import Dataset
+from features.errors import UsageError
 from features.funnel import texts
 from features.goals.checks import check_goals
 from features.goals.findings import Finding
 from features.goals.goal import TEAM, USER, Goal, goals_of_plans, in_own_money, read_goals
 from features.goals.past import best_past
 from features.goals.progress import Progress
-from features.goals.standing import known, standing
+from features.goals.standing import DIMENSIONS, known, measurable, standing
 from features.kpis import windows
 from features.kpis.catalog import KPIS, outside
+from features.kpis.options import TODAY
+from features.kpis.slices import slicing
+from features.snapshot import Snapshot
 from serving.access.sight import Sight
 from serving.kpis.answers import COMPANY, Question
 from serving.kpis.goal_chances import NO_CHANCE, why_none
@@ -43,13 +47,16 @@ def goals(
 
     `chances` gives P(reached) by the goal's position, from the forecast; see `serving.kpis.goal_chances`. Of a person with a
     narrowed sight, goals of people and teams that they see are all that there is.
-    Raises SourceError, DataError and UsageError for a file that cannot be read as goals.
+    Raises SourceError, DataError and UsageError for a file that cannot be read as goals, and UsageError for a KPI, a team or a
+    person that there is not.
     """
     question = Question.of(dataset, asked)
     snapshot = question.snapshot
     read = in_own_money(snapshot, read_goals(file, dataset.organisation.calendar)) if file else ()
-    every = [goal for goal in (*read, *goals_of_plans(snapshot)) if asked.over or not _is_over(goal, snapshot.at)]
-    every = every if sight is None else [_narrowed(goal, sight) for goal in every if _is_seen(goal, sight)]
+    there = (*read, *goals_of_plans(snapshot))
+    there = there if sight is None else tuple(_narrowed(goal, sight) for goal in there if _is_seen(goal, sight))
+    _check_named(snapshot, asked, there, sight)
+    every = [goal for goal in there if asked.over or not _is_over(goal, snapshot.at)]
     likely = chances(every, snapshot.as_of)
     stand = standing(snapshot, every, likely)
     found = check_goals(every, known(snapshot), stand, best_past(snapshot, every))
@@ -59,6 +66,30 @@ def goals(
         if _is_asked(goal, asked)
     ]
     return GoalsAnswer.model_validate({**question.stamp, "items": items})
+
+
+def _check_named(snapshot: Snapshot, asked: GoalsQuery, there: Sequence[Goal], sight: Sight | None) -> None:
+    """Raises UsageError where what the goals are narrowed to is neither in the data nor in a goal."""
+    kpis = sorted({goal.kpi for goal in there})
+    if asked.kpi is not None and asked.kpi not in kpis and not measurable(snapshot, asked.kpi):
+        raise UsageError(f"there is no KPI of that name; goals are set for {', '.join(kpis) or 'none at all'}")
+    if asked.scope_id is None:
+        return
+    ids = {
+        scope: _ids(snapshot, scope, sight) | {goal.scope_id for goal in there if goal.scope == scope} for scope in (TEAM, USER)
+    }
+    if not any(asked.scope_id in own for scope, own in ids.items() if asked.scope in (None, scope)):
+        teams = ", ".join(sorted(each for each in ids[TEAM] if each)) or "not in the data"
+        raise UsageError(
+            f"there is no {asked.scope or 'team or user'} with this id; the teams are {teams}, and users go by user_id"
+        )
+
+
+def _ids(snapshot: Snapshot, scope: str, sight: Sight | None) -> frozenset[str | None]:
+    """The teams, or the people, that somebody sees; those who have left as well."""
+    if sight is not None:
+        return sight.teams if scope == TEAM else sight.people
+    return frozenset(node.id for node in slicing(snapshot, DIMENSIONS[scope], TODAY).nodes if node.id)
 
 
 def _is_over(goal: Goal, as_of: int) -> bool:

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from serving.export import defused
 from serving.figures import figure, limits, percentage
-from serving.kpis.schemas import FunnelAnswer, GoalsAnswer, KpisAnswer, KpiValue, Predicted, TeamAnswer
+from serving.kpis.schemas import FunnelAnswer, GoalItem, GoalsAnswer, KpisAnswer, KpiValue, Predicted, TeamAnswer
 from serving.kpis.team_words import about, at_stages, comparisons
 from serving.language import EMPTY, Tongue
 
@@ -255,7 +255,7 @@ def of_team(answer: TeamAnswer, tongue: Tongue) -> Sheet:
 def of_goals(answer: GoalsAnswer, tongue: Tongue) -> Sheet:
     """Goal by goal, with what is wrong."""
     text = tongue.text
-    names = (">target", ">value", ">share", ">elapsed", ">days_left", "pace", ">probability")
+    names = (">target", ">value", ">share", ">elapsed", ">days_left", "pace", ">required", ">probability")
     columns = (
         text("goals.goal"),
         text("goals.scope"),
@@ -267,19 +267,26 @@ def of_goals(answer: GoalsAnswer, tongue: Tongue) -> Sheet:
         (
             each.title,
             each.scope_title,
-            each.period or EMPTY,
+            horizon(each, tongue),
             figure(tongue, each.target, each.unit, answer.currency),
             figure(tongue, each.value, each.unit, answer.currency) if each.reason is None else each.reason_text or EMPTY,
             percentage(tongue, each.share),
             percentage(tongue, each.elapsed),
             tongue.number(each.days_left),
             tongue.text(f"goals.{pace(each.met, each.on_pace)}"),
+            figure(tongue, each.required_a_day, each.unit, answer.currency),
             each.no_probability_text or tongue.percent(each.probability),
             "; ".join(finding.text for finding in each.findings),
         )
         for each in answer.items
     )
     return Sheet(columns, rows, () if rows else (text("scorecard.no_goals"),))
+
+
+def horizon(each: GoalItem, tongue: Tongue) -> str:
+    """A goal's period, and whether it is a short, middle or long one."""
+    period = each.period or EMPTY
+    return period if each.horizon is None else tongue.text(f"goals.{each.horizon}", period=period)
 
 
 def pace(met: bool | None, on_pace: bool | None) -> str:

@@ -18,13 +18,13 @@ from serving.calls.api import Kept
 from serving.calls.store import NODES
 from serving.forecast import outlook_words as words
 from serving.forecast.api import Known
-from serving.forecast.forecaster import Forecaster
+from serving.forecast.forecaster import Forecaster, is_over
 from serving.forecast.issued import issue
 from serving.forecast.outlook import Outlook, Span, outlook
 from serving.forecast.schemas import By
 from serving.language import Tongue
 from serving.lists.answers import answerers
-from serving.pages import calls_view
+from serving.pages import calls_view, changes_view
 from serving.pages.calls import may_say
 from serving.pages.span_chart import HEIGHT, WIDTH, bar, recurring_bar, scale_of
 from serving.pages.view import FullView, full_view
@@ -56,6 +56,8 @@ def forecast_page(view: Annotated[FullView, Depends(full_view)], forecaster: Kno
         size=(WIDTH, HEIGHT),
         spoken=lambda spans, mean: spoken(tongue, spans, mean, currency),
         words=words,
+        changes=changes_view.since_last_week(forecaster, found.window, tongue, currency),
+        over=is_over(found.window, found.as_of),
         said=calls_view.on_period(calls, tongue, found.window.label, currency),
         may_say=may_say(view.request),
         nodes=list(_callable(tongue, found)),

@@ -37,6 +37,8 @@ class Why:
 
     horizon   which of the offered horizons is shown; `choices` are (its name, its label), empty where there is but one
     question  what is asked, and `answer` and `reference` the two ends of the bridge
+    lines     the groups that make a difference
+    idle      one sentence on those that make none, None where all of them do
     """
 
     horizon: str
@@ -46,6 +48,7 @@ class Why:
     reference: str
     reference_name: str
     lines: list[Line]
+    idle: str | None
 
 
 def chosen(asked: str | None) -> str:
@@ -76,8 +79,18 @@ def _why(
     words = Wording(tongue, served.dataset.organisation.currency, served.dataset.custom)
     largest = max((abs(item["contribution"]) for item in reasons["items"]), default=0.0) or 1.0
     answer, reference = (tongue.percent(p, digits=1) for p in (reasons["score"], reasons["reference"]["p"]))
-    lines = [_line(words, item, largest) for item in reasons["items"]]
-    return Why(horizon, choices, question, answer, reference, reasons["reference"][tongue.language], lines)
+    lines = [_line(words, item, largest) for item in reasons["items"] if item["contribution"]]
+    idle = [item[tongue.language] for item in reasons["items"] if not item["contribution"]]
+    return Why(
+        horizon, choices, question, answer, reference, reasons["reference"][tongue.language], lines, _idle(tongue, lines, idle)
+    )
+
+
+def _idle(tongue: Tongue, lines: Sequence[Line], groups: Sequence[str]) -> str | None:
+    """What is said of the groups that make no difference."""
+    if not groups:
+        return None
+    return tongue.text("why.idle", groups=", ".join(groups)) if lines else tongue.text("why.all_alike")
 
 
 def _line(words: Wording, item: Mapping[str, Any], largest: float) -> Line:

@@ -28,7 +28,7 @@ from serving.kpis.api import Desk, csv_file, desk_of
 from serving.kpis.predictions import Foresight
 from serving.kpis.queries import FunnelQuery, GoalsQuery, KpisQuery, TeamQuery
 from serving.kpis.schemas import FunnelAnswer, GoalsAnswer, TeamAnswer
-from serving.kpis.tables import funnel_sentence, pace
+from serving.kpis.tables import funnel_sentence, horizon, pace
 from serving.kpis.team_words import about, at_stages, comparisons
 from serving.language import Tongue
 from serving.pages.scorecard_rows import Row, rows
@@ -84,6 +84,7 @@ def scorecard_page(view: Full) -> Response:
         figure=lambda value, unit: figure(tongue, value, unit, currency),
         percentage=lambda value: percentage(tongue, value),
         pace=pace,
+        horizon=horizon,
         age_days=view.served.age_days,
     )
 

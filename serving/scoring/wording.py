@@ -94,8 +94,10 @@ class Wording:
             f"{self.group(item.group)} {self.points(item.contribution)}"
             + (f" ({self.signal(item.signals[0], reasons.regime, reasons.own_peers)})" if item.signals else "")
             for item in reasons.items[:most]
+            if item.contribution
         ]
-        return f"{self.reference(reasons)} {self.tongue.percent(reasons.reference)}: " + ", ".join(parts)
+        told = ", ".join(parts) or self.tongue.text("why.all_alike")
+        return f"{self.reference(reasons)} {self.tongue.percent(reasons.reference)}: {told}"
 
     def _said(self, known: Signal | Group | Gap) -> str:
         return known.ru if self.tongue.language == "ru" else known.en

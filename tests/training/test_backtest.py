@@ -151,3 +151,12 @@ def test_the_track_record_by_hand() -> None:
     assert [each.lead for each in records] == [0.0, 30.0, 60.0]
     assert all(0 <= share <= 1 for each in records for share in each.coverage.values())
     assert all(gain.low <= gain.gain <= gain.high for each in records for gain in each.gains)
+
+
+def test_periods_in_which_nothing_came_make_no_gain_boundless() -> None:
+    first, second = (replace(each, lead=0.0) for each in replayed().replayed[:2])
+    nothing, some = replace(first, label="a", actual=0.0), replace(second, label="b", actual=200.0)
+    gains = track_record(Backtest("quarter", (nothing, some)))[0].gains
+    assert gains
+    assert all(max(abs(gain.low), abs(gain.high)) < 1e6 for gain in gains)
+    assert all(np.isnan([gain.low, gain.high]).all() for gain in track_record(Backtest("quarter", (nothing,)))[0].gains)

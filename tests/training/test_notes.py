@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from features.clock import Floats
+from features.dataset import Dataset
 from features.kpis import windows
 from features.snapshot import Snapshot
 from tests.training.forecasts import day, foretold_by_stage, small_company
@@ -62,3 +63,15 @@ def test_the_sources_are_shares_of_one_variance() -> None:
     certain = replace(forecast.open, by_start=np.zeros(len(forecast.open)), by_end=np.ones(len(forecast.open)))
     for opened in (forecast.open, certain):
         assert all(0 < note.number <= 100 for note in width(np.zeros(1), opened, forecast.draws))
+
+
+def test_a_point_is_not_said_to_be_wide_out_of_caution() -> None:
+    """All deals are lost, so nothing is open and nothing is expected."""
+    company = small_company()
+    ended = company.deals[company.deals["outcome"].eq("lost")]
+    tables = {"deals": ended, "stages": company.tables["stages"]}
+    snapshot = Snapshot(Dataset.of(tables, company.organisation, static=company.static), company.ends_at)
+    window = windows.quarter(snapshot.as_of, company.organisation.calendar)
+    forecast = forecast_period(snapshot, foretold_by_stage(snapshot), window, fit_shock([]), n_draws=100)
+    assert not forecast.draws.total.any()
+    assert "few_past_periods" not in {note.code for note in forecast.notes}

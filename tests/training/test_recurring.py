@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +11,7 @@ from features.kpis.value import Window
 from features.snapshot import Snapshot
 from tests.training.forecasts import day, small_company
 from training.hazard import HazardModel
-from training.recurring import Recurring, forecast_recurring
+from training.recurring import RECURRING_WIDE_BY, Recurring, forecast_recurring
 from training.run import fit
 from training.shock import Shock, fit_shock
 
@@ -74,3 +75,14 @@ def test_the_future_changes_nothing() -> None:
     again = forecast_recurring(Snapshot(cut, at), model(), QUARTER, fit_shock([]), n_draws=500)
     first = forecast_recurring(Snapshot(whole, at), model(), QUARTER, fit_shock([]), n_draws=500)
     np.testing.assert_allclose(again.draws, first.draws, rtol=1e-12)
+
+
+def test_a_wide_interval_has_its_reason_and_caution_is_named() -> None:
+    narrow, wide = made("2026-06-20"), made("2026-04-01", windows.parse("2028Q4", small_company().organisation.calendar))
+    reasons = [{note.code: note.number for note in found.notes if note.code in RECURRING_WIDE_BY} for found in (narrow, wide)]
+    assert reasons[0] == {}
+    assert len(reasons[1]) == 1
+    assert all(0 < share <= 100 for share in reasons[1].values())
+    assert all("no_past_of_clients" in {note.code for note in found.notes} for found in (narrow, wide))
+    learned = made("2026-04-20", shock=replace(fit_shock([]), n_periods=8.0))
+    assert "no_past_of_clients" not in {note.code for note in learned.notes}

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from features.dataset import Dataset
@@ -6,7 +7,7 @@ from features.kpis import windows
 from features.snapshot import Snapshot
 from tests.training.forecasts import day, foretold_by_stage, small_company
 from training.places import DIMENSIONS, places
-from training.rollup import PeriodForecast, forecast_period, won_money
+from training.rollup import Foretold, PeriodForecast, forecast_period, won_money
 from training.shock import fit_shock
 
 QUARTER = windows.parse("2026Q2", small_company().organisation.calendar)
@@ -92,3 +93,26 @@ def test_money_that_cannot_be_forecast_is_said_to_be_so() -> None:
     forecast = forecast_period(snapshot, foretold_by_stage(snapshot), QUARTER, fit_shock([]), n_draws=200)
     assert "no_amounts" in {note.code for note in forecast.notes}
     assert "open_deals_without_amount" not in {note.code for note in forecast.notes}
+
+
+def test_before_the_first_close_the_figures_are_said_to_rest_on_nothing() -> None:
+    forecast = forecast_period(*of_open_deals_alone(), QUARTER, fit_shock([]), n_draws=200)
+    assert [note.code for note in forecast.notes] == ["no_closed_deals"]
+
+
+def of_open_deals_alone() -> tuple[Snapshot, Foretold]:
+    """The company without all that was ever closed."""
+    company = small_company()
+    open_ids = company.deals.loc[company.deals["outcome"].isna(), "deal_id"]
+    tables = {"deals": company.deals[company.deals["deal_id"].isin(open_ids)], "stages": company.tables["stages"]}
+    snapshot = Snapshot(Dataset.of(tables, company.organisation, static=company.static), QUARTER.end - pd.Timedelta(days=5))
+    return snapshot, foretold_by_stage(snapshot)
+
+
+@pytest.mark.parametrize("dimension", ["owner", "product", "region"])
+def test_expected_values_that_are_rounded_to_cents_still_add_up(dimension: str) -> None:
+    cents = (100 * made(dirty=True).table(dimension)[["won", "open", "new", "mean"]]).to_numpy()
+    whole = np.rint(cents)
+    assert cents == pytest.approx(whole, abs=1e-3)
+    assert (whole[1:].sum(axis=0) == whole[0]).all()
+    assert (whole[:, :3].sum(axis=1) == whole[:, 3]).all()

@@ -21,7 +21,7 @@ def test_closing_a_deal_adds_what_it_still_lacked() -> None:
     deal = SNAPSHOT.dataset.deals["deal_id"].iloc[int(before.deals[3])]
     after = what_if(before, SNAPSHOT, Change(close=(str(deal),)))
     gained = after.table().iloc[0]["mean"] - before.table().iloc[0]["mean"]
-    assert gained == pytest.approx(0.9 * (1 - before.open.p_won[3]) * before.open.amount[3], rel=1e-9)
+    assert gained == pytest.approx(0.9 * (1 - before.open.p_won[3]) * before.open.amount[3], abs=0.01)
     assert (after.node_draws() >= before.node_draws()).all()
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,7 @@ from serving.forecast.forecaster import Forecaster
 from serving.forecast.schemas import BridgeQuery
 from serving.forecast.tables import bridge_table
 from serving.language import Tongue, texts
+from serving.pages.changes_view import since_last_week
 from serving.served.runtime import Runtime
 from tests.serving.cli.test_main import dealcast, home
 from tests.serving.pages.test_routes import Words
@@ -201,3 +203,29 @@ def test_a_bridge_with_a_model_of_its_own(home: Path, company: Dataset) -> None:
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert found["model_version"] == f"fit {first}"
+
+
+@pytest.mark.parametrize(("language", "first"), [("en", "Expected on"), ("ru", "Ожидалось на")])
+def test_the_change_of_a_week_leads_from_then_to_now(
+    company: Dataset, earlier: Bundle, tmp_path: Path, language: Any, first: str
+) -> None:
+    forecaster, tongue = Forecaster(company, {"deals": earlier}, clock.now(company.ends_at), tmp_path), Tongue(language)
+    found = since_last_week(forecaster, forecaster.window(None), tongue, "EUR")
+    assert found is not None
+    assert all(what.startswith(first) for what, _ in (found.rows[0], found.rows[-1]))
+    start, *steps, end = (re.sub(r"[^0-9−]", "", money).replace("−", "-") for _, money in found.rows)
+    assert abs(int(start) + sum(map(int, steps)) - int(end)) <= len(steps)
+
+
+def test_the_page_says_that_nothing_is_on_record_of_a_week_ago(client: TestClient) -> None:
+    shown, over = (client.get(address).text for address in ("/forecast", "/forecast?period=2026Q1"))
+    assert "is not on record" in shown
+    assert "What changed in a week" not in over
+
+
+def test_a_bridge_names_the_days_of_the_organisation(company: Dataset, earlier: Bundle, tmp_path: Path) -> None:
+    """Midnight in Tokyo is the afternoon before in UTC."""
+    forecaster = Forecaster(company, {"deals": earlier}, clock.now(company.ends_at), tmp_path)
+    asked = {"from": "2026-09-25T00:00+09:00", "to": "2026-09-28T00:00+09:00"}
+    answer = change(forecaster, BridgeQuery.model_validate(asked))
+    assert "25 Sep 2026" in str(bridge_table(answer, Tongue("en", "Asia/Tokyo")).title).replace("\u00a0", " ")

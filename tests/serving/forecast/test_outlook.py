@@ -8,15 +8,19 @@ import pytest
 
 from features.dataset import Dataset
 from serving.forecast import backtests
+from serving.forecast.answers import forecast
 from serving.forecast.forecaster import Forecaster
 from serving.forecast.outlook import BY, RULE, Outlook, outlook
-from serving.forecast.outlook_words import note_text, record_rows, whose
+from serving.forecast.outlook_words import no_record, note_text, record_rows, whose
 from serving.language import Tongue
 from serving.served.runtime import Runtime
 from tests.serving.forecast.test_backtests import made_up
+from training.backtest import Backtest
 from training.notes import WIDE_BY, Note
+from training.recurring import RECURRING_WIDE_BY
 
 NOTES = (
+    "no_closed_deals",
     "no_amounts",
     "open_deals_without_amount",
     "won_deals_without_amount",
@@ -26,7 +30,10 @@ NOTES = (
     *WIDE_BY,
     "few_past_periods",
     "beyond_follow_up",
+    "earlier_than_record",
     "no_new_clients",
+    "no_past_of_clients",
+    *RECURRING_WIDE_BY,
     "short_contract_history",
 )
 
@@ -115,6 +122,39 @@ def test_without_a_backtest_the_answer_says_so_and_with_one_shows_its_lead(
     assert record.n == 4
     rows = dict(record_rows(Tongue("en"), record))
     assert rows["Bias"] == f"+{100 * record.bias:.1f}%"
+
+
+@pytest.mark.parametrize(
+    ("period", "why", "said"),
+    [
+        ("2026-11", "no_backtest", "--period-kind month"),
+        ("2026-10-03..2026-11-20", "never_replayed", "such a stretch"),
+        ("2026Q2", "period_is_over", "nothing is forecast"),
+    ],
+)
+def test_no_record_is_shown_where_there_can_be_none(forecaster: Forecaster, period: str, why: str, said: str) -> None:
+    found = outlook(forecaster, forecaster.window(period))
+    assert (found.record, found.no_record) == (None, why)
+    assert said in no_record(Tongue("en"), why, found.kind)
+
+
+def test_the_record_of_later_forecasts_is_said_to_be_so(runtime: Runtime, tmp_path: Path) -> None:
+    served = runtime.served()
+    backtests.keep(tmp_path, made_up(4), served.as_of)
+    here = Forecaster(served.dataset, served.bundles, served.as_of, tmp_path)
+    this, far = (outlook(here, here.window(period)) for period in (None, "2027Q4"))
+    assert [note.code for note in far.notes if note not in this.notes][-1] == "earlier_than_record"
+    assert "earlier_than_record" not in {note.code for note in this.notes}
+
+
+def test_a_record_of_periods_in_which_nothing_came_is_an_answer_without_figures(runtime: Runtime, tmp_path: Path) -> None:
+    served = runtime.served()
+    nothing = tuple(replace(each, actual=0.0) for each in made_up(4).replayed)
+    backtests.keep(tmp_path, Backtest("quarter", nothing), served.as_of)
+    here = Forecaster(served.dataset, served.bundles, served.as_of, tmp_path)
+    record = forecast(here, outlook(here, here.window(None))).record
+    assert record is not None
+    assert (record.wape, record.gains[0].gain, record.gains[0].low) == (None, None, None)
 
 
 def test_recurring_revenue_adds_up_and_is_missing_with_a_reason(forecaster: Forecaster, found: Outlook) -> None:

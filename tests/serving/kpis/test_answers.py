@@ -112,3 +112,9 @@ def test_goals_of_the_plans_with_what_is_wrong_and_how_they_stand() -> None:
     assert {each.kind for each in own["Ann", "2026Q1"].findings} == {"already_met"}
     assert {each.scope for each in goals(ten_deals(), GoalsQuery(as_of="2026-03-01", scope="user")).items} == {"user"}
     assert len(goals(ten_deals(), GoalsQuery(as_of="2026-07-01", over=True)).items) == 4
+
+
+def test_goals_of_whom_there_is_may_be_none() -> None:
+    assert goals(ten_deals(), GoalsQuery(as_of="2026-03-01", scope="team", scope_id="North", kpi="nps")).items == []
+    with pytest.raises(UsageError, match="no team or user"):
+        goals(ten_deals(), GoalsQuery(scope_id="nobody"))

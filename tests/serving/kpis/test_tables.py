@@ -7,9 +7,10 @@ from rich.console import Console
 
 from serving.figures import figure, percentage
 from serving.kpis.answers import kpis
-from serving.kpis.queries import KpisQuery, TeamQuery
+from serving.kpis.goal_answers import goals
+from serving.kpis.queries import GoalsQuery, KpisQuery, TeamQuery
 from serving.kpis.tables import csv as written
-from serving.kpis.tables import of_kpis, of_team, show
+from serving.kpis.tables import of_goals, of_kpis, of_team, show
 from serving.kpis.team_answers import team
 from serving.language import SPACE, Tongue
 from tests.serving.kpi_company import FORMULA, hostile, ten_deals
@@ -69,3 +70,12 @@ def test_figures_in_their_units() -> None:
     assert figure(ru, 10.2, "hours", "EUR") == f"10,2{SPACE}ч"
     assert (figure(en, None, "share", "EUR"), percentage(en, 1.5), percentage(en, -0.057)) == ("–", "150.0%", "−5.7%")
     assert [figure(en, value, "count", "EUR") for value in (1.0, 1.25, 1234.56)] == ["1", "1.25", "1,234.6"]
+
+
+def test_goals_say_what_each_day_left_has_to_bring_and_how_far_they_reach() -> None:
+    answer = goals(ten_deals(), GoalsQuery(as_of="2026-03-01"))
+    sheet = of_goals(answer, Tongue("en"))
+    company = dict(zip(sheet.columns, sheet.rows[0], strict=True))
+    assert answer.items[0].required_a_day is not None
+    assert company[">Needed a day"] == f"€{answer.items[0].required_a_day:,.0f}"
+    assert company["Period"] == "2026Q1, short"

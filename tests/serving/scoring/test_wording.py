@@ -1,6 +1,7 @@
 """Reasons in words: every signal in both languages, numbers in the forms that each language asks for, and no word of cause."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -122,6 +123,14 @@ def test_a_summary_names_the_reference_and_the_largest_groups() -> None:
         "Size +5.0 points"
     )
     assert RU.summary(reasons, most=1).startswith(f"Типичная сделка этого этапа 20{SPACE}%: Контакты −11,2 п. п.")
+
+
+def test_a_summary_leaves_out_groups_that_make_no_difference() -> None:
+    alike = Reasons("deals", 30.0, 0.2, 0.2, own_reference=True, own_peers=True, items=(Reason("pace", 0.0, ()),))
+    assert EN.summary(alike) == (
+        "Typical deal at this stage 20%: No group of signals sets this answer apart from the typical one."
+    )
+    assert "0.0 points" not in EN.summary(replace(alike, items=(Reason("size", 0.05, ()), *alike.items)))
 
 
 @pytest.mark.parametrize("regime", ["deals", "contracts", "orders"])
