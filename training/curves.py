@@ -17,6 +17,7 @@ from features.history import Rows
 
 NARROWER: Final = 8
 NARROWINGS: Final = 7
+SMALLEST: Final = float(np.finfo(np.float64).tiny)
 """The bucket of a median is cut into 8 parts seven times, to a millionth: for few rows a step takes as long as halving does."""
 
 
@@ -143,7 +144,9 @@ class Curves:
 
 def intensities(hazards: Floats) -> Floats:
     """(…, 1 + causes) hazards of a bucket -> (…, causes) expected ends in it of somebody who never leaves."""
-    return np.asarray(-np.log(hazards[..., :1]) * hazards[..., 1:] / (1.0 - hazards[..., :1]))
+    # Where next to nothing is known the chance to stay through a long bucket may be too small for a number.
+    stay = np.maximum(hazards[..., :1], SMALLEST)
+    return np.asarray(-np.log(stay) * hazards[..., 1:] / (1.0 - stay))
 
 
 def faster(hazards: Floats, factors: Floats) -> Floats:

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -80,6 +81,13 @@ def test_twice_the_intensity_is_staying_twice_over() -> None:
     again = faster(hazards, np.array([[[2.0, 2.0]]]))
     np.testing.assert_allclose(again[0, 0], [0.49, 0.51 * 2 / 3, 0.51 / 3])
     np.testing.assert_allclose(intensities(again), 2 * intensities(hazards))
+
+
+def test_a_chance_to_stay_too_small_for_a_number_stays_one() -> None:
+    hazards = np.array([[[0.0, 0.5, 0.5], [1 / 3, 1 / 3, 1 / 3]]])
+    slower, quicker = faster(hazards, np.full((1, 1, 2), 0.5)), faster(hazards, np.full((1, 1, 2), 2.0))
+    assert slower[0, 0] == pytest.approx([0.0, 0.5, 0.5], abs=1e-100)
+    assert faster(quicker, np.full((1, 1, 2), 0.5)) == pytest.approx(hazards)
 
 
 def test_some_rows_asked_several_times_pass_at_their_own_pace() -> None:
