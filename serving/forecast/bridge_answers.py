@@ -15,8 +15,10 @@ from serving.forecast.schemas import BridgeAnswer, BridgeQuery
 from serving.forecast.sight import narrowed_bridge
 from training.alignment import aligned
 from training.bridge import STEPS, Bridge, Position, along, bridge, position, stretches
+from training.curves import Curves
 from training.places import Places
 from training.rollup import Foretold
+from training.targets import DEALS
 
 MOST_STRETCHES: Final = 31
 """The path mode walks day by day over a month, and in longer steps over a longer time."""
@@ -59,8 +61,21 @@ def _walked(forecaster: Forecaster, window: Window, moments: Sequence[pd.Timesta
     known = [forecaster.known_or_recorded(each) for each in moments]
     versions = sorted({version for each in known for version in each.by_record})
     positions = aligned([_position(each, window, where, bare=bool(versions)) for each in known])
-    found = along([bridge(before, after, window, where) for before, after in pairwise(positions)])
+    found = along(
+        [
+            bridge(before, after, window, where, same_model=_by_former(forecaster, *moments))
+            for (before, after), moments in zip(pairwise(positions), pairwise(known), strict=True)
+        ]
+    )
     return found if forecaster.sight is None else narrowed_bridge(found, positions[0], forecaster.sight), versions
+
+
+def _by_former(forecaster: Forecaster, before: Known, after: Known) -> Curves | None:
+    """What the model whose recorded scores the first moment has says at the second; None where the same one answers there, where
+    there were several, or where it is not kept any more."""
+    if len(before.by_record) != 1 or before.by_record == (after.by_record or (forecaster.bundles[DEALS.name].version,)):
+        return None
+    return forecaster.by_version(before.by_record[0], after.snapshot)
 
 
 def _moments(first: pd.Timestamp, last: pd.Timestamp, *, path: bool) -> list[pd.Timestamp]:

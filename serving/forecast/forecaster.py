@@ -27,10 +27,12 @@ from serving.forecast import backtests
 from serving.forecast.backtests import Kept
 from serving.forecast.recorded import ByRecord
 from serving.forecast.sight import narrowed
+from serving.registry.champions import Champions
 from serving.served.newest import Newest
 from serving.served.state import Loaded, Served
 from training.births import Births, fit_births
-from training.bundle import Bundle
+from training.bundle import Bundle, DamagedBundleError
+from training.curves import Curves
 from training.places import Places, places
 from training.recurring import Recurring, forecast_recurring
 from training.rollup import Foretold, PeriodForecast, forecast_period, foretell
@@ -142,6 +144,18 @@ class Forecaster:
             return self.known(as_of)
         record = self.record
         found: Known = self._of_moment(("recorded", as_of), as_of, lambda at: self._recorded(at, record))
+        return found
+
+    def by_version(self, version: str, snapshot: Snapshot) -> Curves | None:
+        """The open deals by a former champion; None where it is not in the cache any more, or is not as it was stored."""
+
+        def scored() -> Curves:
+            return foretell(snapshot, Champions(self.home).load(DEALS.name, version).models[DEALS.name], None).curves
+
+        try:
+            found: Curves = self.remembered(("former", version, snapshot.at), scored)
+        except DamagedBundleError:
+            return None
         return found
 
     def _of_moment(self, key: Hashable, at: pd.Timestamp, compute: Callable[[pd.Timestamp], Known]) -> Any:

@@ -201,7 +201,8 @@ class BridgeAnswer(Stamped):
     start: Cents = Field(description="The company's expected bookings at the earlier instant.")
     end: Cents = Field(description="At the later one.")
     by_record: list[str] = Field(
-        description="Versions of the models whose recorded scores stand for dates before the champion was trained. `rescored` "
-        "then holds what the change of model makes as well, and amounts count as they stand. Empty: the champion scored all."
+        description="Versions of the models whose recorded scores stand for dates before the champion was trained. "
+        "Amounts then count as they stand. `model` is what the change of model makes where the former one is kept in the "
+        "server's cache; else it is in `rescored`. Empty: the champion scored all."
     )
     lines: list[BridgeLine] = Field(description="The company first, then the nodes.")

@@ -18,8 +18,11 @@ from serving.forecast.forecaster import Forecaster
 from serving.forecast.recorded import _read_on, from_journal
 from serving.forecast.schemas import BridgeQuery
 from serving.journal.recorder import Recorder
+from serving.registry.champions import cache_below
 from serving.served.runtime import Runtime
 from serving.served.state import Served
+from training.bundle import save
+from training.pace import Pace
 from training.targets import WON
 
 DAY = pd.Timedelta(days=1)
@@ -41,11 +44,20 @@ def journal(served: Served, tmp_path: Path) -> Iterator[Database]:
 
 def asked(served: Served, journal: Database | None, tmp_path: Path, days: float = 3.0) -> dict[str, object]:
     """A bridge of some days from the served moment on, by a champion that was trained a day after it."""
-    later = replace(served.bundles["deals"], version="9", trained_as_of=served.as_of + DAY)
+    former = served.bundles["deals"].models["deals"]
+    even = replace(former, pace=Pace.even(former.calendar, len(former.pace.weights)))
+    later = replace(served.bundles["deals"], version="9", trained_as_of=served.as_of + DAY, models={"deals": even})
     record = None if journal is None else partial(from_journal, journal)
     forecaster = Forecaster(served.dataset, {"deals": later}, served.as_of + days * DAY, tmp_path, 1, record=record)
     found = change(forecaster, BridgeQuery.model_validate({"from": served.as_of.isoformat(), "period": "2026Q4"}))
     return found.model_dump(mode="json")
+
+
+def steps(found: dict[str, object]) -> dict[str, float]:
+    """The company's steps."""
+    lines = found["lines"]
+    assert isinstance(lines, list)
+    return {name: float(value) for name, value in lines[0]["steps"].items()}
 
 
 def test_recorded_scores_stand_for_a_date_before_the_champion(served: Served, journal: Database, tmp_path: Path) -> None:
@@ -55,6 +67,17 @@ def test_recorded_scores_stand_for_a_date_before_the_champion(served: Served, jo
     assert isinstance(lines, list)
     assert sum(float(each) for each in lines[0]["steps"].values()) == pytest.approx(float(lines[0]["change"]))
     assert float(str(found["end"])) - float(str(found["start"])) == pytest.approx(float(lines[0]["change"]))
+
+
+def test_what_another_model_makes_is_told_while_the_former_one_is_kept(served: Served, journal: Database, tmp_path: Path) -> None:
+    before = asked(served, journal, tmp_path)
+    former = served.bundles["deals"]
+    save(former, cache_below(tmp_path) / "deals" / former.version)
+    apart = asked(served, journal, tmp_path)
+    unknown, known = (steps(found) for found in (before, apart))
+    assert unknown["model"] == 0 != known["model"]
+    assert known["model"] + known["rescored"] == pytest.approx(unknown["rescored"])
+    assert {**known, "model": 0, "rescored": 0} == pytest.approx({**unknown, "model": 0, "rescored": 0})
 
 
 def test_the_curves_are_those_that_were_issued(served: Served, journal: Database) -> None:
