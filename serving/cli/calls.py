@@ -1,10 +1,12 @@
 """`dealcast calls`: what people expect, and how good their word was beside the model's."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from serving.cli.forecast import Format, Period, Written
+
+SMALL: Final = 10.0
 
 app = typer.Typer()
 
@@ -56,7 +58,16 @@ def _write(title: str, rows: list[dict[str, object]], written: Format) -> None:
     else:
         table = Table(*map(str, frame), title=title)
         for row in rows:
-            table.add_row(*(Text("" if each is None else str(each)) for each in row.values()))
+            table.add_row(*(Text(_cell(each)) for each in row.values()))
         Console().print(
             table if rows else "Nobody has said anything yet." if title == "What people expect" else "Nothing is over yet."
         )
+
+
+def _cell(value: object) -> str:
+    """Probabilities and errors with three digits, money without; nothing where there is none."""
+    if value is None or value != value:  # NaN alone is not itself
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.3f}" if abs(value) < SMALL else f"{value:,.0f}"
+    return str(value)

@@ -18,7 +18,7 @@ BUILT = re.compile(
     r"(figure|funnel|team|goals)\..*|calls\.(p_won|amount|close_on|commit|best_case|third_[123])|kpis\.(plan|previous|last_year|predicted|p_plan|span)|scorecard\.(team|owner|no_model)|note\..*|bridge\..*|"
     r"trend\.no_.*|grade\.[abcd]|"
     r"outlook\.(best_case|by_crm|by_model|churn|commit|contraction|crm|difference|end|expansion|last_year|manager|median|"
-    r"model_is_later|narrowed|new_clients|no_(backtest|contracts|model|period_over|plan|plans|plans_by_this)|owner|pipeline|zero_plan|product|region|"
+    r"model_is_later|narrowed|never_replayed|new_clients|no_(backtest|contracts|model|period_over|plan|plans|plans_by_this)|owner|period_is_over|pipeline|zero_plan|product|region|"
     r"run_rate|stage_weighted|start|team|what_if)"
 )
 

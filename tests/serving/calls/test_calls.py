@@ -184,7 +184,9 @@ def test_the_command_line_lists_calls_and_their_record(home: Path) -> None:
     database = Database.open(f"sqlite:///{home / 'store.db'}")
     Calls(database).add(call("2024-01-05", author="=cmd", scope="company", scope_id="", period="2024Q1"))
     database.close()
-    assert "2024Q1" in dealcast("calls", DEALCAST_HOME=str(home), COLUMNS="300").stdout
+    table = dealcast("calls", DEALCAST_HOME=str(home), COLUMNS="300").stdout
+    assert "2024Q1" in table
+    assert "nan" not in table
     assert "'=cmd" in dealcast("calls", "--format", "csv", DEALCAST_HOME=str(home)).stdout
     assert '"measure":"commit"' in dealcast("calls", "--record", "--format", "json", DEALCAST_HOME=str(home)).stdout.replace(
         " ", ""
