@@ -4,6 +4,7 @@ Python waits at its end for the threads of executors, those of `asyncio.to_threa
 server from stopping. Threads of this module are daemons: they are left behind.
 """
 
+import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -25,3 +26,8 @@ def start(call: Callable[[], Result]) -> "Future[Result]":
 
     threading.Thread(target=run, daemon=True).start()
     return outcome
+
+
+async def outcome_of(call: Callable[[], Result]) -> Result:
+    """What a call returns or raises; who is cancelled meanwhile leaves it behind."""
+    return await asyncio.wrap_future(start(call))

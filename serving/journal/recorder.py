@@ -20,6 +20,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from features import clock
 from features.errors import NotReadyError
+from serving import background
 from serving.database import FORECASTS, SCORES, TAKES, Database
 from serving.journal.committer import insert
 from serving.journal.pipeline_rows import LISTED, pipeline_rows, ranking_of
@@ -182,9 +184,9 @@ async def watch(held: Runtime, recorder: Recorder) -> None:
         try:
             served = held.served()
             if served is not recorded:
-                await asyncio.to_thread(recorder.record, served)
+                await background.outcome_of(partial(recorder.record, served))
                 recorded = served
-            await asyncio.to_thread(recorder.purge_when_due)
+            await background.outcome_of(recorder.purge_when_due)
         except NotReadyError:
             pass  # nothing to record, or nowhere to: both pass
         except Exception:
