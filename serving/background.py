@@ -8,9 +8,10 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Final, TypeVar
 
 Result = TypeVar("Result")
+MOMENT_SECONDS: Final = 2.0
 
 
 def start(call: Callable[[], Result]) -> "Future[Result]":
@@ -29,5 +30,12 @@ def start(call: Callable[[], Result]) -> "Future[Result]":
 
 
 async def outcome_of(call: Callable[[], Result]) -> Result:
-    """What a call returns or raises; who is cancelled meanwhile leaves it behind."""
-    return await asyncio.wrap_future(start(call))
+    """What a call returns or raises. Who is cancelled meanwhile waits a moment for what is nearly done, then leaves it behind."""
+    outcome = asyncio.wrap_future(start(call))
+    try:
+        return await asyncio.shield(outcome)
+    except asyncio.CancelledError:
+        await asyncio.wait([outcome], timeout=MOMENT_SECONDS)
+        if not outcome.cancel():
+            outcome.exception()  # taken note of: nobody else will ask for it
+        raise

@@ -1,6 +1,8 @@
 import asyncio
 import subprocess
 import sys
+import time
+from contextlib import suppress
 
 import pytest
 
@@ -27,3 +29,18 @@ def test_an_outcome_is_what_the_call_returns_or_raises() -> None:
 
 def test_python_ends_while_a_call_hangs() -> None:
     assert subprocess.run([sys.executable, "-c", HANGS], timeout=30, check=False).returncode == 0
+
+
+def test_who_is_cancelled_waits_for_what_is_nearly_done() -> None:
+    done: list[int] = []
+
+    async def cancelled() -> None:
+        job = asyncio.create_task(background.outcome_of(lambda: (time.sleep(0.2), done.append(1))))
+        await asyncio.sleep(0.05)
+        job.cancel()
+        with suppress(asyncio.CancelledError):
+            await job
+        assert job.cancelled()
+
+    asyncio.run(cancelled())
+    assert done == [1]
