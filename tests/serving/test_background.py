@@ -34,8 +34,12 @@ def test_python_ends_while_a_call_hangs() -> None:
 def test_who_is_cancelled_waits_for_what_is_nearly_done() -> None:
     done: list[int] = []
 
+    def slow() -> None:
+        time.sleep(0.2)
+        done.append(1)
+
     async def cancelled() -> None:
-        job = asyncio.create_task(background.outcome_of(lambda: (time.sleep(0.2), done.append(1))))
+        job = asyncio.create_task(background.outcome_of(slow))
         await asyncio.sleep(0.05)
         job.cancel()
         with suppress(asyncio.CancelledError):
