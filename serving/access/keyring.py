@@ -17,7 +17,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from features.errors import NotReadyError
-from serving import background, moments
+from serving import moments
 from serving.access import auth, keys
 from serving.access.auth import Caller
 from serving.access.keys import ApiKey
@@ -112,7 +112,7 @@ class KeyRing:
     async def _read(self) -> None:
         begun = self._clock()
         try:
-            found = await background.outcome_of(self._from_database)
+            found = await asyncio.to_thread(self._from_database)
         except (NotReadyError, sa.exc.DBAPIError) as error:
             log.warning("keys are not read: %s", error)
             return

@@ -5,11 +5,11 @@ with: when the key is revoked, has expired, or the overlap of its rotation is ov
 who reads it cannot take a session over.
 """
 
+import asyncio
 import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from typing import Final
 
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from itsdangerous import BadSignature, TimestampSigner
 
 from features.errors import NotReadyError
-from serving import background, moments
+from serving import moments
 from serving.access import audit_log, keys
 from serving.access.audit_log import Event, Origin
 from serving.access.auth import Caller
@@ -72,7 +72,7 @@ class Sessions:
             "seen_at": at,
             "expires_at": at + SESSION_SECONDS * moments.SECOND,
         }
-        await background.outcome_of(partial(self._insert, row, origin, keys.digest(before) if before else None))
+        await asyncio.to_thread(self._insert, row, origin, keys.digest(before) if before else None)
         return session_id
 
     async def find(self, session_id: str | None) -> Session | None:
@@ -89,7 +89,7 @@ class Sessions:
         """Raises NotReadyError: a logout that did not happen must not look as if it had."""
         session_hash = keys.digest(session.session_id)
         self._known.pop(session_hash, None)
-        await background.outcome_of(partial(self._delete, session_hash, session.caller.key_id, origin))
+        await asyncio.to_thread(self._delete, session_hash, session.caller.key_id, origin)
 
     async def _row(self, session_hash: str) -> _Row | None:
         read_at, known = self._known.get(session_hash, (-float("inf"), None))
@@ -97,7 +97,7 @@ class Sessions:
         if age <= FRESH_SECONDS:
             return known
         try:
-            row = await background.outcome_of(partial(self._select, session_hash))
+            row = await asyncio.to_thread(self._select, session_hash)
         except NotReadyError:
             if age <= USABLE_SECONDS:
                 return known
