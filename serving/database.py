@@ -24,7 +24,7 @@ HEAD: Final = "0004"
 OURS: Final = (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError, sa.exc.NotSupportedError)
 """What a database says of the question; everything else it says of itself."""
 _LOCK: Final = 0x0DEA1CA5
-"""The advisory lock that is held while a PostgreSQL database is brought up to date."""
+"""The advisory lock that is held while a PostgreSQL schema is brought up to date; who has another schema need not wait."""
 
 METADATA: Final = sa.MetaData()
 
@@ -183,7 +183,7 @@ def _revision(connection: sa.Connection) -> str | None:
 
 def _be_alone(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK, sa.func.hashtext(sa.func.current_schema()))))
         return
     connection.exec_driver_sql("COMMIT")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
