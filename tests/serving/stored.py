@@ -8,7 +8,11 @@ import pandas as pd
 from features.dataset import Dataset
 from features.sources import IngestReport, SourceData
 from features.store import Store
+from serving.registry.champions import Champions
 from serving.registry.last_good import LastGood
+from serving.served.runtime import Runtime
+
+PATIENCE = 60.0
 
 
 def source_of(company: Dataset) -> SourceData:
@@ -29,6 +33,13 @@ def by_key(columns: Any, key: str) -> pd.DataFrame:
 
 
 def source_over(store: Store) -> LastGood:
-    """What a server asks for the data of a store in a file."""
+    """What a server asks for the data of a store in a file; with patience, as a shared machine is slow now and then."""
     url = store.engine.url
-    return LastGood(url.render_as_string(hide_password=False), Path(str(url.database)).parent / "copies")
+    return LastGood(url.render_as_string(hide_password=False), Path(str(url.database)).parent / "copies", PATIENCE)
+
+
+def runtime_over(store: Store, home: Path) -> Runtime:
+    """What a server holds, over a store in a file and the champions of a home; patient like the source."""
+    held = Runtime(source_over(store), Champions(home))
+    held.earlier.patience = PATIENCE
+    return held

@@ -17,11 +17,10 @@ from starlette.testclient import TestClient
 from features.dataset import Dataset
 from serving.api import create_app
 from serving.errors import Problem
-from serving.registry.champions import Champions, cache_below
-from serving.served.runtime import Runtime
+from serving.registry.champions import cache_below
 from serving.settings import Settings
 from tests.serving.conftest import KEY
-from tests.serving.stored import source_over, store_of
+from tests.serving.stored import runtime_over, store_of
 
 CANARY = "canary7f3a"
 PLACES = {"deal_id": "D-1", "account_id": "A-1", "preset": "salesforce", "table": "deals"}
@@ -110,7 +109,7 @@ def admin(company: Dataset, trained_home: Path, tmp_path_factory: pytest.TempPat
     home = tmp_path_factory.mktemp("hostile")
     shutil.copytree(cache_below(trained_home), cache_below(home))
     settings = Settings(home=home, api_key=KEY, rate_limit=0)
-    held = Runtime(source_over(store_of(company, settings.store_url)), Champions(home))
+    held = runtime_over(store_of(company, settings.store_url), home)
     held.refresh()
     app = create_app(held, settings, watching=False)
     with TestClient(app, headers={"X-API-Key": KEY}, raise_server_exceptions=False) as opened:

@@ -19,12 +19,11 @@ from features.dataset import Dataset
 from serving.api import create_app
 from serving.database import Database
 from serving.models.promotions_api import Promoting
-from serving.registry.champions import TARGETS, Champions, cache_below
+from serving.registry.champions import TARGETS, cache_below
 from serving.registry.promotions import Promotions, carry_out
-from serving.served.runtime import Runtime
 from serving.settings import Settings
 from tests.serving.conftest import KEY
-from tests.serving.stored import source_over, store_of
+from tests.serving.stored import runtime_over, store_of
 from training.registry import FolderRegistry, RunRecord
 
 SCORING = ("score", "score-clients")
@@ -92,7 +91,7 @@ def app(company: Dataset, trained_home: Path, tmp_path: Path) -> ASGIApp:
     """The app as in production, with a key, on a database of its own."""
     shutil.copytree(cache_below(trained_home), cache_below(tmp_path))
     settings = Settings(home=tmp_path, api_key=KEY, rate_limit=0)
-    held = Runtime(source_over(store_of(company, settings.store_url)), Champions(tmp_path))
+    held = runtime_over(store_of(company, settings.store_url), tmp_path)
     held.refresh()
     made = create_app(held, settings, watching=False)
     made.state.database.upgrade()

@@ -15,11 +15,9 @@ from features.deletions import Deletion
 from features.errors import NotReadyError
 from features.store import Store
 from serving.api import create_app
-from serving.registry.champions import Champions
-from serving.served.runtime import Runtime
 from serving.settings import Settings
 from tests.features.puts import put
-from tests.serving.stored import source_over, store_of
+from tests.serving.stored import runtime_over, store_of
 
 HOUR = pd.Timedelta(hours=1)
 
@@ -27,7 +25,7 @@ HOUR = pd.Timedelta(hours=1)
 @pytest.fixture
 def app(company: Dataset, trained_home: Path, tmp_path: Path) -> Iterator[tuple[TestClient, Store]]:
     store = store_of(company, f"sqlite:///{tmp_path / 'store.db'}")
-    held = Runtime(source_over(store), Champions(trained_home))
+    held = runtime_over(store, trained_home)
     own = Settings(home=tmp_path, store_url=f"sqlite:///{tmp_path / 'store.db'}", demo=True)
     with TestClient(create_app(held, own, watching=False), base_url="http://127.0.0.1") as opened:
         held.refresh()
@@ -107,7 +105,7 @@ def test_nothing_that_is_stored_later_moves_a_posted_score(
 ) -> None:
     folder, all_steps = tmp_path_factory.mktemp("past"), steps(company)
     store = store_of(company, f"sqlite:///{folder / 'store.db'}")
-    held = Runtime(source_over(store), Champions(trained_home))
+    held = runtime_over(store, trained_home)
     held.refresh()
     own = Settings(home=folder, store_url=f"sqlite:///{folder / 'store.db'}", demo=True)
     with TestClient(create_app(held, own, watching=False), base_url="http://127.0.0.1") as client:

@@ -15,10 +15,8 @@ from features.tombstones import MERGEABLE
 from serving.access import audit_log
 from serving.api import create_app
 from serving.records.schemas import MODELS, DeletableName, MergeableName, TableName
-from serving.registry.champions import Champions
-from serving.served.runtime import Runtime
 from serving.settings import Settings
-from tests.serving.stored import source_over, store_of
+from tests.serving.stored import runtime_over, store_of
 
 DEAL = {"deal_id": "D-new", "account_id": "A-new", "created_at": "2026-09-01T09:00:00+02:00", "stage": "Discovery", "amount": 10}
 
@@ -33,7 +31,7 @@ def store(company: Dataset, tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def stored(store: Store, trained_home: Path, tmp_path: Path) -> Iterator[TestClient]:
     """The app over a real store."""
-    held = Runtime(source_over(store), Champions(trained_home))
+    held = runtime_over(store, trained_home)
     settings = Settings(home=trained_home, store_url=f"sqlite:///{tmp_path / 'store.db'}", demo=True)
     with TestClient(create_app(held, settings, watching=False), base_url="http://127.0.0.1") as opened:
         yield opened

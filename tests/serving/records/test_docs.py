@@ -11,11 +11,9 @@ from starlette.testclient import TestClient
 
 from features.dataset import Dataset
 from serving.api import create_app
-from serving.registry.champions import Champions
-from serving.served.runtime import Runtime
 from serving.settings import Settings
 from tests.conftest import ROOT
-from tests.serving.stored import source_over, store_of
+from tests.serving.stored import runtime_over, store_of
 
 TEXT = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -27,7 +25,7 @@ COMMANDS = [
 def client(company: Dataset, trained_home: Path, tmp_path: Path) -> Iterator[TestClient]:
     store = store_of(company, f"sqlite:///{tmp_path / 'store.db'}")
     settings = Settings(home=tmp_path, store_url=f"sqlite:///{tmp_path / 'store.db'}", demo=True)
-    app = create_app(Runtime(source_over(store), Champions(trained_home)), settings, watching=False)
+    app = create_app(runtime_over(store, trained_home), settings, watching=False)
     with TestClient(app, base_url="http://127.0.0.1") as opened:
         yield opened
     store.close()

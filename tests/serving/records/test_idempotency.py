@@ -20,12 +20,10 @@ from serving.api import create_app
 from serving.database import IDEMPOTENCY, Database
 from serving.errors import ProblemError
 from serving.records.idempotency import KEPT_DAYS, LEASE_SECONDS, Claim, begin, key_of
-from serving.registry.champions import Champions
-from serving.served.runtime import Runtime
 from serving.settings import Settings
 from tests.features.puts import put
 from tests.features.test_store import deal
-from tests.serving.stored import source_over, store_of
+from tests.serving.stored import runtime_over, store_of
 
 NOW = pd.Timestamp("2026-10-02T00:00Z").as_unit("us")
 ROWS = {"rows": [{"deal_id": "D-new", "created_at": "2026-09-01T09:00:00+02:00", "stage": "Discovery", "amount": 10}]}
@@ -42,9 +40,7 @@ def database(url: str) -> Iterator[Database]:
 def app(company: Dataset, trained_home: Path, tmp_path: Path) -> Iterator[tuple[TestClient, Store]]:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     store = store_of(company, url)
-    made = create_app(
-        Runtime(source_over(store), Champions(trained_home)), Settings(home=tmp_path, store_url=url, demo=True), watching=False
-    )
+    made = create_app(runtime_over(store, trained_home), Settings(home=tmp_path, store_url=url, demo=True), watching=False)
     with TestClient(made, base_url="http://127.0.0.1") as client:
         yield client, store
     store.close()

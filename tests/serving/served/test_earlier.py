@@ -20,12 +20,11 @@ from serving.api import create_app
 from serving.cli.main import app
 from serving.forecast.bridge_answers import explained
 from serving.forecast.forecaster import Forecaster
-from serving.registry.champions import Champions
 from serving.served.earlier import Earlier
 from serving.served.runtime import Runtime
 from serving.settings import Settings
 from tests.features.puts import put
-from tests.serving.stored import source_over, store_of
+from tests.serving.stored import PATIENCE, runtime_over, source_over, store_of
 
 DAY = pd.Timedelta(days=1)
 KPIS = ["bookings", "win_rate", "pipeline_coverage", "lead_conversion", "new_clients"]
@@ -41,7 +40,7 @@ def store(company: Dataset, tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def client(store: Store, trained_home: Path, tmp_path: Path) -> Iterator[TestClient]:
     settings = Settings(home=tmp_path, store_url=f"sqlite:///{tmp_path / 'store.db'}", demo=True)
-    held = Runtime(source_over(store), Champions(trained_home))
+    held = runtime_over(store, trained_home)
     held.refresh()
     with TestClient(create_app(held, settings, watching=False), base_url="http://127.0.0.1") as opened:
         yield opened
@@ -103,7 +102,7 @@ def test_the_bridge_over_a_deletion_tells_it_and_ends_at_the_forecast_of_now(
     gone = tuple(runtime.served().dataset.deals["deal_id"].iloc[runtime.served().snapshot.open_deals[:3]])
     store.delete(Deletion("deals", gone, "tester"), company.ends_at + DAY)
     now = store.load()
-    forecaster = Forecaster(now, {"deals": champion}, last, tmp_path, 1, Earlier(source_over(store)).known_at)
+    forecaster = Forecaster(now, {"deals": champion}, last, tmp_path, 1, Earlier(source_over(store), PATIENCE).known_at)
     found = explained(forecaster, forecaster.window(None, last), first, last)
     assert found.table().iloc[0]["deleted"] < 0
     alone = explained(forecaster, forecaster.window(None, last), last, last + DAY)
@@ -113,7 +112,7 @@ def test_the_bridge_over_a_deletion_tells_it_and_ends_at_the_forecast_of_now(
 def test_one_past_is_kept_and_shared_by_the_dates_between_two_deletions(store: Store, company: Dataset) -> None:
     source = source_over(store)
     source.revision()
-    ids, earlier = won_deals(company, 2), Earlier(source)
+    ids, earlier = won_deals(company, 2), Earlier(source, PATIENCE)
     for place, deal in enumerate(ids):
         store.delete(Deletion("deals", (deal,), "tester"), company.ends_at + (1 + 2 * place) * DAY)
     now = store.load()

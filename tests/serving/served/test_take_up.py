@@ -8,13 +8,12 @@ import pytest
 
 from features.dataset import Dataset
 from features.store import Store
-from serving.registry.champions import Champions
 from serving.served import runtime as runtimes
 from serving.served.runtime import Runtime
 from serving.served.scores import Scores
 from serving.served.state import Served
 from tests.features.puts import put
-from tests.serving.stored import by_key, source_over, store_of
+from tests.serving.stored import by_key, runtime_over, store_of
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def patching(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def loaded_anew(store: Store, home: Path) -> Served:
-    held = Runtime(source_over(store), Champions(home))
+    held = runtime_over(store, home)
     held.refresh()
     return held.served()
 
@@ -57,7 +56,7 @@ def assert_same_scores(one: Served, other: Served) -> None:
 
 
 def test_few_deals_are_all_scored_again(store: Store, trained_home: Path) -> None:
-    held = Runtime(source_over(store), Champions(trained_home))
+    held = runtime_over(store, trained_home)
     held.refresh()
     before, deal_id = held.served(), write(store, held)
     assert held.refresh()
@@ -68,7 +67,7 @@ def test_few_deals_are_all_scored_again(store: Store, trained_home: Path) -> Non
 
 @pytest.mark.usefixtures("patching")
 def test_of_many_those_that_were_touched_are_scored_and_the_rest_stays(store: Store, trained_home: Path) -> None:
-    held = Runtime(source_over(store), Champions(trained_home))
+    held = runtime_over(store, trained_home)
     held.refresh()
     before, deal_id = held.served(), write(store, held)
     held.refresh()
@@ -88,7 +87,7 @@ def test_of_many_those_that_were_touched_are_scored_and_the_rest_stays(store: St
 
 @pytest.mark.usefixtures("patching")
 def test_scores_settle_as_of_one_moment(store: Store, trained_home: Path) -> None:
-    held = Runtime(source_over(store), Champions(trained_home))
+    held = runtime_over(store, trained_home)
     held.refresh()
     for minutes in (1, 2):
         write(store, held, minutes)
@@ -102,7 +101,7 @@ def test_scores_settle_as_of_one_moment(store: Store, trained_home: Path) -> Non
 def test_what_is_written_while_scores_settle_is_not_lost(
     store: Store, trained_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = Runtime(source_over(store), Champions(trained_home))
+    held = runtime_over(store, trained_home)
     held.refresh()
     write(store, held, 1)
     held.refresh()
@@ -123,7 +122,7 @@ def test_what_is_written_while_scores_settle_is_not_lost(
 
 
 def test_what_reaches_all_is_loaded_whole(store: Store, trained_home: Path) -> None:
-    held = Runtime(source_over(store), Champions(trained_home))
+    held = runtime_over(store, trained_home)
     held.refresh()
     put(store, "users", {"user_id": "U-new", "name": "Ann"}, at=held.served().dataset.ends_at + pd.Timedelta(minutes=1))
     assert held.refresh()
