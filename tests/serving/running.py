@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,9 @@ def _end(process: subprocess.Popen[str]) -> None:
     """Workers would leave by themselves; here nothing is left to chance."""
     left = children(process.pid) if process.poll() is None else {}
     process.kill()
-    for child in filter(runs, left):
-        os.kill(child, signal.SIGKILL)
+    for child in left:
+        with suppress(ProcessLookupError):  # it may leave by itself at any moment
+            os.kill(child, signal.SIGKILL)
 
 
 def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -59,8 +59,8 @@ KEYS = ("none", "wrong", "expired", "revoked", *Scope)
 
 def tokens(client: TestClient) -> dict[str, str]:
     """A key of each kind."""
-    soon = moments.now() + moments.SECOND // 4
     made = {str(scope): key_for(client, scope)[1] for scope in Scope}
+    soon = moments.now() + moments.SECOND // 2
     made["expired"] = key_for(client, *Scope, expires_at=soon)[1]
     revoked, made["revoked"] = key_for(client, *Scope)
     keys.revoke(client.app.state.database, revoked, HERE)  # type: ignore[attr-defined]
