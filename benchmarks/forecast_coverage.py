@@ -4,7 +4,7 @@
 
 Protocol. Each company has its own seed, 2,000 deals in 66 months and monthly shocks to the pace of all deals (standard deviation
 0.25 of its logarithm), which nobody can foresee. From its 19th month on every quarter is forecast at day 0, 30 and 60 of it, with
-models refitted once a year on what was known then; the size of the shock is learned from the company's own quarters that were
+models refitted every half year on what was known then; the size of the shock is learned from the company's own quarters that were
 over. Coverage is the share of quarters that fall into the interval; its 95 % limits resample companies (quarters of one company
 hang together). `coins` is the same forecast with deals that do not share a shock.
 
@@ -47,7 +47,7 @@ N_DEALS: Final = 2000
 MONTHS: Final = 66
 WARM_UP_MONTHS: Final = 18
 SHOCK_SD: Final = 0.25
-REFIT_DAYS: Final = 364.0
+REFIT_DAYS: Final = 182.0
 N_DRAWS: Final = 2000
 RESAMPLES: Final = 2000
 YOUNG: Final = 4

@@ -183,7 +183,12 @@ def local_days(times: Micros, zone: str) -> npt.NDArray[np.int64]:
 
 def local_midnight(day: int, zone: str) -> int:
     """The microsecond at which a calendar day (counted since 1970) begins in a zone; the inverse of `local_days`."""
-    return int(dates_to_micros(pd.Series([np.datetime64(day, "D")]).astype("datetime64[us]"), zone)[0])
+    return int(local_midnights(np.array([day]), zone)[0])
+
+
+def local_midnights(days: npt.NDArray[np.int64], zone: str) -> Micros:
+    """The same for many days."""
+    return dates_to_micros(pd.Series(days.astype("datetime64[D]").astype("datetime64[us]")), zone)
 
 
 def day_start(at: int, zone: str) -> int:

@@ -31,7 +31,7 @@ from features.history import Rows
 
 RHO: Final = np.array([0.0, 0.001, 0.003, 0.006, 0.01, 0.02, 0.035, 0.055, 0.08, 0.12, 0.18, 0.27, 0.4])
 TAU: Final = np.array([0.0, 0.005, 0.02, 0.06])
-PRIOR_SD: Final = 0.2
+PRIOR_SD: Final = 0.25
 """Of sqrt(rho), and half of it of sqrt(tau): half-normal. Without any evidence the forecast is cautious, not certain."""
 BINS: Final = np.linspace(-4.0, 4.0, 65)
 LUCK: Final = np.linspace(-4.5, 4.5, 181)

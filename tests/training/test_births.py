@@ -5,6 +5,7 @@ import pytest
 from features import clock
 from features.clock import Micros
 from features.snapshot import Snapshot
+from features.synthetic import Settings, birth_truth, generate
 from tests.training.forecasts import day, small_company
 from training.arrivals import fit_arrivals
 from training.births import Births, expected_births, fit_births
@@ -81,6 +82,19 @@ def test_what_is_expected_comes_true_on_average() -> None:
     assert expected == pytest.approx(came, rel=0.5)
 
 
+def test_births_late_in_a_quarter_are_won_in_the_rush_at_its_end() -> None:
+    expected, true = 0.0, 0.0
+    for seed in (3, 4, 5):
+        company = generate(Settings(n_deals=2000, months=42, seed=seed))
+        dataset, nowhere = company.dataset(), np.zeros(company.settings.n_deals, dtype=np.int64)
+        for first in pd.date_range("2025-01-01", "2026-01-01", freq="QS", tz="UTC"):
+            at, until = first + pd.Timedelta(days=30), first + pd.DateOffset(months=3)
+            births = fit_births(Snapshot(dataset, at), nowhere)
+            expected += float(expected_births(births, births.at, clock.micros(until)).wins.sum())
+            true += birth_truth(company, at, until).wins
+    assert expected == pytest.approx(true, rel=0.3)
+
+
 def test_segments_share_all_births_between_them() -> None:
     births = born("2026-04-01", dirty=True)
     assert sum(each.share for each in births.segments) == pytest.approx(1.0)
@@ -89,5 +103,5 @@ def test_segments_share_all_births_between_them() -> None:
 
 def test_fast_wins_are_not_priced_like_slow_ones() -> None:
     births = born("2026-04-01")
-    fast, slow = (np.concatenate(births.amounts_within(days)).mean() for days in (150.0, 700.0))
+    fast, slow = (np.concatenate(births.amounts_within(0.0, days)).mean() for days in (150.0, 700.0))
     assert fast < slow
